@@ -1,0 +1,1 @@
+"""Text to calibrated sentiment. Knows neither the web nor AWS."""

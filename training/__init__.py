@@ -1,0 +1,1 @@
+"""From labelled text to a model bundle: data, base, train, evaluate, export."""

@@ -1,0 +1,135 @@
+"""Labelled reviews: files in, deduplicated and split examples out, then batches of token ids."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from pyarrow import csv, json, parquet
+from tokenizers import Tokenizer
+
+from app.sentiment.text import normalise
+
+LABELS = ("Negative", "Positive")
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Normalised texts, their labels (0 negative, 1 positive) and the files' other columns."""
+
+    texts: list[str]
+    labels: np.ndarray
+    ratings: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def take(self, indices: Sequence[int] | np.ndarray) -> "Examples":
+        """Return the examples at these positions, in this order."""
+        ratings = None if self.ratings is None else self.ratings[np.asarray(indices)]
+        return Examples([self.texts[i] for i in indices], self.labels[np.asarray(indices)], ratings)
+
+
+def read(path: Path) -> Examples:
+    """Read ``text`` and ``label`` (0/1 or Negative/Positive) from a Parquet, CSV or JSONL file.
+
+    Raises:
+        ValueError: the file's kind is unknown, a column is missing, or a label is none of these.
+    """
+    readers = {".parquet": parquet.read_table, ".csv": csv.read_csv, ".jsonl": json.read_json}
+    if path.suffix not in readers:
+        raise ValueError(f"{path}: expected a file ending in {', '.join(readers)}")
+    table: pa.Table = readers[path.suffix](path)
+    for column in ("text", "label"):
+        if column not in table.column_names:
+            raise ValueError(f"{path}: no column {column!r}; it has {', '.join(table.column_names)}")
+    labels = table["label"]
+    if not pa.types.is_integer(labels.type):
+        names = pa.array([name.lower() for name in LABELS])
+        labels = pc.index_in(pc.utf8_lower(labels.cast(pa.string())), names)
+    labels = labels.to_numpy()
+    if not np.isin(labels, (0, 1)).all():
+        raise ValueError(f"{path}: a label is neither 0 nor 1 nor {' nor '.join(LABELS)}")
+    ratings = table["rating"].to_numpy() if "rating" in table.column_names else None
+    texts = [normalise(text) for text in table["text"].to_pylist()]
+    return Examples(texts, labels.astype(np.int64), ratings)
+
+
+def join(parts: Sequence[Examples]) -> Examples:
+    """Concatenate, dropping the ratings."""
+    return Examples(
+        [text for part in parts for text in part.texts],
+        np.concatenate([part.labels for part in parts]),
+    )
+
+
+def without(examples: Examples, others: Sequence[str] = ()) -> Examples:
+    """Drop blank texts, repeats, and whatever stands among the others (a test set, say)."""
+    seen = {"", *others}
+    keep = [i for i, text in enumerate(examples.texts) if not (text in seen or seen.add(text))]
+    return examples.take(keep)
+
+
+def hold_out(examples: Examples, count: int, seed: int) -> tuple[Examples, Examples]:
+    """Split into (the rest, ``count`` held out), each label with the share it has in the whole."""
+    order = np.random.default_rng(seed).permutation(len(examples))
+    held: list[int] = []
+    for label in (0, 1):
+        members = order[examples.labels[order] == label]
+        held.extend(members[: round(count * len(members) / len(examples))])
+    rest = np.setdiff1d(np.arange(len(examples)), held)
+    return examples.take(rest), examples.take(sorted(held))
+
+
+def encode(tokenizer: Tokenizer, texts: Sequence[str], length: int) -> list[np.ndarray]:
+    """Return each text's token ids, at most ``length`` with the special tokens.
+
+    A longer text keeps its head and its tail, half each, where reviews say what they think
+    (Sun et al. 2019, arXiv:1905.05583).
+    """
+    start, end = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
+    head = (length - 2) // 2
+    tail = length - 2 - head
+    rows = []
+    for encoding in tokenizer.encode_batch_fast(list(texts), add_special_tokens=False):
+        ids = encoding.ids
+        if len(ids) > length - 2:
+            ids = ids[:head] + ids[-tail:]
+        rows.append(np.array([start, *ids, end], dtype=np.int32))
+    return rows
+
+
+def batches(lengths: Sequence[int], size: int, seed: int, epoch: int) -> list[np.ndarray]:
+    """Return an epoch's batches of indices: similar lengths together, all of it shuffled.
+
+    Sorting within pools of 50 batches keeps the padding low and each batch a random draw; the
+    order depends on the seed and the epoch alone, so a resumed run sees what it would have seen.
+    """
+    rng = np.random.default_rng([seed, epoch])
+    order = rng.permutation(len(lengths))
+    pools = [order[i : i + 50 * size] for i in range(0, len(order), 50 * size)]
+    by_length = [pool[np.argsort(np.asarray(lengths)[pool], kind="stable")] for pool in pools]
+    found = [pool[i : i + size] for pool in by_length for i in range(0, len(pool), size)]
+    return [found[i] for i in rng.permutation(len(found))]
+
+
+def pad(rows: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return ``(ids, mask)``, both (rows, longest), padded with 0."""
+    width = max(len(row) for row in rows)
+    ids = torch.zeros(len(rows), width, dtype=torch.long)
+    mask = torch.zeros(len(rows), width, dtype=torch.long)
+    for i, row in enumerate(rows):
+        ids[i, : len(row)] = torch.from_numpy(row)
+        mask[i, : len(row)] = 1
+    return ids, mask
+
+
+def padded(rows: Sequence[np.ndarray], size: int) -> Iterator[tuple[np.ndarray, torch.Tensor, torch.Tensor]]:
+    """Yield ``(indices, ids, mask)`` over all rows, longest first, ``size`` rows a batch."""
+    order = np.argsort([-len(row) for row in rows], kind="stable")
+    for i in range(0, len(order), size):
+        chosen = order[i : i + size]
+        yield chosen, *pad([rows[j] for j in chosen])

@@ -1,0 +1,53 @@
+"""A training recipe: every number that shapes the weights, read from one TOML file."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass as validated
+
+_STRICT = ConfigDict(extra="forbid", frozen=True)
+
+
+@validated(config=_STRICT)
+class Phase:
+    """A stretch of training: which layers move, for how long, and how fast."""
+
+    epochs: int
+    learning_rate: float
+    layers: int
+    """How many transformer layers train, counted from the top; -1: all, with the embeddings."""
+    layer_decay: float = 1.0
+    """Each layer's learning rate is this times that of the layer above it."""
+
+
+@validated(config=_STRICT)
+class Recipe:
+    """See ``configs/*.toml`` for what each shipped recipe is for."""
+
+    name: str
+    phases: list[Phase]
+    seed: int = 0
+    batch_size: int = 32
+    length: int = 256
+    """Tokens a text may have in training; a longer one keeps its head and its tail."""
+    held_out: int = 1000
+    """Reviews kept out of training, for choosing, calibrating and verifying."""
+    warmup: float = 0.06
+    """Share of a phase's steps in which the learning rate rises; then it falls to 0."""
+    weight_decay: float = 0.01
+    label_smoothing: float = 0.0
+    dropout: float = 0.1
+    attention_dropout: float = 0.1
+    gradient_clip: float = 1.0
+
+
+def load(path: Path) -> Recipe:
+    """Read a recipe.
+
+    Raises:
+        ValueError: a setting is unknown, missing or of the wrong type.
+    """
+    settings: dict[str, Any] = tomllib.loads(path.read_text())
+    return Recipe(**{"name": path.stem, **settings})
