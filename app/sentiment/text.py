@@ -3,9 +3,35 @@
 import html
 import re
 import unicodedata
+from typing import NewType
+
+Text = NewType("Text", str)
+"""Normalised text that can be scored: not blank, not longer than allowed."""
 
 _BREAKS = re.compile(r"<\s*/?\s*(?:br|p)\s*/?\s*>", re.IGNORECASE)
 _INVISIBLE = {"Cc", "Cf"}  # Unicode categories: control and format characters
+
+
+class InvalidText(ValueError):
+    """A text that cannot be scored; the message says why and what is allowed."""
+
+
+def parse(value: object, max_characters: int) -> Text:
+    """Return the value as normalised text.
+
+    Raises:
+        InvalidText: it is no string, it is blank, or it has more than ``max_characters``.
+    """
+    if not isinstance(value, str):
+        raise InvalidText(f"must be a string, not {_json_type(value)}")
+    if len(value) > max_characters:
+        raise InvalidText(
+            f"has {len(value):,} characters; at most {max_characters:,} are allowed"
+        )
+    text = normalise(value)
+    if not text:
+        raise InvalidText("is blank; at least one visible character is needed")
+    return Text(text)
 
 
 def normalise(text: str) -> str:
@@ -22,3 +48,19 @@ def normalise(text: str) -> str:
         return text
     visible = (char for char in text if unicodedata.category(char) not in _INVISIBLE)
     return " ".join("".join(visible).split())
+
+
+def _json_type(value: object) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "a boolean"
+        case int() | float():
+            return "a number"
+        case list():
+            return "an array"
+        case dict():
+            return "an object"
+        case _:
+            return type(value).__name__

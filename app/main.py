@@ -1,0 +1,52 @@
+"""The FastAPI application: `app` is what uvicorn and Lambda serve."""
+
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.staticfiles import StaticFiles
+
+from app import __version__, problems
+from app.api import docs, health, model, predict
+from app.sentiment import classifier
+from app.serving import Scorer
+from app.settings import Settings
+from app.settings import load as load_settings
+from app.telemetry import CorrelationId
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Load the model and put the API in front of it.
+
+    Raises:
+        BundleError: the model bundle is missing or damaged.
+    """
+    app = FastAPI(
+        title="Sentiment",
+        summary="Text in, calibrated sentiment out.",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        max_body_size=settings.max_body_bytes,
+    )
+    app.state.settings = settings
+    app.state.scorer = Scorer(
+        classifier.load(settings), settings.max_pending, inline=settings.on_lambda
+    )
+    for resource in (health, predict, model, docs):
+        app.include_router(resource.router)
+    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
+    problems.install(app)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["content-type", "x-request-id"],
+            expose_headers=[problems.ID_HEADER],
+        )
+    app.add_middleware(CorrelationId)
+    return app
+
+
+app = create_app(load_settings())

@@ -1,0 +1,147 @@
+"""Every error the API can return, as RFC 9457 problem details."""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from app.sentiment.text import InvalidText
+
+MEDIA_TYPE = "application/problem+json"
+ID_HEADER = "x-correlation-id"
+
+
+class Fault(BaseModel):
+    """One thing wrong with the request's body."""
+
+    pointer: str = Field(description="Where, as a JSON pointer: `#/text`, `#/texts/3`.")
+    detail: str = Field(description="What is wrong there, and what is allowed.")
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details."""
+
+    type: str = Field("about:blank", description="`about:blank`: the status says what it is.")
+    title: str = Field(description="The name of the status.")
+    status: int
+    detail: str = Field(description="What was wrong, and what is allowed.")
+    instance: str | None = Field(None, description="The path that was asked for.")
+    correlation_id: str | None = Field(None, description="Under which the logs know the request.")
+    errors: list[Fault] | None = Field(None, description="Each fault in the body, by its place.")
+
+
+class Overloaded(Exception):
+    """More requests wait for the engine than are allowed to."""
+
+
+class TooManyTexts(ValueError):
+    """A batch holds more texts than are allowed."""
+
+
+class UnsupportedMediaType(Exception):
+    """The body is not declared to be JSON."""
+
+
+def problem(status: int, detail: str, faults: list[Fault] | None = None) -> Problem:
+    """Return the problem without its request."""
+    return Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=faults)
+
+
+def invalid(pointer: str, reason: str) -> Problem:
+    """Return the 422 of one fault."""
+    fault = Fault(pointer=pointer, detail=reason)
+    return problem(422, _sentence(fault), [fault])
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return a route's ``responses``: these errors, each with the problem schema."""
+    schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    return {
+        status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: schema}}
+        for status in statuses
+    }
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the application with a problem document."""
+
+    @app.exception_handler(HTTPException)
+    def http(request: Request, error: HTTPException) -> Response:
+        return _response(request, problem(error.status_code, _http_detail(request, error)), error.headers)
+
+    @app.exception_handler(UnsupportedMediaType)
+    def media_type(request: Request, error: UnsupportedMediaType) -> Response:
+        return _response(request, problem(415, str(error)))
+
+    @app.exception_handler(InvalidText)
+    def text(request: Request, error: InvalidText) -> Response:
+        return _response(request, invalid("#/text", str(error)))
+
+    @app.exception_handler(TooManyTexts)
+    def texts(request: Request, error: TooManyTexts) -> Response:
+        return _response(request, invalid("#/texts", str(error)))
+
+    @app.exception_handler(RequestValidationError)
+    def validation(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        if first["type"] == "json_invalid":
+            where = f"at character {first['loc'][-1]}"
+            detail = f"The body is not valid JSON: {first['ctx']['error']} {where}."
+            return _response(request, problem(400, detail))
+        faults = [_fault(found) for found in error.errors()]
+        return _response(request, problem(422, " ".join(map(_sentence, faults)), faults))
+
+    @app.exception_handler(Overloaded)
+    def overloaded(request: Request, error: Overloaded) -> Response:
+        detail = "Too many requests are waiting to be scored; try again in a second."
+        return _response(request, problem(503, detail), {"retry-after": "1"})
+
+    @app.exception_handler(Exception)
+    def unexpected(request: Request, error: Exception) -> Response:
+        detail = "Something went wrong here; the correlation id finds it in the service's logs."
+        return _response(request, problem(500, detail))
+
+
+def _response(request: Request, found: Problem, headers: Any = None) -> Response:
+    correlation_id = request.scope.get("correlation_id")
+    located = found.model_copy(
+        update={"instance": request.url.path, "correlation_id": correlation_id}
+    )
+    return Response(
+        located.model_dump_json(exclude_none=True),
+        found.status,
+        headers={**(headers or {}), **({ID_HEADER: correlation_id} if correlation_id else {})},
+        media_type=MEDIA_TYPE,
+    )
+
+
+def _http_detail(request: Request, error: HTTPException) -> str:
+    match error.status_code:
+        case 404:
+            return f"There is nothing at {request.url.path}; see /docs for what there is."
+        case 405:
+            allowed = (error.headers or {}).get("allow", "")
+            return f"{request.method} is not allowed here; allowed: {allowed}."
+        case 413:
+            limit = request.app.max_body_size
+            return f"The body has more than the {limit:,} bytes that are allowed."
+        case 400:
+            return "The body is not valid JSON in UTF-8."
+        case _:
+            return str(error.detail)
+
+
+def _fault(error: dict[str, Any]) -> Fault:
+    path = [str(part) for part in error["loc"][1:]]
+    if error["type"] == "missing" and not path:
+        return Fault(pointer="#", detail="a JSON object is needed; the body is empty")
+    return Fault(pointer="/".join(["#", *path]), detail=error["msg"])
+
+
+def _sentence(fault: Fault) -> str:
+    place = fault.pointer.removeprefix("#/").removeprefix("#") or "the body"
+    return f"{place}: {fault.detail.rstrip('.')}."

@@ -1,0 +1,49 @@
+"""A bounded, thread-safe cache of predictions: the least recently used goes first."""
+
+from collections import OrderedDict
+from hashlib import blake2b
+from threading import Lock
+from typing import Generic, TypeVar
+
+Value = TypeVar("Value")
+
+
+class Cache(Generic[Value]):
+    """Keys are digests of the model's revision and the text, so long texts cost no memory.
+
+    ``hits`` and ``misses`` count since the start; a cache of size 0 only misses.
+    """
+
+    def __init__(self, size: int, revision: str) -> None:
+        self._size = size
+        self._revision = revision.encode()
+        self._values: OrderedDict[bytes, Value] = OrderedDict()
+        self._lock = Lock()
+        self.hits = 0
+        self.misses = 0
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def get(self, text: str) -> Value | None:
+        """Return what was put for this text, counting a hit or a miss."""
+        with self._lock:
+            value = self._values.get(key := self._key(text)) if self._size else None
+            if value is None:
+                self.misses += 1
+            else:
+                self.hits += 1
+                self._values.move_to_end(key)
+            return value
+
+    def put(self, text: str, value: Value) -> None:
+        """Remember the value, forgetting the least recently used beyond the size."""
+        if not self._size:
+            return
+        with self._lock:
+            self._values[self._key(text)] = value
+            if len(self._values) > self._size:
+                self._values.popitem(last=False)
+
+    def _key(self, text: str) -> bytes:
+        return blake2b(text.encode(), digest_size=16, key=self._revision[:64]).digest()

@@ -1,0 +1,119 @@
+"""Text to sentiment: cache, tokens, windows, engine, pooled logits, temperature, label."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.sentiment import engines
+from app.sentiment import windows as windowing
+from app.sentiment.bundle import Bundle
+from app.sentiment.bundle import load as load_bundle
+from app.sentiment.cache import Cache
+from app.sentiment.engines import Engine
+from app.sentiment.text import Text
+from app.settings import Settings
+
+
+class Prediction(BaseModel):
+    """What a text was found to say."""
+
+    model_config = ConfigDict(frozen=True)
+
+    sentiment: str = Field(description="The likelier label: `Positive` or `Negative`.")
+    confidence: float = Field(description="The calibrated probability of that label, 0.5 to 1.")
+    scores: dict[str, float] = Field(description="Each label's calibrated probability.")
+    tokens: int = Field(description="Tokens in the whole text, the two special ones included.")
+    windows: int = Field(description="Overlapping windows that the text was scored in.")
+    cached: bool = Field(description="Whether this answer was remembered rather than computed.")
+    model: str = Field(description="The revision of the weights.")
+
+
+class SentimentClassifier:
+    """One loaded model; safe to call from several threads."""
+
+    def __init__(self, bundle: Bundle, engine: Engine, cache_size: int = 0) -> None:
+        self.bundle = bundle
+        self.cache: Cache[Prediction] = Cache(cache_size, bundle.revision)
+        self._engine = engine
+
+    def predict(self, texts: Sequence[Text]) -> list[Prediction]:
+        """Return a prediction for each text, in the order of the texts.
+
+        A text's prediction does not depend on the others; a text that repeats is scored once.
+        """
+        found = {text: self.cache.get(text) for text in dict.fromkeys(texts)}
+        missing = [text for text, prediction in found.items() if prediction is None]
+        answers = {
+            text: prediction.model_copy(update={"cached": True})
+            for text, prediction in found.items()
+            if prediction is not None
+        }
+        for text, prediction in zip(missing, self._score(missing), strict=True):
+            self.cache.put(text, prediction)
+            answers[text] = prediction
+        return [answers[text] for text in texts]
+
+    def log_odds(self, texts: Sequence[Text]) -> NDArray[np.float64]:
+        """Return each text's calibrated log-odds of its labels, (texts, labels), uncached."""
+        return self._pooled(self._engine.tokenise(texts))[0]
+
+    def _score(self, texts: Sequence[Text]) -> list[Prediction]:
+        if not texts:
+            return []
+        tokens = self._engine.tokenise(texts)
+        log_odds, counts = self._pooled(tokens)
+        weights = np.exp(log_odds - log_odds.max(axis=1, keepdims=True))
+        probabilities = weights / weights.sum(axis=1, keepdims=True)
+        return [
+            self._prediction(row, len(ids) + 2, count)
+            for row, ids, count in zip(probabilities, tokens, counts, strict=True)
+        ]
+
+    def _pooled(self, tokens: Sequence[Sequence[int]]) -> tuple[NDArray[np.float64], list[int]]:
+        """Return the mean over each text's windows of its logits / temperature, and the counts."""
+        engine, bundle = self._engine, self.bundle
+        spans = [windowing.spans(len(ids), bundle.window - 2, bundle.stride) for ids in tokens]
+        rows = [
+            [engine.start_token, *ids[start:end], engine.end_token]
+            for ids, of_text in zip(tokens, spans, strict=True)
+            for start, end in of_text
+        ]
+        logits = np.empty((len(rows), len(bundle.labels)))
+        for bucket in windowing.buckets([len(row) for row in rows]):
+            logits[bucket] = engine.logits([rows[i] for i in bucket])
+        counts = [len(of_text) for of_text in spans]
+        starts = np.cumsum([0, *counts[:-1]])
+        sums = np.add.reduceat(logits, starts, axis=0)
+        return sums / np.array(counts)[:, None] / bundle.temperature, counts
+
+    def _prediction(self, probabilities: NDArray[np.float64], tokens: int, windows: int) -> Prediction:
+        best = int(probabilities.argmax())
+        scores = {
+            label: round(float(probability), 4)
+            for label, probability in zip(self.bundle.labels, probabilities, strict=True)
+        }
+        label = self.bundle.labels[best]
+        return Prediction(
+            sentiment=label,
+            confidence=scores[label],
+            scores=scores,
+            tokens=tokens,
+            windows=windows,
+            cached=False,
+            model=self.bundle.revision,
+        )
+
+
+def load(settings: Settings) -> SentimentClassifier:
+    """Load the bundle and its engine, and score a text once so that the first caller waits less.
+
+    Raises:
+        BundleError: the bundle is missing or damaged.
+    """
+    bundle = load_bundle(settings.model_dir)
+    engine = engines.load(settings.engine, bundle, settings.threads)
+    classifier = SentimentClassifier(bundle, engine, settings.cache_size)
+    classifier.log_odds([Text("warm up")])
+    return classifier

@@ -1,0 +1,35 @@
+"""What turns text into logits: one protocol, two engines."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.sentiment.bundle import Bundle
+
+
+class Engine(Protocol):
+    """A tokenizer and a network; both engines give the same tokens and nearly the same logits."""
+
+    start_token: int
+    end_token: int
+
+    def tokenise(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return each text's token ids, whole, without the special tokens."""
+        ...
+
+    def logits(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        """Return (rows, labels) for rows of ids that hold the special tokens, of any lengths."""
+        ...
+
+
+def load(name: str, bundle: Bundle, threads: int) -> Engine:
+    """Load the bundle into the engine of this name, and only that engine's libraries."""
+    if name == "torch":
+        from app.sentiment.engines.torch import TorchEngine
+
+        return TorchEngine(bundle, threads)
+    from app.sentiment.engines.onnx import OnnxEngine
+
+    return OnnxEngine(bundle, threads)

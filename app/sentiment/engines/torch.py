@@ -1,0 +1,46 @@
+"""The reference engine: the bundle through `transformers`, as its authors would run it."""
+
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from app.sentiment.bundle import Bundle
+
+_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors")
+
+
+class TorchEngine:
+    """Computes in fp32 on a GPU where there is one, else on ``threads`` cores (0: all)."""
+
+    def __init__(self, bundle: Bundle, threads: int = 0) -> None:
+        for name in _FILES:
+            bundle.file(name)
+        if threads:
+            torch.set_num_threads(threads)
+        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._tokenizer = AutoTokenizer.from_pretrained(bundle.folder, local_files_only=True)
+        self._model = AutoModelForSequenceClassification.from_pretrained(
+            bundle.folder, local_files_only=True, dtype=torch.float32
+        )
+        self._model.eval().to(self._device)
+        self.start_token = cast(int, self._tokenizer.cls_token_id)
+        self.end_token = cast(int, self._tokenizer.sep_token_id)
+
+    def tokenise(self, texts: Sequence[str]) -> list[list[int]]:
+        encoded = self._tokenizer(list(texts), add_special_tokens=False, verbose=False)
+        return cast(list[list[int]], encoded["input_ids"])
+
+    @torch.inference_mode()
+    def logits(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        width = max(len(row) for row in rows)
+        ids = torch.zeros((len(rows), width), dtype=torch.long)
+        mask = torch.zeros((len(rows), width), dtype=torch.long)
+        for i, row in enumerate(rows):
+            ids[i, : len(row)] = torch.tensor(row)
+            mask[i, : len(row)] = 1
+        out = self._model(input_ids=ids.to(self._device), attention_mask=mask.to(self._device))
+        return cast(NDArray[np.float32], out.logits.float().cpu().numpy())

@@ -1,0 +1,88 @@
+"""Every setting once: its environment name is ``SENTIMENT_`` and the field's name in capitals."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+PREFIX = "SENTIMENT_"
+MEGABYTES_PER_VCPU = 1769
+"""Memory at which Lambda gives a function one whole processor (AWS, "Configure memory")."""
+
+
+def _split(value: object) -> object:
+    return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
+class Settings(BaseModel):
+    """Values are checked when the process starts; a wrong one refuses to start."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    engine: Literal["onnx", "torch"] = Field(
+        "onnx", description="What computes: `onnx` (int8, small, fast) or `torch` (the reference)."
+    )
+    model_dir: Path = Field(
+        Path(__file__).parents[1] / "model", description="The folder of the model bundle."
+    )
+    cache_size: int = Field(
+        1024, ge=0, description="Predictions remembered for repeated texts; 0 remembers none."
+    )
+    threads: int = Field(
+        0,
+        ge=0,
+        description="Threads that compute; 0 takes one for each processor, or on Lambda one for "
+        f"each {MEGABYTES_PER_VCPU} MB.",
+    )
+    max_text_characters: int = Field(
+        100_000, ge=1, description="Characters a text may have; a longer one is refused."
+    )
+    max_batch_texts: int = Field(512, ge=1, description="Texts that one batch may hold.")
+    max_body_bytes: int = Field(
+        6 * 1024 * 1024, ge=1, description="Bytes a request's body may have (Lambda takes 6 MB)."
+    )
+    max_pending: int = Field(
+        256, ge=1, description="Requests that may wait for the engine; one more is answered 503."
+    )
+    cors_origins: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
+        (), description="Origins whose pages may call the API, comma separated; `*` for any."
+    )
+    on_lambda: bool = Field(
+        False, description="Score in the calling thread; set by itself inside Lambda."
+    )
+
+
+class SettingsError(Exception):
+    """An environment variable holds what no setting allows."""
+
+
+def load(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings.
+
+    Raises:
+        SettingsError: a value is not allowed, or a ``SENTIMENT_*`` name is none of the settings.
+    """
+    values: dict[str, str | int] = {
+        name.removeprefix(PREFIX).lower(): value
+        for name, value in environ.items()
+        if name.startswith(PREFIX) and value
+    }
+    if "AWS_LAMBDA_FUNCTION_NAME" in environ:
+        values.setdefault("on_lambda", "true")
+        memory = int(environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", MEGABYTES_PER_VCPU))
+        if values.get("threads", "0") == "0":
+            values["threads"] = max(1, round(memory / MEGABYTES_PER_VCPU))
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        reasons = []
+        for found in error.errors():
+            name = PREFIX + str(found["loc"][0]).upper()
+            if found["type"] == "extra_forbidden":
+                known = ", ".join(PREFIX + field.upper() for field in Settings.model_fields)
+                reasons.append(f"{name} is no setting; there are {known}")
+            else:
+                reasons.append(f"{name}={found['input']}: {found['msg']}")
+        raise SettingsError("; ".join(reasons)) from None
