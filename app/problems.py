@@ -138,7 +138,7 @@ def _http_detail(request: Request, error: HTTPException) -> str:
 def _fault(error: dict[str, Any]) -> Fault:
     path = [str(part) for part in error["loc"][1:]]
     if error["type"] == "missing" and not path:
-        return Fault(pointer="#", detail="a JSON object is needed; the body is empty")
+        return Fault(pointer="#", detail="must be a JSON object; it is empty")
     return Fault(pointer="/".join(["#", *path]), detail=error["msg"])
 
 

@@ -6,6 +6,7 @@ from mangum import Mangum
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.events import Event
+from app.problems import MEDIA_TYPE
 
 
 def public_paths(event: Event) -> tuple[str, str]:
@@ -48,7 +49,12 @@ class Http:
 
     def __init__(self, app: ASGIApp) -> None:
         # "off": with "auto" the application would start up and shut down at each invocation.
-        self._mangum = Mangum(_BehindStage(app), lifespan="off")
+        # The text types are those that need no base64, which not every gateway decodes.
+        self._mangum = Mangum(
+            _BehindStage(app),
+            lifespan="off",
+            text_mime_types=["text/", "application/json", "application/javascript", MEDIA_TYPE],
+        )
 
     def matches(self, event: Event) -> bool:
         context = event.get("requestContext")

@@ -25,12 +25,10 @@ def parse(value: object, max_characters: int) -> Text:
     if not isinstance(value, str):
         raise InvalidText(f"must be a string, not {_json_type(value)}")
     if len(value) > max_characters:
-        raise InvalidText(
-            f"has {len(value):,} characters; at most {max_characters:,} are allowed"
-        )
+        raise InvalidText(f"must have at most {max_characters:,} characters, not {len(value):,}")
     text = normalise(value)
     if not text:
-        raise InvalidText("is blank; at least one visible character is needed")
+        raise InvalidText("must not be blank: at least one visible character is needed")
     return Text(text)
 
 
