@@ -25,5 +25,9 @@ def handler(event: Any, context: Any) -> Any:
         for source in SOURCES.values():
             if source.matches(event):
                 return source.handle(event, context)
-    looks = f"keys {', '.join(sorted(map(str, event)))[:200]}" if isinstance(event, dict) else type(event).__name__
+    looks = (
+        f"keys {', '.join(sorted(map(str, event)))[:200]}"
+        if isinstance(event, dict)
+        else type(event).__name__
+    )
     raise UnsupportedEvent(f"no known event has {looks or 'no keys'}; known: {', '.join(SOURCES)}")

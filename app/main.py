@@ -8,6 +8,7 @@ from fastapi.staticfiles import StaticFiles
 
 from app import __version__, problems
 from app.api import docs, health, model, predict
+from app.security import BodyLimit
 from app.sentiment import classifier
 from app.serving import Scorer
 from app.settings import Settings
@@ -27,7 +28,6 @@ def create_app(settings: Settings) -> FastAPI:
         version=__version__,
         docs_url=None,
         redoc_url=None,
-        max_body_size=settings.max_body_bytes,
     )
     app.state.settings = settings
     app.state.scorer = Scorer(
@@ -45,6 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
             allow_headers=["content-type", "x-request-id"],
             expose_headers=[problems.ID_HEADER],
         )
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(CorrelationId)
     return app
 

@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
 from app.sentiment.text import InvalidText
@@ -71,7 +72,9 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def http(request: Request, error: HTTPException) -> Response:
-        return _response(request, problem(error.status_code, _http_detail(request, error)), error.headers)
+        return _response(
+            request, problem(error.status_code, _http_detail(request, error)), error.headers
+        )
 
     @app.exception_handler(UnsupportedMediaType)
     def media_type(request: Request, error: UnsupportedMediaType) -> Response:
@@ -124,11 +127,8 @@ def _http_detail(request: Request, error: HTTPException) -> str:
         case 404:
             return f"There is nothing at {request.url.path}; see /docs for what there is."
         case 405:
-            allowed = (error.headers or {}).get("allow", "")
+            allowed = Headers(error.headers).get("allow", "")
             return f"{request.method} is not allowed here; allowed: {allowed}."
-        case 413:
-            limit = request.app.max_body_size
-            return f"The body has more than the {limit:,} bytes that are allowed."
         case 400:
             return "The body is not valid JSON in UTF-8."
         case _:

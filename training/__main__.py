@@ -1,12 +1,18 @@
-"""`python -m training`: the pipeline's commands."""
+"""From labelled text to a model bundle. Files are Parquet, CSV or JSONL with text and label."""
 
 import argparse
+import json
 from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from training import base, data, recipe
+from app.sentiment import bundle, classifier
+from app.settings import Settings
+from training import base, data, evaluate, export, recipe
 from training.train import initial_model, train
+
+REVIEWS = Path(__file__).with_name("reviews.csv")
+HELD_OUT = "held_out.csv"
 
 
 def _train(args: argparse.Namespace) -> None:
@@ -20,20 +26,65 @@ def _train(args: argparse.Namespace) -> None:
     tokenizer = Tokenizer.from_file(str(base.minilm_folder() / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.no_truncation()
+    args.out.mkdir(parents=True, exist_ok=True)
+    data.write(held_out, args.out / HELD_OUT)
     train(chosen, initial_model(chosen), tokenizer, training, held_out, args.out)
+    print(f"trained: {args.out / 'checkpoint'}; held out: {args.out / HELD_OUT}")
+
+
+def _export(args: argparse.Namespace) -> None:
+    card = json.loads(args.card.read_text()) if args.card else {}
+    export.export(args.model, args.out, data.read(args.data), card)
+
+
+def _evaluate(args: argparse.Namespace) -> None:
+    settings = Settings(engine=args.engine, model_dir=args.bundle, cache_size=0)
+    figures = evaluate.report(evaluate.score(classifier.load(settings), data.read(args.data)))
+    print(json.dumps(figures, indent=2))
+    if args.record:
+        card = dict(bundle.load(args.bundle).card)
+        metrics = card.setdefault("metrics", {}).setdefault(args.record, {})
+        metrics["int8" if args.engine == "onnx" else "reference"] = figures
+        export.write_card(args.bundle, card)
+        print(f"recorded in {args.bundle / 'card.json'} as {args.record}")
 
 
 def main() -> None:
+    """Run the command that the arguments name."""
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
-    commands = parser.add_subparsers(required=True)
+    commands = parser.add_subparsers(required=True, metavar="command")
+
     command = commands.add_parser("train", help="fine-tune; an interrupted run resumes")
-    command.add_argument("--data", type=Path, nargs="+", required=True)
-    command.add_argument("--test", type=Path, nargs="*", default=[])
-    command.add_argument("--recipe", type=Path, default=Path("training/configs/shipped.toml"))
-    command.add_argument("--out", type=Path, default=Path("runs/shipped"))
+    command.add_argument("--data", type=Path, nargs="+", required=True, metavar="FILE",
+                         help="labelled texts; of the first file some are held out")  # fmt: skip
+    command.add_argument("--test", type=Path, nargs="*", default=[], metavar="FILE",
+                         help="files whose texts must not be trained on")  # fmt: skip
+    command.add_argument(
+        "--recipe", type=Path, default=Path(__file__).parent / "configs/shipped.toml"
+    )
+    command.add_argument("--out", type=Path, default=Path("runs/shipped"), help="the run's folder")
     command.set_defaults(run=_train)
+
+    command = commands.add_parser("export", help="make a bundle of a checkpoint")
+    command.add_argument("--model", required=True, help="a folder or, where there is a hub, an id")
+    command.add_argument("--data", type=Path, default=REVIEWS, metavar="FILE",
+                         help="held-out labelled texts: int8 ranges, temperature, verification")  # fmt: skip
+    command.add_argument("--card", type=Path, help="JSON with what else the card shall say")
+    command.add_argument("--out", type=Path, default=Path("model"), help="the bundle's folder")
+    command.set_defaults(run=_export)
+
+    command = commands.add_parser("evaluate", help="measure a bundle on a labelled file")
+    command.add_argument("--data", type=Path, required=True, metavar="FILE")
+    command.add_argument("--bundle", type=Path, default=Path("model"))
+    command.add_argument("--engine", choices=("onnx", "torch"), default="onnx")
+    command.add_argument("--record", metavar="NAME", help="write the figures into the card")
+    command.set_defaults(run=_evaluate)
+
     args = parser.parse_args()
-    args.run(args)
+    try:
+        args.run(args)
+    except (ValueError, OSError, bundle.BundleError) as error:
+        parser.exit(1, f"{error}\n")
 
 
 if __name__ == "__main__":

@@ -39,13 +39,15 @@ def read(path: Path) -> Examples:
     Raises:
         ValueError: the file's kind is unknown, a column is missing, or a label is none of these.
     """
-    readers = {".parquet": parquet.read_table, ".csv": csv.read_csv, ".jsonl": json.read_json}
+    readers = {".parquet": parquet.read_table, ".csv": _read_csv, ".jsonl": json.read_json}
     if path.suffix not in readers:
         raise ValueError(f"{path}: expected a file ending in {', '.join(readers)}")
     table: pa.Table = readers[path.suffix](path)
     for column in ("text", "label"):
         if column not in table.column_names:
-            raise ValueError(f"{path}: no column {column!r}; it has {', '.join(table.column_names)}")
+            raise ValueError(
+                f"{path}: no column {column!r}; it has {', '.join(table.column_names)}"
+            )
     labels = table["label"]
     if not pa.types.is_integer(labels.type):
         names = pa.array([name.lower() for name in LABELS])
@@ -56,6 +58,15 @@ def read(path: Path) -> Examples:
     ratings = table["rating"].to_numpy() if "rating" in table.column_names else None
     texts = [normalise(text) for text in table["text"].to_pylist()]
     return Examples(texts, labels.astype(np.int64), ratings)
+
+
+def _read_csv(path: Path) -> pa.Table:
+    return csv.read_csv(path, parse_options=csv.ParseOptions(newlines_in_values=True))
+
+
+def write(examples: Examples, path: Path) -> None:
+    """Write the texts and labels as CSV."""
+    csv.write_csv(pa.table({"text": examples.texts, "label": examples.labels}), path)
 
 
 def join(parts: Sequence[Examples]) -> Examples:
@@ -127,7 +138,9 @@ def pad(rows: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
     return ids, mask
 
 
-def padded(rows: Sequence[np.ndarray], size: int) -> Iterator[tuple[np.ndarray, torch.Tensor, torch.Tensor]]:
+def padded(
+    rows: Sequence[np.ndarray], size: int
+) -> Iterator[tuple[np.ndarray, torch.Tensor, torch.Tensor]]:
     """Yield ``(indices, ids, mask)`` over all rows, longest first, ``size`` rows a batch."""
     order = np.argsort([-len(row) for row in rows], kind="stable")
     for i in range(0, len(order), size):

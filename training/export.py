@@ -13,6 +13,7 @@ import onnxruntime
 import torch
 from onnx import helper
 from safetensors.torch import save_file
+from scipy.optimize import minimize_scalar
 from tokenizers import Tokenizer
 from transformers import (
     AutoModelForSequenceClassification,
@@ -21,11 +22,19 @@ from transformers import (
 )
 
 from app.sentiment.bundle import CHECKSUMS
+from app.sentiment.bundle import load as load_bundle
+from app.sentiment.classifier import SentimentClassifier
+from app.sentiment.engines.onnx import OnnxEngine
 from training import data, graph
-from training.data import LABELS
+from training.data import LABELS, Examples
+from training.evaluate import Scored, score
 from training.graph import Activations, Extremes
 
 WINDOW, STRIDE = 256, 128
+CALIBRATION_TEXTS = 200
+"""Texts whose activations set the int8 ranges."""
+MAX_LOSS = 0.002
+"""Accuracy that int8 may lose against fp32."""
 
 
 def load_checkpoint(source: str) -> tuple[DistilBertForSequenceClassification, Tokenizer]:
@@ -75,51 +84,89 @@ def observe(fp32: onnx.ModelProto, rows: Sequence[np.ndarray]) -> Activations:
     return extremes
 
 
-def export(
-    source: str, folder: Path, calibration: Sequence[str], card: Mapping[str, Any]
-) -> None:
+def export(source: str, folder: Path, examples: Examples, card: Mapping[str, Any]) -> None:
     """Write the bundle of a checkpoint into the folder, replacing what is there.
 
-    ``calibration``: normalised texts like those to be served, which set the int8 ranges.
-    ``card``: what is known of the model; its name, revision and inference settings are added.
+    ``examples``: texts like those to be served, none of which the checkpoint was trained or will
+    be tested on. They set the int8 ranges and the temperature, and the int8 graph is verified on
+    them. ``card``: what is known of the model; name, revision and inference settings are added.
+
+    Raises:
+        ValueError: int8 is less accurate than fp32 by more than `MAX_LOSS`; nothing was replaced.
     """
     model, tokenizer = load_checkpoint(source)
     halves = {name: value.half().contiguous() for name, value in model.state_dict().items()}
     weights = {name: value.float().numpy() for name, value in halves.items()}
     fp32 = graph.build(model.config, weights)
-    activations = observe(fp32, data.encode(tokenizer, calibration, WINDOW))
-    int8 = graph.build(model.config, weights, activations)
+    chosen = examples.texts[:CALIBRATION_TEXTS]
+    int8 = graph.build(model.config, weights, observe(fp32, data.encode(tokenizer, chosen, WINDOW)))
 
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    partial = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
     model.config.id2label = dict(enumerate(LABELS))
     model.config.label2id = {label: i for i, label in enumerate(LABELS)}
     model.config.dtype = "float16"
-    model.config.save_pretrained(folder)
-    save_file(halves, folder / "model.safetensors", metadata={"format": "pt"})
-    (folder / "model.onnx").write_bytes(int8.SerializeToString())
-    tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
-    lower = json.loads(tokenizer.to_str())["normalizer"].get("lowercase", True)
-    write_json(
-        folder / "tokenizer_config.json",
-        {
-            "tokenizer_class": "DistilBertTokenizer",
-            "do_lower_case": lower,
-            "model_max_length": model.config.max_position_embeddings,
-        },
-    )
-    revision = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()[:12]
-    inference = {"window": WINDOW, "stride": STRIDE, "temperature": 1.0}
-    write_card(folder, {"name": Path(source).name, "revision": revision, "inference": inference, **card})
+    model.config.save_pretrained(partial)
+    save_file(halves, partial / "model.safetensors", metadata={"format": "pt"})
+    (partial / "model.safetensors").chmod(0o644)
+    (partial / "model.onnx").write_bytes(int8.SerializeToString())
+    tokenizer.save(str(partial / "tokenizer.json"), pretty=False)
+    normalizer = json.loads(tokenizer.to_str())["normalizer"]
+    tokenizer_config = {
+        "tokenizer_class": "DistilBertTokenizer",
+        "do_lower_case": normalizer.get("lowercase", True),
+        "model_max_length": model.config.max_position_embeddings,
+    }
+    _write_json(partial / "tokenizer_config.json", tokenizer_config)
+    revision = hashlib.sha256((partial / "model.safetensors").read_bytes()).hexdigest()[:12]
+    window = min(WINDOW, model.config.max_position_embeddings)
+    inference = {"window": window, "stride": STRIDE, "temperature": 1.0}
+    identity = {"name": Path(source).name, "revision": revision, **card, "inference": inference}
+    write_card(partial, identity)
+
+    served = _scored(partial, int8, examples)
+    reference = _scored(partial, fp32, examples)
+    accuracies = {name: _accuracy(s) for name, s in (("int8", served), ("fp32", reference))}
+    agreement = float(((served.log_odds >= 0) == (reference.log_odds >= 0)).mean())
+    print(f"on {len(examples)} texts: {accuracies}, same label {agreement:.4f}")
+    if accuracies["fp32"] - accuracies["int8"] > MAX_LOSS:
+        raise ValueError(f"int8 loses more than {MAX_LOSS}: {accuracies}; {folder} is as it was")
+    inference["temperature"] = round(temperature(served), 4)
+    write_card(partial, identity)
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
+    print(f"{folder}: temperature {inference['temperature']}, revision {revision}")
+
+
+def temperature(scored: Scored) -> float:
+    """Return what to divide the logits by for the least log loss (Guo et al. 2017)."""
+    signs = np.where(scored.labels == 1, 1.0, -1.0)
+
+    def loss(log_temperature: float) -> float:
+        odds = signs * scored.log_odds / np.exp(log_temperature)
+        return float(np.logaddexp(0, -odds).mean())
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-2, 2), method="bounded").x))
+
+
+def _scored(folder: Path, model: onnx.ModelProto, examples: Examples) -> Scored:
+    bundle = load_bundle(folder)
+    engine = OnnxEngine(bundle, model=model.SerializeToString())
+    return score(SentimentClassifier(bundle, engine), examples)
+
+
+def _accuracy(scored: Scored) -> float:
+    return round(float(((scored.log_odds >= 0) == (scored.labels == 1)).mean()), 4)
 
 
 def write_card(folder: Path, card: Mapping[str, Any]) -> None:
     """Replace the bundle's card, and its checksums with it."""
-    write_json(folder / "card.json", card)
+    _write_json(folder / "card.json", card)
     files = sorted(path for path in folder.iterdir() if path.name != CHECKSUMS)
     lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files]
     (folder / CHECKSUMS).write_text("".join(lines))
 
 
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
+def _write_json(path: Path, value: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n")

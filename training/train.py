@@ -202,9 +202,7 @@ def train(
             labels = torch.from_numpy(training.labels[batch]).to(device)
             with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
                 logits = model(input_ids=ids.to(device), attention_mask=mask.to(device)).logits
-            loss = F.cross_entropy(
-                logits.float(), labels, label_smoothing=recipe.label_smoothing
-            )
+            loss = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.gradient_clip)
@@ -217,7 +215,13 @@ def train(
             bar.update()
             bar.set_postfix(loss=f"{loss_mean:.3f}", accuracy=f"{accuracy_mean:.3f}")
             if step % 20 == 0:
-                run.log(phase=number, step=step, loss=loss_mean, accuracy=accuracy_mean, time=time.time())
+                run.log(
+                    phase=number,
+                    step=step,
+                    loss=loss_mean,
+                    accuracy=accuracy_mean,
+                    time=time.time(),
+                )
             if step % steps_an_epoch == 0:
                 right = predict(model, held_rows, bf16).argmax(1) == held_out.labels
                 run.log(phase=number, step=step, held_out_accuracy=float(right.mean()))

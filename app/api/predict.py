@@ -70,7 +70,9 @@ def parse_batch(
         TooManyTexts: there are more than ``max_batch_texts``.
     """
     if len(values) > settings.max_batch_texts:
-        raise TooManyTexts(f"must hold at most {settings.max_batch_texts:,} texts, not {len(values):,}")
+        raise TooManyTexts(
+            f"must hold at most {settings.max_batch_texts:,} texts, not {len(values):,}"
+        )
     texts: dict[int, Text] = {}
     errors: list[BatchError] = []
     for index, value in enumerate(values):

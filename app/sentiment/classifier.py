@@ -59,6 +59,10 @@ class SentimentClassifier:
         """Return each text's calibrated log-odds of its labels, (texts, labels), uncached."""
         return self._pooled(self._engine.tokenise(texts))[0]
 
+    def count_tokens(self, texts: Sequence[Text]) -> list[int]:
+        """Return each text's number of tokens, the two special ones included."""
+        return [len(ids) + 2 for ids in self._engine.tokenise(texts)]
+
     def _score(self, texts: Sequence[Text]) -> list[Prediction]:
         if not texts:
             return []
@@ -88,7 +92,9 @@ class SentimentClassifier:
         sums = np.add.reduceat(logits, starts, axis=0)
         return sums / np.array(counts)[:, None] / bundle.temperature, counts
 
-    def _prediction(self, probabilities: NDArray[np.float64], tokens: int, windows: int) -> Prediction:
+    def _prediction(
+        self, probabilities: NDArray[np.float64], tokens: int, windows: int
+    ) -> Prediction:
         best = int(probabilities.argmax())
         scores = {
             label: round(float(probability), 4)

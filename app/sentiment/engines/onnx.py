@@ -12,9 +12,12 @@ from app.sentiment.bundle import Bundle
 
 
 class OnnxEngine:
-    """Threads: how many compute; 0 leaves the choice to onnxruntime, one for each core."""
+    """``threads``: how many compute; 0 leaves the choice to onnxruntime, one for each core.
 
-    def __init__(self, bundle: Bundle, threads: int = 0, graph: str = "model.onnx") -> None:
+    ``model``: a serialised graph to run in place of the bundle's own, such as its fp32 sibling.
+    """
+
+    def __init__(self, bundle: Bundle, threads: int = 0, model: bytes | None = None) -> None:
         self._tokenizer = Tokenizer.from_file(str(bundle.file("tokenizer.json")))
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
@@ -24,7 +27,7 @@ class OnnxEngine:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(
-            str(bundle.file(graph)), options, providers=["CPUExecutionProvider"]
+            model or str(bundle.file("model.onnx")), options, providers=["CPUExecutionProvider"]
         )
 
     def tokenise(self, texts: Sequence[str]) -> list[list[int]]:

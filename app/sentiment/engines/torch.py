@@ -34,7 +34,6 @@ class TorchEngine:
         encoded = self._tokenizer(list(texts), add_special_tokens=False, verbose=False)
         return cast(list[list[int]], encoded["input_ids"])
 
-    @torch.inference_mode()
     def logits(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         width = max(len(row) for row in rows)
         ids = torch.zeros((len(rows), width), dtype=torch.long)
@@ -42,5 +41,6 @@ class TorchEngine:
         for i, row in enumerate(rows):
             ids[i, : len(row)] = torch.tensor(row)
             mask[i, : len(row)] = 1
-        out = self._model(input_ids=ids.to(self._device), attention_mask=mask.to(self._device))
+        with torch.inference_mode():
+            out = self._model(input_ids=ids.to(self._device), attention_mask=mask.to(self._device))
         return cast(NDArray[np.float32], out.logits.float().cpu().numpy())

@@ -1,0 +1,82 @@
+# Each target works from a fresh clone: it makes what it needs first, and says what it is doing.
+
+PYTHON ?= python3
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+SAM_CLI := aws-sam-cli==1.170.0
+EMULATOR := .cache/sam-cli
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test invoke train export evaluate bench image check clean
+
+help: ## List the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"Python 3.11 or newer is needed; {sys.executable} is {sys.version.split()[0]}: make PYTHON=...")'
+	@echo "making $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+# One stamp for each requirements file: it is installed again when the file changes.
+$(VENV)/%.installed: %.txt requirements.txt | $(BIN)/python
+	@echo "installing $<"
+	@$(PIP) -r $<
+	@touch $@
+
+# The emulator is one binary inside the SAM CLI's package, so none of its dependencies are needed.
+$(EMULATOR): | $(BIN)/python
+	@echo "fetching the Lambda runtime emulator"
+	@$(PIP) --no-deps --target $(EMULATOR) $(SAM_CLI)
+
+serve: $(VENV)/requirements.installed ## Serve the API on 127.0.0.1:8000 (PORT= changes it)
+	@echo "serving on http://127.0.0.1:$(PORT), docs on http://127.0.0.1:$(PORT)/docs"
+	@$(BIN)/uvicorn app.main:app --host 127.0.0.1 --port $(PORT)
+
+test: $(VENV)/requirements-test.installed $(EMULATOR) ## Run all tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+invoke: $(VENV)/requirements-invoke.installed $(EMULATOR) ## Run EVENT=file.json through the Lambda runtime emulator
+	@test -n "$(EVENT)" || { echo "which event? make invoke EVENT=tests/events/rest-api.json"; exit 2; }
+	@$(BIN)/python -m scripts.emulator $(EVENT)
+
+# torch frees and takes tensors of many megabytes at each step; kept in the heap, in huge pages,
+# they cost no page faults, which took a third of a step's time.
+train: export MALLOC_MMAP_MAX_ = 0
+train: export MALLOC_TRIM_THRESHOLD_ = 100000000000
+train: export MALLOC_TOP_PAD_ = 268435456
+train: export GLIBC_TUNABLES = glibc.malloc.hugetlb=1
+train: $(VENV)/requirements-train.installed ## Fine-tune on DATA="files" apart from TEST="files", into OUT=
+	@test -n "$(DATA)" || { echo 'train on what? make train DATA="imdb-train.parquet sst2-train.parquet" TEST="imdb-test.parquet"'; exit 2; }
+	@$(BIN)/python -m training train --data $(DATA) $(if $(TEST),--test $(TEST)) $(if $(OUT),--out $(OUT)) $(if $(RECIPE),--recipe $(RECIPE))
+
+export: $(VENV)/requirements-train.installed ## Make a bundle in OUT=model of the checkpoint MODEL=folder or hub id
+	@test -n "$(MODEL)" || { echo "export what? make export MODEL=runs/shipped/checkpoint DATA=runs/shipped/held_out.csv"; exit 2; }
+	@$(BIN)/python -m training export --model $(MODEL) $(if $(DATA),--data $(DATA)) $(if $(CARD),--card $(CARD)) $(if $(OUT),--out $(OUT))
+
+evaluate: $(VENV)/requirements-train.installed ## Measure the bundle on a labelled file, DATA=
+	@test -n "$(DATA)" || { echo "evaluate on what? make evaluate DATA=imdb-test.parquet"; exit 2; }
+	@$(BIN)/python -m training evaluate --data $(DATA) $(if $(ENGINE),--engine $(ENGINE)) $(if $(BUNDLE),--bundle $(BUNDLE)) $(if $(RECORD),--record $(RECORD))
+
+bench: $(VENV)/requirements-test.installed ## Measure against the baseline; a table and bench/results/*.json
+	@$(BIN)/python -m bench
+
+image: ## Build the container image, with Docker or with buildah
+	@scripts/build-image
+
+.venv-sam/bin/sam: | $(BIN)/python
+	@echo "installing the SAM CLI into .venv-sam"
+	@$(PYTHON) -m venv .venv-sam
+	@.venv-sam/bin/pip install --quiet --disable-pip-version-check $(SAM_CLI)
+
+check: $(VENV)/requirements-test.installed .venv-sam/bin/sam ## Lint, types, template, tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/cfn-lint template.yaml
+	SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint --region us-east-1 -t template.yaml
+	$(MAKE) test
+
+clean: ## Remove what the targets made
+	rm -rf .venv .venv-sam .cache .pytest_cache .mypy_cache .ruff_cache .aws-sam

@@ -1,0 +1,46 @@
+"""What all tests share: the shipped bundle, loaded once for each engine."""
+
+import csv
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+from app.sentiment import classifier
+from app.sentiment.bundle import Bundle
+from app.sentiment.bundle import load as load_bundle
+from app.sentiment.classifier import SentimentClassifier
+from app.sentiment.text import Text, normalise
+from app.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def bundle() -> Bundle:
+    return load_bundle(ROOT / "model")
+
+
+@pytest.fixture(scope="session")
+def onnx() -> SentimentClassifier:
+    return classifier.load(Settings(engine="onnx", cache_size=0))
+
+
+@pytest.fixture(scope="session")
+def torch() -> SentimentClassifier:
+    return classifier.load(Settings(engine="torch", cache_size=0))
+
+
+@pytest.fixture(scope="session", params=["onnx", "torch"])
+def engine(request: pytest.FixtureRequest) -> SentimentClassifier:
+    """Each engine in turn, behind the same classifier."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="session")
+def reviews() -> list[Text]:
+    """Reviews written for this project, short to several windows long."""
+    with (ROOT / "training/reviews.csv").open(newline="") as file:
+        return [Text(normalise(row["text"])) for row in csv.DictReader(file)]

@@ -1,0 +1,88 @@
+import pytest
+
+
+def is_problem(answer, status: int) -> dict:
+    assert answer.status == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    found = answer.json()
+    assert found["type"] == "about:blank"
+    assert found["status"] == status
+    assert found["title"]
+    assert found["correlation_id"] == answer.headers["x-correlation-id"]
+    return found
+
+
+@pytest.mark.parametrize("text", ["", " \n\t", "\u200b\u200d", "<br /><br />", "&nbsp;", "\x00"])
+def test_blank_text_is_422(post, text):
+    problem = is_problem(post("/predict", {"text": text}), 422)
+    assert problem["errors"][0]["pointer"] == "#/text"
+    assert "blank" in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [(None, "null"), (1, "a number"), (True, "a boolean"), (["a"], "an array"), ({}, "an object")],
+)
+def test_wrong_type_is_422_and_named(post, value, kind):
+    problem = is_problem(post("/predict", {"text": value}), 422)
+    assert problem["detail"] == f"text: must be a string, not {kind}."
+
+
+def test_too_long_text_is_422_with_the_limit(post):
+    problem = is_problem(post("/predict", {"text": "a" * 100_001}), 422)
+    assert problem["detail"] == "text: must have at most 100,000 characters, not 100,001."
+
+
+def test_missing_field_is_422_and_named(post):
+    problem = is_problem(post("/predict", {}), 422)
+    assert problem["errors"] == [{"pointer": "#/text", "detail": "Field required"}]
+
+
+def test_unknown_field_is_422_and_the_allowed_are_listed(post):
+    problem = is_problem(post("/predict", {"text": "Good.", "lang": "en"}), 422)
+    assert problem["detail"] == "the body: unknown field lang; allowed: text."
+
+
+@pytest.mark.parametrize("body", [b"[]", b'"text"', b"7", b"null"])
+def test_json_that_is_no_object_is_422(post, body):
+    is_problem(post("/predict", body), 422)
+
+
+@pytest.mark.parametrize("body", [b'{"text"', b"text", b"{'text': 1}", b'{"text": "\xff"}'])
+def test_malformed_json_is_400(post, body):
+    problem = is_problem(post("/predict", body), 400)
+    assert "JSON" in problem["detail"]
+
+
+def test_empty_body_is_422(post):
+    is_problem(post("/predict", b""), 422)
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "nonsense"])
+def test_other_content_type_is_415_with_the_allowed(post, kind):
+    problem = is_problem(post("/predict", {"text": "Good."}, {"content-type": kind}), 415)
+    assert "'application/json'" in problem["detail"]
+
+
+def test_missing_content_type_is_415(post):
+    is_problem(post("/predict", {"text": "Good."}, {}), 415)
+
+
+def test_charset_in_the_content_type_is_allowed(post):
+    headers = {"content-type": "application/json; charset=utf-8"}
+    assert post("/predict", {"text": "Good."}, headers).status == 200
+
+
+def test_unknown_path_is_404(get):
+    is_problem(get("/nothing"), 404)
+
+
+def test_wrong_method_is_405_with_the_allowed(get):
+    answer = get("/predict")
+    problem = is_problem(answer, 405)
+    assert answer.headers["allow"] == "POST"
+    assert "POST" in problem["detail"]
+
+
+def test_instance_is_the_path_that_was_asked_for(get):
+    assert get("/nothing").json()["instance"].endswith("/nothing")

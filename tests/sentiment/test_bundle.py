@@ -1,0 +1,56 @@
+import shutil
+
+import pytest
+
+from app.sentiment import classifier
+from app.sentiment.bundle import BundleError, load
+from app.settings import Settings
+
+
+@pytest.fixture
+def copy(bundle, tmp_path):
+    return shutil.copytree(bundle.folder, tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("engine", "name"),
+    [
+        ("onnx", "model.onnx"),
+        ("onnx", "tokenizer.json"),
+        ("onnx", "config.json"),
+        ("onnx", "card.json"),
+        ("torch", "model.safetensors"),
+        ("torch", "tokenizer_config.json"),
+    ],
+)
+def test_a_corrupted_file_refuses_to_load_and_is_named(copy, engine, name):
+    path = copy / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(BundleError, match=f"{name} has sha256"):
+        classifier.load(Settings(engine=engine, model_dir=copy))
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json", "card.json"])
+def test_a_missing_file_refuses_to_load_and_is_named(copy, name):
+    (copy / name).unlink()
+    with pytest.raises(BundleError, match=f"{name}: No such file"):
+        classifier.load(Settings(model_dir=copy))
+
+
+def test_a_file_without_a_checksum_is_refused(copy):
+    (copy / "SHA256SUMS").write_text("")
+    with pytest.raises(BundleError, match=r"no line for card\.json"):
+        load(copy)
+
+
+def test_lambda_needs_no_file_of_the_reference(copy):
+    for name in ("model.safetensors", "tokenizer_config.json"):
+        (copy / name).unlink()
+    classifier.load(Settings(model_dir=copy))
+
+
+def test_checksums_cover_every_file(bundle):
+    files = {path.name for path in bundle.folder.iterdir()} - {"SHA256SUMS"}
+    assert files == set(bundle.checksums)

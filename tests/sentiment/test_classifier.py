@@ -1,0 +1,81 @@
+"""Both engines, through the same classifier, on the shipped weights."""
+
+import numpy as np
+import pytest
+
+from app.sentiment.classifier import SentimentClassifier
+from app.sentiment.text import Text
+
+
+def test_obvious_reviews_get_the_obvious_label(engine):
+    praise, blame = engine.predict(
+        [Text("This movie was amazing and thrilling!"), Text("I want my two hours back.")]
+    )
+    assert (praise.sentiment, blame.sentiment) == ("Positive", "Negative")
+
+
+def test_batch_and_single_agree(engine, reviews):
+    texts = reviews[::4]
+    singles = np.concatenate([engine.log_odds([text]) for text in texts])
+    np.testing.assert_allclose(_positive(engine.log_odds(texts)), _positive(singles), atol=1e-3)
+
+
+def test_a_batch_comes_back_in_its_own_order(engine, reviews):
+    forwards = engine.predict(reviews[:40])
+    backwards = engine.predict(reviews[:40][::-1])
+    assert [p.tokens for p in forwards] == [p.tokens for p in backwards[::-1]]
+    assert [p.sentiment for p in forwards] == [p.sentiment for p in backwards[::-1]]
+
+
+def test_engines_tokenise_alike(onnx, torch, reviews):
+    assert onnx._engine.tokenise(reviews) == torch._engine.tokenise(reviews)
+
+
+def test_int8_gives_the_reference_label(onnx, torch, reviews):
+    int8, reference = (classifier.log_odds(reviews).argmax(axis=1) for classifier in (onnx, torch))
+    assert (int8 == reference).mean() >= 0.995
+
+
+def test_a_text_at_the_limit_of_length_is_scored_whole(onnx):
+    text = Text(("The plot is thin but the cast is warm. " * 2600)[:100_000].strip())
+    [prediction] = onnx.predict([text])
+    assert prediction.tokens > 20_000
+    assert prediction.windows == 1 + -(-(prediction.tokens - 2 - 254) // 128)
+
+
+def test_score_of_a_long_text_is_the_mean_over_its_windows(onnx):
+    text = Text("A slow start. " * 70 + "A glorious finish! " * 70)
+    engine = onnx._engine
+    [ids] = engine.tokenise([text])
+    rows = [
+        [engine.start_token, *ids[start : start + 254], engine.end_token]
+        for start in range(0, len(ids) - 254 + 128, 128)
+    ]
+    expected = engine.logits(rows).mean(axis=0) / onnx.bundle.temperature
+    np.testing.assert_allclose(onnx.log_odds([text])[0], expected, atol=1e-4)
+
+
+def test_a_repeated_text_is_scored_once(bundle, onnx):
+    classifier = SentimentClassifier(bundle, onnx._engine, cache_size=10)
+    text = Text("Watched it twice.")
+    first, second = classifier.predict([text])[0], classifier.predict([text])[0]
+    assert (first.cached, second.cached) == (False, True)
+    assert first == second.model_copy(update={"cached": False})
+    assert (classifier.cache.hits, classifier.cache.misses) == (1, 1)
+
+
+def test_temperature_divides_the_log_odds(bundle, onnx):
+    from dataclasses import replace
+
+    hot = SentimentClassifier(replace(bundle, temperature=bundle.temperature * 2), onnx._engine)
+    texts = [Text("Superb."), Text("Terrible.")]
+    np.testing.assert_allclose(hot.log_odds(texts) * 2, onnx.log_odds(texts), rtol=1e-6)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_few_texts_give_as_many_predictions(onnx, count):
+    assert len(onnx.predict([Text("Good.")] * count)) == count
+
+
+def _positive(log_odds: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(log_odds[:, 0] - log_odds[:, 1]))

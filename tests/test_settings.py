@@ -1,0 +1,39 @@
+import pytest
+
+from app.settings import Settings, SettingsError, load
+
+
+def test_nothing_set_gives_the_defaults():
+    assert load({}) == Settings()
+
+
+def test_values_are_read_from_the_environment():
+    settings = load({"SENTIMENT_CACHE_SIZE": "0", "SENTIMENT_ENGINE": "torch", "HOME": "/"})
+    assert (settings.cache_size, settings.engine) == (0, "torch")
+
+
+def test_origins_are_split_at_commas():
+    origins = load({"SENTIMENT_CORS_ORIGINS": "https://a.example, https://b.example"}).cors_origins
+    assert origins == ("https://a.example", "https://b.example")
+
+
+def test_an_empty_value_is_the_default():
+    assert load({"SENTIMENT_ENGINE": ""}).engine == "onnx"
+
+
+def test_a_wrong_value_is_named_with_what_is_allowed():
+    with pytest.raises(SettingsError, match="SENTIMENT_ENGINE=tf: .*'onnx' or 'torch'"):
+        load({"SENTIMENT_ENGINE": "tf"})
+
+
+def test_an_unknown_setting_is_named_with_those_there_are():
+    with pytest.raises(SettingsError, match="SENTIMENT_CASH_SIZE is no setting.*CACHE_SIZE"):
+        load({"SENTIMENT_CASH_SIZE": "1"})
+
+
+@pytest.mark.parametrize(
+    ("memory", "threads"), [("512", 1), ("1769", 1), ("3538", 2), ("10240", 6)]
+)
+def test_threads_follow_lambdas_memory(memory, threads):
+    environ = {"AWS_LAMBDA_FUNCTION_NAME": "f", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": memory}
+    assert load(environ).threads == threads
