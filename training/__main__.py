@@ -68,7 +68,7 @@ def main() -> None:
     command = commands.add_parser("export", help="make a bundle of a checkpoint")
     command.add_argument("--model", required=True, help="a folder or, where there is a hub, an id")
     command.add_argument("--data", type=Path, default=REVIEWS, metavar="FILE",
-                         help="held-out labelled texts: int8 ranges, temperature, verification")  # fmt: skip
+                         help="held-out labelled texts, to calibrate and verify on")  # fmt: skip
     command.add_argument("--card", type=Path, help="JSON with what else the card shall say")
     command.add_argument("--out", type=Path, default=Path("model"), help="the bundle's folder")
     command.set_defaults(run=_export)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,7 @@ def report(scored: Scored) -> dict[str, Any]:
     figures["confusion"] = {"tn": tn, "fp": fp, "fn": fn, "tp": tp}
     bounds = [0, *LENGTHS, np.inf]
     figures["by_length"] = {}
-    for low, high in zip(bounds, bounds[1:], strict=False):
+    for low, high in pairwise(bounds):
         inside = (scored.tokens > low) & (scored.tokens <= high)
         if inside.any():
             name = f"over {low}" if high == np.inf else f"{low + 1}-{high}"

@@ -47,7 +47,7 @@ def load_checkpoint(source: str) -> tuple[DistilBertForSequenceClassification, T
     if not isinstance(model, DistilBertForSequenceClassification):
         raise ValueError(f"{source} is a {type(model).__name__}, not a DistilBERT classifier")
     order = [_label(name) for _, name in sorted(model.config.id2label.items())]
-    if sorted(order) != [0, 1]:
+    if len(order) != 2 or set(order) != {0, 1}:
         names = ", ".join(model.config.id2label.values())
         raise ValueError(f"{source} has the labels {names}; one negative, one positive are needed")
     with torch.no_grad():

@@ -1,11 +1,11 @@
 """Fine-tuning: examples in, a `DistilBertForSequenceClassification` checkpoint out."""
 
 import json
-import os
 import platform
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from training.recipe import Phase, Recipe
 
 CHECKPOINT_STEPS = 200
 """Optimiser steps between checkpoints: what a kill costs at most."""
+LOG_STEPS = 20
+"""Optimiser steps between lines of metrics."""
 
 
 def initial_model(recipe: Recipe) -> DistilBertForSequenceClassification:
@@ -71,14 +73,14 @@ def parameter_groups(
     return groups
 
 
-def _schedule(step: int, steps: int, warmup: float) -> float:
+def _rate_factor(step: int, steps: int, warmup: float) -> float:
     """Return the factor on the learning rate: linear up, then linear down to 0."""
     rising = max(1, round(steps * warmup))
     return step / rising if step < rising else (steps - step) / max(1, steps - rising)
 
 
 def bf16_is_faster(device: torch.device) -> bool:
-    """Time a layer's matrix product in bf16 against fp32: some processors with bf16 gain nothing."""
+    """Time a matrix product in both: not every processor with bf16 gains by it."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported()
 
@@ -137,14 +139,44 @@ class Run:
 
     def save(self, state: dict[str, Any]) -> None:
         """Replace the checkpoint in one step, so that a kill leaves the old one or the new."""
-        partial = self.folder / "checkpoint.partial"
-        torch.save(state, partial)
-        os.replace(partial, self.folder / "checkpoint.pt")
+        unfinished = self.folder / "checkpoint.unfinished"
+        torch.save(state, unfinished)
+        unfinished.replace(self.folder / "checkpoint.pt")
 
     def load(self) -> dict[str, Any] | None:
         """Return the last checkpoint, if there is one."""
         path = self.folder / "checkpoint.pt"
         return torch.load(path, weights_only=True) if path.exists() else None
+
+
+class Progress:
+    """A progress bar with running means of loss and accuracy, and the same in the run's metrics."""
+
+    def __init__(self, run: Run, name: str, done: int, steps: int) -> None:
+        self._run = run
+        self._name = name
+        self._bar = tqdm(total=steps, initial=done, desc=name, unit="batch")
+        self._loss = self._accuracy = float("nan")
+
+    def advance(self, step: int, loss: float, accuracy: float) -> None:
+        """Show one more step."""
+        self._loss = loss if np.isnan(self._loss) else 0.98 * self._loss + 0.02 * loss
+        first = np.isnan(self._accuracy)
+        self._accuracy = accuracy if first else 0.98 * self._accuracy + 0.02 * accuracy
+        self._bar.update()
+        self._bar.set_postfix(loss=f"{self._loss:.3f}", accuracy=f"{self._accuracy:.3f}")
+        if step % LOG_STEPS == 0:
+            means = {"loss": self._loss, "accuracy": self._accuracy}
+            self._run.log(phase=self._name, step=step, time=time.time(), **means)
+
+    def epoch(self, step: int, held_out_accuracy: float) -> None:
+        """Show how an epoch ended."""
+        self._bar.write(f"step {step}: held-out accuracy {held_out_accuracy:.4f}")
+        self._run.log(phase=self._name, step=step, held_out_accuracy=held_out_accuracy)
+
+    def close(self) -> None:
+        """Leave the bar as it stands."""
+        self._bar.close()
 
 
 def train(
@@ -154,85 +186,58 @@ def train(
     training: Examples,
     held_out: Examples,
     folder: Path,
-) -> DistilBertForSequenceClassification:
-    """Fine-tune in place, phase by phase, resuming from the folder's checkpoint."""
+) -> None:
+    """Fine-tune phase by phase into ``folder/checkpoint``, resuming from where a run was killed."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     bf16 = bf16_is_faster(device)
     run = Run(folder, recipe, bf16)
     rows = data.encode(tokenizer, training.texts, recipe.length)
     held_rows = data.encode(tokenizer, held_out.texts, recipe.length)
     lengths = [len(row) for row in rows]
+    epoch_steps = -(-len(rows) // recipe.batch_size)
     model.to(device)
     torch.manual_seed(recipe.seed)
     checkpoint = run.load()
-    first_phase, done = 0, 0
-    if checkpoint:
-        first_phase, done = checkpoint["phase"], checkpoint["step"]
-        model.load_state_dict(checkpoint["model"])
+    first_phase = checkpoint["phase"] if checkpoint else 0
     for number, phase in enumerate(recipe.phases[first_phase:], first_phase):
-        optimizer = torch.optim.AdamW(
-            parameter_groups(model, phase, recipe.weight_decay), fused=True
-        )
-        steps_an_epoch = -(-len(rows) // recipe.batch_size)
-        steps = steps_an_epoch * phase.epochs
-        scheduler = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step, steps=steps: _schedule(step, steps, recipe.warmup)
-        )
+        groups = parameter_groups(model, phase, recipe.weight_decay)
+        optimizer = torch.optim.AdamW(groups, fused=True)
+        steps = epoch_steps * phase.epochs
+        schedule = partial(_rate_factor, steps=steps, warmup=recipe.warmup)
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule)
+        stateful = {"model": model, "optimizer": optimizer, "scheduler": scheduler}
+        done = 0
         if checkpoint:
-            optimizer.load_state_dict(checkpoint["optimizer"])
-            scheduler.load_state_dict(checkpoint["scheduler"])
+            done = checkpoint["step"]
             torch.set_rng_state(checkpoint["rng"])
+            for name, part in stateful.items():
+                part.load_state_dict(checkpoint[name])
             checkpoint = None
-
-        def state(number: int, step: int) -> dict[str, Any]:
-            return {
-                "phase": number,
-                "step": step,
-                "model": model.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "scheduler": scheduler.state_dict(),
-                "rng": torch.get_rng_state(),
-            }
-
-        bar = tqdm(total=steps, initial=done, desc=f"phase {number + 1}", unit="batch")
-        loss_mean, accuracy_mean = float("nan"), float("nan")
-        for step, batch in _remaining(lengths, recipe, steps_an_epoch, steps, done):
-            model.train()
-            ids, mask = data.pad([rows[i] for i in batch])
+        progress = Progress(run, f"phase {number + 1}", done, steps)
+        for step, batch in _remaining(lengths, recipe, epoch_steps, steps, done):
             labels = torch.from_numpy(training.labels[batch]).to(device)
+            ids, mask = (part.to(device) for part in data.pad([rows[i] for i in batch]))
+            model.train()
             with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-                logits = model(input_ids=ids.to(device), attention_mask=mask.to(device)).logits
-            loss = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
+                logits = model(input_ids=ids, attention_mask=mask).logits
+            smoothing = recipe.label_smoothing
+            loss = F.cross_entropy(logits.float(), labels, label_smoothing=smoothing)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.gradient_clip)
             optimizer.step()
             scheduler.step()
-            loss_mean = _smooth(loss_mean, loss.item())
-            accuracy_mean = _smooth(
-                accuracy_mean, (logits.argmax(1) == labels).float().mean().item()
-            )
-            bar.update()
-            bar.set_postfix(loss=f"{loss_mean:.3f}", accuracy=f"{accuracy_mean:.3f}")
-            if step % 20 == 0:
-                run.log(
-                    phase=number,
-                    step=step,
-                    loss=loss_mean,
-                    accuracy=accuracy_mean,
-                    time=time.time(),
-                )
-            if step % steps_an_epoch == 0:
-                right = predict(model, held_rows, bf16).argmax(1) == held_out.labels
-                run.log(phase=number, step=step, held_out_accuracy=float(right.mean()))
-                bar.write(f"epoch {step // steps_an_epoch}: held-out accuracy {right.mean():.4f}")
-            if step % CHECKPOINT_STEPS == 0 or step % steps_an_epoch == 0:
-                run.save(state(number, step))
-        bar.close()
-        done = 0
+            right = (logits.argmax(1) == labels).float().mean()
+            progress.advance(step, loss.item(), right.item())
+            if step % epoch_steps == 0:
+                found = predict(model, held_rows, bf16).argmax(1)
+                progress.epoch(step, float((found == held_out.labels).mean()))
+            if step % CHECKPOINT_STEPS == 0 or step % epoch_steps == 0:
+                states = {name: part.state_dict() for name, part in stateful.items()}
+                run.save({"phase": number, "step": step, "rng": torch.get_rng_state(), **states})
+        progress.close()
     model.save_pretrained(folder / "checkpoint")
     tokenizer.save(str(folder / "checkpoint" / "tokenizer.json"))
-    return model
 
 
 def _remaining(
@@ -244,7 +249,3 @@ def _remaining(
         for step, batch in enumerate(order, epoch * steps_an_epoch + 1):
             if step > done:
                 yield step, batch
-
-
-def _smooth(mean: float, value: float) -> float:
-    return value if np.isnan(mean) else 0.98 * mean + 0.02 * value

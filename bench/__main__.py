@@ -1,0 +1,125 @@
+"""`make bench`: this service against the baseline, warm, cold and in memory.
+
+The two take turns within one run, so that a noisy machine is noisy for both; what is reported are
+medians, and the median of the ratios pair by pair with its quartiles.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+from tqdm import tqdm
+
+from bench.baseline import make_checkpoint
+from bench.service import ROOT, Service
+
+LENGTHS = (16, 219, 512)
+"""Tokens: a sentence, the median IMDb review, and the most that DistilBERT reads in one pass."""
+RESULTS = ROOT / "bench/results"
+WORDS = "the film was good and the cast did a fine job but it went on for much too long".split()
+
+
+def event(tokens: int) -> dict[str, Any]:
+    """Return a REST API event whose text has so many tokens, the two special ones included."""
+    text = " ".join(WORDS[i % len(WORDS)] for i in range(tokens - 2))
+    tokenizer = Tokenizer.from_file(str(ROOT / "model/tokenizer.json"))
+    assert len(tokenizer.encode(text).ids) == tokens
+    found = json.loads((ROOT / "tests/events/rest-api.json").read_text())
+    return {**found, "body": json.dumps({"text": text})}
+
+
+def services(baseline: Path) -> Iterator[tuple[str, Service]]:
+    """Start both, on the same processors, without a cache."""
+    cores = str(len(os.sched_getaffinity(0)))
+    ours = {"SENTIMENT_CACHE_SIZE": "0", "SENTIMENT_ON_LAMBDA": "1", "SENTIMENT_THREADS": cores}
+    yield "baseline", Service("bench.baseline", {"BASELINE_DIR": str(baseline)})
+    yield "ours", Service("handler", ours)
+
+
+def compare(baseline: Sequence[float], ours: Sequence[float]) -> dict[str, Any]:
+    """Return both medians and the quartiles of baseline / ours, pair by pair."""
+    ratios = [b / o for b, o in zip(baseline, ours, strict=True)]
+    low, middle, high = statistics.quantiles(ratios, n=4)
+    return {
+        "baseline": statistics.median(baseline),
+        "ours": statistics.median(ours),
+        "ratio": middle,
+        "ratio_quartiles": [low, high],
+        "runs": len(ratios),
+    }
+
+
+def warm(baseline: Path, rounds: int) -> dict[str, Any]:
+    """Return milliseconds a request at each length, and resident megabytes after them all."""
+    running = dict(services(baseline))
+    events = {tokens: event(tokens) for tokens in LENGTHS}
+    times: dict[tuple[str, int], list[float]] = {(n, t): [] for n in running for t in LENGTHS}
+    resident: dict[str, float] = {}
+    for turn in tqdm(range(rounds + 3), desc="warm"):
+        for tokens in LENGTHS:
+            for name, service in running.items():
+                reply = service.ask(events[tokens])
+                resident[name] = reply.resident_mb
+                if turn >= 3:
+                    times[name, tokens].append(reply.seconds * 1000)
+    for service in running.values():
+        service.__exit__(None, None, None)
+    found = {
+        f"warm /predict, {tokens} tokens (ms)": compare(
+            times["baseline", tokens], times["ours", tokens]
+        )
+        for tokens in LENGTHS
+    }
+    ratio = resident["baseline"] / resident["ours"]
+    memory = {**resident, "ratio": ratio, "ratio_quartiles": [ratio, ratio], "runs": 1}
+    return {**found, "resident memory (MB)": memory}
+
+
+def cold(baseline: Path, rounds: int) -> dict[str, Any]:
+    """Return seconds from the process's start to its first answer, of the clock and of the CPU."""
+    wall: dict[str, list[float]] = {"baseline": [], "ours": []}
+    cpu: dict[str, list[float]] = {"baseline": [], "ours": []}
+    asked = event(LENGTHS[1])
+    for _ in tqdm(range(rounds), desc="cold"):
+        for name, service in services(baseline):
+            with service:
+                reply = service.ask(asked)
+                wall[name].append(time.perf_counter() - service.started)
+                cpu[name].append(reply.cpu_seconds)
+    return {
+        "start to first answer (s)": compare(wall["baseline"], wall["ours"]),
+        "start to first answer (CPU s)": compare(cpu["baseline"], cpu["ours"]),
+    }
+
+
+def main() -> None:
+    """Measure, print the table, and write it to ``bench/results``."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=40, help="warm requests at each length")
+    parser.add_argument("--starts", type=int, default=5, help="cold starts of each service")
+    args = parser.parse_args()
+    folder = ROOT / ".cache/baseline"
+    make_checkpoint(folder, ROOT / "model")
+    figures = {**warm(folder, args.rounds), **cold(folder, args.starts)}
+    machine = {"cores": len(os.sched_getaffinity(0)), "python": platform.python_version()}
+    RESULTS.mkdir(exist_ok=True)
+    result = {"machine": machine, "figures": figures}
+    (RESULTS / "service.json").write_text(json.dumps(result, indent=2) + "\n")
+    print(f"{'':36}{'baseline':>10}{'ours':>10}{'ratio':>8}  quartiles")
+    for name, row in figures.items():
+        low, high = row["ratio_quartiles"]
+        print(
+            f"{name:36}{row['baseline']:10.2f}{row['ours']:10.2f}{row['ratio']:8.1f}"
+            f"  {low:.1f} to {high:.1f}"
+        )
+
+
+if __name__ == "__main__":
+    main()

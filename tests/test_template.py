@@ -1,0 +1,119 @@
+"""What `template.yaml` promises to those who deploy it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cfnlint.api import lint_file
+from cfnlint.config import ManualArgs
+from cfnlint.decode import cfn_yaml
+
+from app.main import app
+from app.settings import PREFIX, Settings
+
+TEMPLATE = Path(__file__).parents[1] / "template.yaml"
+REST_API_SECONDS = 29
+
+
+@pytest.fixture(scope="module")
+def template() -> dict[str, Any]:
+    return cfn_yaml.load(str(TEMPLATE))
+
+
+@pytest.fixture(scope="module")
+def function(template: dict[str, Any]) -> dict[str, Any]:
+    return template["Resources"]["SentimentFunction"]["Properties"]
+
+
+@pytest.fixture(scope="module")
+def routed(function: dict[str, Any]) -> set[tuple[str, str]]:
+    events = [event["Properties"] for event in function["Events"].values()]
+    return {(event["Method"], event["Path"]) for event in events}
+
+
+def values_of(name: str, node: Any) -> Iterator[Any]:
+    """Yield every value under this key, wherever in the template it is."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == name:
+                yield value
+            yield from values_of(name, value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from values_of(name, value)
+
+
+def test_template_is_clean_under_cfn_lint() -> None:
+    assert lint_file(TEMPLATE, ManualArgs(regions=["us-east-1"])) == []
+
+
+def test_processor_is_x86_64_unless_arm64_is_asked_for(template: dict[str, Any]) -> None:
+    architecture = template["Parameters"]["Architecture"]
+    assert architecture["Default"] == "x86_64"
+    assert architecture["AllowedValues"] == ["x86_64", "arm64"]
+
+
+def test_function_runs_on_the_processor_that_was_asked_for(function: dict[str, Any]) -> None:
+    assert function["Architectures"] == [{"Ref": "Architecture"}]
+
+
+def test_no_timeout_outlasts_the_rest_api(
+    template: dict[str, Any], function: dict[str, Any]
+) -> None:
+    assert function["Timeout"] == {"Ref": "Timeout"}
+    assert template["Parameters"]["Timeout"]["MaxValue"] <= REST_API_SECONDS
+
+
+def test_concurrency_has_a_ceiling_by_default(template: dict[str, Any]) -> None:
+    assert template["Parameters"]["ReservedConcurrency"]["Default"] > 0
+
+
+def test_every_variable_is_a_setting(function: dict[str, Any]) -> None:
+    settings = {PREFIX + field.upper() for field in Settings.model_fields}
+    assert set(function["Environment"]["Variables"]) <= settings
+
+
+def test_cache_size_defaults_to_that_of_the_settings(template: dict[str, Any]) -> None:
+    default = template["Parameters"]["CacheSize"]["Default"]
+    assert default == Settings.model_fields["cache_size"].default
+
+
+def test_every_documented_operation_is_routed(routed: set[tuple[str, str]]) -> None:
+    operations = {
+        (method.upper(), path)
+        for path, methods in app.openapi()["paths"].items()
+        for method in methods
+    }
+    assert operations <= routed
+
+
+@pytest.mark.parametrize("path", ["/docs", "/openapi.json", "/static/{proxy+}"])
+def test_documentation_is_routed(routed: set[tuple[str, str]], path: str) -> None:
+    assert ("GET", path) in routed
+
+
+def test_every_post_has_its_preflight(routed: set[tuple[str, str]]) -> None:
+    posts = {path for method, path in routed if method == "POST"}
+    assert posts <= {path for method, path in routed if method == "OPTIONS"}
+
+
+def test_no_permission_is_for_every_resource(template: dict[str, Any]) -> None:
+    resources = list(values_of("Resource", template["Resources"]))
+    assert resources
+    assert '"*"' not in json.dumps(resources)
+
+
+def test_no_permission_is_for_every_action(template: dict[str, Any]) -> None:
+    actions = json.dumps(list(values_of("Action", template["Resources"])))
+    assert "*" not in actions
+
+
+def test_no_managed_policy_widens_the_role(template: dict[str, Any]) -> None:
+    assert not list(values_of("ManagedPolicyArns", template["Resources"]))
+
+
+def test_logs_are_not_kept_for_ever(template: dict[str, Any], function: dict[str, Any]) -> None:
+    group = template["Resources"][function["LoggingConfig"]["LogGroup"]["Ref"]]
+    assert group["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}

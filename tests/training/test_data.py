@@ -1,0 +1,85 @@
+import json
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from training import data
+from training.data import Examples
+
+TEXTS = ["Good,\nreally.", 'A "bad" one.', "Fine<br />then."]
+
+
+def examples(texts: list[str], labels: list[int] | None = None) -> Examples:
+    return Examples(texts, np.array(labels or [0] * len(texts)))
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv", "jsonl"])
+def test_each_kind_of_file_reads_alike(tmp_path, kind):
+    path = tmp_path / f"reviews.{kind}"
+    if kind == "parquet":
+        parquet.write_table(pa.table({"text": TEXTS, "label": [1, 0, 1]}), path)
+    elif kind == "csv":
+        data.write(examples(TEXTS, [1, 0, 1]), path)
+    else:
+        lines = [json.dumps({"text": t, "label": n}) for t, n in zip(TEXTS, [1, 0, 1], strict=True)]
+        path.write_text("\n".join(lines))
+    found = data.read(path)
+    assert found.texts == ["Good, really.", 'A "bad" one.', "Fine then."]
+    assert found.labels.tolist() == [1, 0, 1]
+
+
+def test_labels_may_be_names(tmp_path):
+    path = tmp_path / "reviews.csv"
+    path.write_text("text,label\na,Positive\nb,negative\n")
+    assert data.read(path).labels.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("r.txt", "a", "expected a file ending in .parquet, .csv, .jsonl"),
+        ("r.csv", "review,label\na,1\n", "no column 'text'; it has review, label"),
+        ("r.csv", "text,label\na,2\n", "a label is neither 0 nor 1"),
+        ("r.csv", "text,label\na,meh\n", "a label is neither 0 nor 1 nor Negative nor Positive"),
+    ],
+)
+def test_a_file_that_cannot_be_used_says_why(tmp_path, name, content, reason):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(ValueError, match=reason):
+        data.read(tmp_path / name)
+
+
+def test_blanks_repeats_and_test_texts_are_dropped():
+    found = data.without(examples(["a", "", "b", "a", "c"]), ["b"])
+    assert found.texts == ["a", "c"]
+
+
+def test_held_out_examples_are_stratified_and_apart():
+    labels = [0] * 300 + [1] * 100
+    rest, held = data.hold_out(examples([str(i) for i in range(400)], labels), 40, seed=3)
+    assert (held.labels == 1).sum() == 10
+    assert len(held) == 40
+    assert set(rest.texts) | set(held.texts) == {str(i) for i in range(400)}
+    assert not set(rest.texts) & set(held.texts)
+
+
+def test_a_long_text_keeps_its_head_and_its_tail(tokenizer):
+    [row] = data.encode(tokenizer, ["great " * 5 + "film " * 50 + "awful " * 5], 12)
+    great, awful = tokenizer.token_to_id("great"), tokenizer.token_to_id("awful")
+    assert row.tolist() == [2, *[great] * 5, *[awful] * 5, 3]
+
+
+def test_batches_hold_every_row_once_and_differ_by_epoch():
+    lengths = list(np.random.default_rng(0).integers(3, 256, 2001))
+    first, again, second = (data.batches(lengths, 32, 1, epoch) for epoch in (0, 0, 1))
+    assert sorted(np.concatenate(first)) == list(range(2001))
+    assert all((a == b).all() for a, b in zip(first, again, strict=True))
+    assert [b.tolist() for b in first] != [b.tolist() for b in second]
+
+
+def test_batches_waste_little_on_padding():
+    lengths = np.random.default_rng(0).integers(3, 256, 3200)
+    padded = sum(lengths[b].max() * len(b) for b in data.batches(lengths, 32, 1, 0))
+    assert padded < 1.05 * lengths.sum()
