@@ -9,7 +9,7 @@ SAM_CLI := aws-sam-cli==1.170.0
 EMULATOR := .cache/sam-cli
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test invoke train export evaluate bench image check clean
+.PHONY: help serve test invoke train export evaluate bench readme image check clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -61,6 +61,9 @@ evaluate: $(VENV)/requirements-train.installed ## Measure the bundle on a labell
 
 bench: $(VENV)/requirements-test.installed ## Measure against the baseline; a table and bench/results/*.json
 	@$(BIN)/python -m bench
+
+readme: $(VENV)/requirements-test.installed ## Write the README's figures from what measured them
+	@$(BIN)/python -m scripts.readme
 
 image: ## Build the container image, with Docker or with buildah
 	@scripts/build-image

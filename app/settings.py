@@ -86,3 +86,13 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
             else:
                 reasons.append(f"{name}={found['input']}: {found['msg']}")
         raise SettingsError("; ".join(reasons)) from None
+
+
+def table() -> str:
+    """Return the settings as the Markdown table that the README holds."""
+    rows = ["| variable | default | meaning |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = field.default.name if isinstance(field.default, Path) else field.default
+        shown = f"`{default}`" if default != () else ""
+        rows.append(f"| `{PREFIX}{name.upper()}` | {shown} | {field.description} |")
+    return "\n".join(rows)

@@ -11,6 +11,7 @@ import platform
 import statistics
 import time
 from collections.abc import Iterator, Sequence
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,12 @@ from bench.service import ROOT, Service
 LENGTHS = (16, 219, 512)
 """Tokens: a sentence, the median IMDb review, and the most that DistilBERT reads in one pass."""
 RESULTS = ROOT / "bench/results"
-WORDS = "the film was good and the cast did a fine job but it went on for much too long".split()
+WORDS = "the film was good and the cast did a fine job but it went on for much too long"
 
 
 def event(tokens: int) -> dict[str, Any]:
     """Return a REST API event whose text has so many tokens, the two special ones included."""
-    text = " ".join(WORDS[i % len(WORDS)] for i in range(tokens - 2))
+    text = " ".join(islice(cycle(WORDS.split()), tokens - 2))
     tokenizer = Tokenizer.from_file(str(ROOT / "model/tokenizer.json"))
     assert len(tokenizer.encode(text).ids) == tokens
     found = json.loads((ROOT / "tests/events/rest-api.json").read_text())
@@ -99,6 +100,18 @@ def cold(baseline: Path, rounds: int) -> dict[str, Any]:
     }
 
 
+def table(figures: dict[str, Any]) -> str:
+    """Return the figures as a Markdown table."""
+    rows = ["| | baseline | ours | ratio | quartiles |", "|---|---:|---:|---:|---:|"]
+    for name, row in figures.items():
+        low, high = row["ratio_quartiles"]
+        rows.append(
+            f"| {name} | {row['baseline']:.4g} | {row['ours']:.3g} "
+            f"| {row['ratio']:.1f} × | {low:.1f} – {high:.1f} |"
+        )
+    return "\n".join(rows)
+
+
 def main() -> None:
     """Measure, print the table, and write it to ``bench/results``."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
@@ -112,13 +125,7 @@ def main() -> None:
     RESULTS.mkdir(exist_ok=True)
     result = {"machine": machine, "figures": figures}
     (RESULTS / "service.json").write_text(json.dumps(result, indent=2) + "\n")
-    print(f"{'':36}{'baseline':>10}{'ours':>10}{'ratio':>8}  quartiles")
-    for name, row in figures.items():
-        low, high = row["ratio_quartiles"]
-        print(
-            f"{name:36}{row['baseline']:10.2f}{row['ours']:10.2f}{row['ratio']:8.1f}"
-            f"  {low:.1f} to {high:.1f}"
-        )
+    print(table(figures))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,60 @@
+# The Lambda container image. Building needs BuildKit (`docker buildx build`,
+# `sam build --use-buildkit`) or buildah; `make image` finds what is there.
+ARG BASE_IMAGE=public.ecr.aws/lambda/python:3.12
+# onnx: int8, small, fast. torch: the reference, several times larger and slower.
+ARG ENGINE=onnx
+
+FROM ${BASE_IMAGE} AS dependencies
+ARG ENGINE
+# For torch: the index of its CPU builds. Lambda has no GPU, and PyPI's build carries CUDA.
+ARG PIP_EXTRA_INDEX_URL
+COPY requirements*.txt /tmp/
+# The secrets are optional and leave nothing in the image: a pip.conf and a certificate bundle,
+# for builds behind a private mirror.
+# Bytecode is compiled here because Lambda's file system is read-only: what is not in the image is
+# compiled again at every cold start. It is unchecked because a source never changes under it, and
+# because a build may rewrite the time stamps that a check would compare. What is removed, serving
+# does not import: commands, tests, model conversion and the hub's downloader.
+RUN --mount=type=secret,id=pipconf,target=/etc/pip.conf \
+    --mount=type=secret,id=ca,target=/run/ca.pem \
+    if [ -s /run/ca.pem ]; then export PIP_CERT=/run/ca.pem; fi; \
+    requirements=requirements.txt; \
+    if [ "$ENGINE" = torch ]; then requirements=requirements-torch.txt; fi; \
+    pip install --no-cache-dir --disable-pip-version-check --no-compile --only-binary :all: \
+        --target "$LAMBDA_TASK_ROOT" -r "/tmp/$requirements" \
+    && cd "$LAMBDA_TASK_ROOT" \
+    && rm -rf bin hf_xet* numpy/tests numpy/*/tests \
+        onnxruntime/quantization onnxruntime/tools onnxruntime/transformers \
+    && python3 -m compileall -q --invalidation-mode unchecked-hash .
+
+FROM ${BASE_IMAGE} AS code
+COPY handler.py ./
+COPY app app/
+# Lambda's own user must be able to read everything, whatever the umask of the checkout was.
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash . && chmod -R a+rX .
+
+FROM ${BASE_IMAGE} AS model
+ARG ENGINE
+COPY model /tmp/model/
+WORKDIR /tmp/model
+# Each engine's part of the bundle, so that the image carries one set of weights.
+RUN case "$ENGINE" in \
+        onnx) weights=model.onnx ;; \
+        torch) weights="tokenizer_config.json model.safetensors" ;; \
+        *) echo "ENGINE must be onnx or torch, not '$ENGINE'" >&2; exit 1 ;; \
+    esac; \
+    install -p -D -m 444 -t "$LAMBDA_TASK_ROOT/model" \
+        SHA256SUMS card.json config.json tokenizer.json $weights
+
+FROM ${BASE_IMAGE}
+ARG ENGINE
+# onnxruntime would report its use to its makers, from a thread of its own; nothing leaves here.
+ENV SENTIMENT_ENGINE=${ENGINE} ORT_DISABLE_TELEMETRY=1 HF_HUB_OFFLINE=1 PYTHONDONTWRITEBYTECODE=1
+# From what changes least to what changes most, so that a push sends only what changed.
+COPY --from=dependencies ${LAMBDA_TASK_ROOT} ./
+COPY --from=model ${LAMBDA_TASK_ROOT} ./
+COPY --from=code ${LAMBDA_TASK_ROOT} ./
+# Lambda runs every image as its own unprivileged user, whatever is said here; these are that
+# user's numbers, so that the image runs alike, and not as root, elsewhere.
+USER 993:990
+CMD ["handler.handler"]

@@ -1,0 +1,69 @@
+"""Writes the README's figures from what measured them; `--check` only says whether they are so."""
+
+import json
+import re
+import sys
+
+from app import settings
+from app.sentiment import bundle, classifier
+from app.sentiment.text import Text
+from bench.__main__ import RESULTS, ROOT, table
+
+README = ROOT / "README.md"
+_SECTION = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def example() -> str:
+    """Return the answer to the README's first request."""
+    scored = classifier.load(settings.Settings())
+    [prediction] = scored.predict([Text("This movie was amazing and thrilling!")])
+    return f"```json\n{prediction.model_dump_json()}\n```"
+
+
+def speed() -> str:
+    """Return the table of the last benchmark."""
+    result = json.loads((RESULTS / "service.json").read_text())
+    machine = result["machine"]
+    about = (
+        f"On {machine['cores']} cores with Python {machine['python']}; medians, and the median of "
+        "the ratios pair by pair."
+    )
+    return f"{about}\n\n{table(result['figures'])}"
+
+
+def accuracy() -> str:
+    """Return what the card says of each data set."""
+    metrics = bundle.load(ROOT / "model").card["metrics"]
+    rows = [
+        "| data | examples | engine | accuracy | F1 | ROC AUC | log loss | calibration error |",
+        "|---|---:|---|---:|---:|---:|---:|---:|",
+    ]
+    for data, engines in metrics.items():
+        for engine, found in engines.items():
+            rows.append(
+                f"| {data} | {found['examples']:,} | {engine} | {found['accuracy']:.2%} "
+                f"| {found['f1']:.4f} | {found['roc_auc']:.4f} | {found['log_loss']:.4f} "
+                f"| {found['calibration_error']:.2%} |"
+            )
+    return "\n".join(rows)
+
+
+SECTIONS = {"example": example, "settings": settings.table, "speed": speed, "accuracy": accuracy}
+
+
+def written(text: str) -> str:
+    """Return the README with every section written anew."""
+    return _SECTION.sub(lambda m: f"{m[1]}{SECTIONS[m[2]]()}\n{m[3]}", text)
+
+
+def main() -> None:
+    """Write the README, or with ``--check`` fail if that would change it."""
+    text = README.read_text()
+    fresh = written(text)
+    if "--check" in sys.argv and fresh != text:
+        sys.exit("README.md is not what `make readme` writes")
+    README.write_text(fresh)
+
+
+if __name__ == "__main__":
+    main()
