@@ -49,7 +49,8 @@ RUN case "$ENGINE" in \
 FROM ${BASE_IMAGE}
 ARG ENGINE
 # onnxruntime would report its use to its makers, from a thread of its own; nothing leaves here.
-ENV SENTIMENT_ENGINE=${ENGINE} ORT_DISABLE_TELEMETRY=1 HF_HUB_OFFLINE=1 PYTHONDONTWRITEBYTECODE=1
+ENV SENTIMENT_ENGINE=${ENGINE} ORT_DISABLE_TELEMETRY=1 HF_HUB_OFFLINE=1 HF_HOME=/tmp/huggingface \
+    PYTHONDONTWRITEBYTECODE=1
 # From what changes least to what changes most, so that a push sends only what changed.
 COPY --from=dependencies ${LAMBDA_TASK_ROOT} ./
 COPY --from=model ${LAMBDA_TASK_ROOT} ./

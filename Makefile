@@ -8,6 +8,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SAM_CLI := aws-sam-cli==1.170.0
 EMULATOR := .cache/sam-cli
 
+# onnxruntime reports its use to its makers unless told not to.
+export ORT_DISABLE_TELEMETRY = 1
+
 .DEFAULT_GOAL := help
 .PHONY: help serve test invoke train export evaluate bench readme image check clean
 
@@ -19,8 +22,9 @@ $(BIN)/python:
 	@echo "making $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
 
-# One stamp for each requirements file: it is installed again when the file changes.
-$(VENV)/%.installed: %.txt requirements.txt | $(BIN)/python
+# One stamp for each requirements file: it is installed again when one changes, as they include
+# each other.
+$(VENV)/%.installed: %.txt $(wildcard requirements*.txt) | $(BIN)/python
 	@echo "installing $<"
 	@$(PIP) -r $<
 	@touch $@

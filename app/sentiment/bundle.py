@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,19 +68,21 @@ def load(folder: Path) -> Bundle:
         raise BundleError(f"no model bundle in {folder}: {CHECKSUMS}: {error.strerror}") from None
     checksums = {name.strip().lstrip("*"): digest for digest, name in map(_split, lines)}
     unread = Bundle(folder, checksums, {}, (), 0, 0, 0.0)
-    card = json.loads(unread.file("card.json").read_bytes())
-    config = json.loads(unread.file("config.json").read_bytes())
-    names = config["id2label"]
-    inference = card["inference"]
-    return Bundle(
-        folder,
-        checksums,
-        card,
-        tuple(names[str(i)] for i in range(len(names))),
-        inference["window"],
-        inference["stride"],
-        inference["temperature"],
-    )
+    files = [unread.file(name) for name in ("card.json", "config.json")]
+    try:
+        card, config = (json.loads(path.read_bytes()) for path in files)
+        names, inference = config["id2label"], card["inference"]
+        return replace(
+            unread,
+            card=card,
+            labels=tuple(names[str(i)] for i in range(len(names))),
+            window=inference["window"],
+            stride=inference["stride"],
+            temperature=inference["temperature"],
+        )
+    except (KeyError, ValueError) as error:
+        shown = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise BundleError(f"{files[0]} and {files[1].name} are not a bundle's: {shown}") from None
 
 
 def _split(line: str) -> tuple[str, str]:

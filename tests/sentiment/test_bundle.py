@@ -5,6 +5,7 @@ import pytest
 from app.sentiment import classifier
 from app.sentiment.bundle import BundleError, load
 from app.settings import Settings
+from training.export import write_card
 
 
 @pytest.fixture
@@ -42,6 +43,12 @@ def test_a_missing_file_refuses_to_load_and_is_named(copy, name):
 def test_a_file_without_a_checksum_is_refused(copy):
     (copy / "SHA256SUMS").write_text("")
     with pytest.raises(BundleError, match=r"no line for card\.json"):
+        load(copy)
+
+
+def test_a_card_that_lacks_what_serving_needs_is_refused(copy):
+    write_card(copy, {"name": "n", "revision": "r"})
+    with pytest.raises(BundleError, match=r"card\.json .* no 'inference'"):
         load(copy)
 
 

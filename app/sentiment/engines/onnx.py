@@ -1,14 +1,19 @@
 """The engine that Lambda runs: the int8 graph in onnxruntime, tokens by `tokenizers`."""
 
+import os
 from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from app.sentiment.bundle import Bundle
+
+# onnxruntime reports its use to its makers unless this is set before it is imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+import onnxruntime
 
 
 class OnnxEngine:
