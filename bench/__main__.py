@@ -10,8 +10,10 @@ import os
 import platform
 import statistics
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import cycle, islice
+from contextlib import ExitStack
+from itertools import cycle, islice, product
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from bench.service import ROOT, Service
 
 LENGTHS = (16, 219, 512)
 """Tokens: a sentence, the median IMDb review, and the most that DistilBERT reads in one pass."""
+WARM_UPS = 3
 RESULTS = ROOT / "bench/results"
 WORDS = "the film was good and the cast did a fine job but it went on for much too long"
 
@@ -59,19 +62,17 @@ def compare(baseline: Sequence[float], ours: Sequence[float]) -> dict[str, Any]:
 
 def warm(baseline: Path, rounds: int) -> dict[str, Any]:
     """Return milliseconds a request at each length, and resident megabytes after them all."""
-    running = dict(services(baseline))
     events = {tokens: event(tokens) for tokens in LENGTHS}
-    times: dict[tuple[str, int], list[float]] = {(n, t): [] for n in running for t in LENGTHS}
+    times: dict[tuple[str, int], list[float]] = defaultdict(list)
     resident: dict[str, float] = {}
-    for turn in tqdm(range(rounds + 3), desc="warm"):
-        for tokens in LENGTHS:
-            for name, service in running.items():
-                reply = service.ask(events[tokens])
+    with ExitStack() as stack:
+        running = {name: stack.enter_context(each) for name, each in services(baseline)}
+        for turn in tqdm(range(WARM_UPS + rounds), desc="warm"):
+            for (tokens, asked), (name, service) in product(events.items(), running.items()):
+                reply = service.ask(asked)
                 resident[name] = reply.resident_mb
-                if turn >= 3:
+                if turn >= WARM_UPS:
                     times[name, tokens].append(reply.seconds * 1000)
-    for service in running.values():
-        service.__exit__(None, None, None)
     found = {
         f"warm /predict, {tokens} tokens (ms)": compare(
             times["baseline", tokens], times["ours", tokens]

@@ -29,6 +29,7 @@ from training import data, graph
 from training.data import LABELS, Examples
 from training.evaluate import Scored, score
 from training.graph import Activations, Extremes
+from training.train import RECIPE
 
 WINDOW, STRIDE = 256, 128
 CALIBRATION_TEXTS = 200
@@ -122,7 +123,21 @@ def export(source: str, folder: Path, examples: Examples, card: Mapping[str, Any
     revision = hashlib.sha256((partial / "model.safetensors").read_bytes()).hexdigest()[:12]
     window = min(WINDOW, model.config.max_position_embeddings)
     inference = {"window": window, "stride": STRIDE, "temperature": 1.0}
-    identity = {"name": Path(source).name, "revision": revision, **card, "inference": inference}
+    recipe = Path(source) / RECIPE
+    identity = {
+        "name": Path(source).name,
+        "revision": revision,
+        **card,
+        "architecture": {
+            "type": "DistilBertForSequenceClassification",
+            "layers": model.config.n_layers,
+            "width": model.config.dim,
+            "heads": model.config.n_heads,
+            "parameters": sum(value.numel() for value in halves.values()),
+        },
+        "recipe": json.loads(recipe.read_text()) if recipe.exists() else None,
+        "inference": inference,
+    }
     write_card(partial, identity)
 
     served = _scored(partial, int8, examples)

@@ -2,6 +2,7 @@
 
 import json
 import platform
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -21,6 +22,8 @@ from training import base, data
 from training.data import LABELS, Examples
 from training.recipe import Phase, Recipe
 
+RECIPE = "recipe.json"
+"""The file in a run's folder, and in its checkpoint, that says how the weights were trained."""
 CHECKPOINT_STEPS = 200
 """Optimiser steps between checkpoints: what a kill costs at most."""
 LOG_STEPS = 20
@@ -118,7 +121,7 @@ class Run:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         asked = asdict(recipe)
-        config = folder / "recipe.json"
+        config = folder / RECIPE
         if config.exists() and json.loads(config.read_text()) != asked:
             raise ValueError(f"{folder} holds a run of another recipe; choose another folder")
         config.write_text(json.dumps(asked, indent=2) + "\n")
@@ -236,8 +239,10 @@ def train(
                 states = {name: part.state_dict() for name, part in stateful.items()}
                 run.save({"phase": number, "step": step, "rng": torch.get_rng_state(), **states})
         progress.close()
-    model.save_pretrained(folder / "checkpoint")
-    tokenizer.save(str(folder / "checkpoint" / "tokenizer.json"))
+    finished = folder / "checkpoint"
+    model.save_pretrained(finished)
+    tokenizer.save(str(finished / "tokenizer.json"))
+    shutil.copy(folder / RECIPE, finished / RECIPE)
 
 
 def _remaining(
