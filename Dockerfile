@@ -8,7 +8,7 @@ FROM ${BASE_IMAGE} AS dependencies
 ARG ENGINE
 # For torch: the index of its CPU builds. Lambda has no GPU, and PyPI's build carries CUDA.
 ARG PIP_EXTRA_INDEX_URL
-COPY requirements*.txt /tmp/
+COPY requirements*.txt constraints.txt /tmp/
 # The secrets are optional and leave nothing in the image: a pip.conf and a certificate bundle,
 # for builds behind a private mirror.
 # Bytecode is compiled here because Lambda's file system is read-only: what is not in the image is
@@ -28,7 +28,7 @@ RUN --mount=type=secret,id=pipconf,target=/etc/pip.conf \
     && python3 -m compileall -q --invalidation-mode unchecked-hash .
 
 FROM ${BASE_IMAGE} AS code
-COPY handler.py ./
+COPY handler.py LICENSE NOTICE ./
 COPY app app/
 # Lambda's own user must be able to read everything, whatever the umask of the checkout was.
 RUN python3 -m compileall -q --invalidation-mode unchecked-hash . && chmod -R a+rX .

@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SAM_CLI := aws-sam-cli==1.170.0
-EMULATOR := .cache/sam-cli
+EMULATOR := .cache/$(SAM_CLI)
 
 # onnxruntime reports its use to its makers unless told not to.
 export ORT_DISABLE_TELEMETRY = 1
@@ -20,11 +20,11 @@ help: ## List the targets
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"Python 3.11 or newer is needed; {sys.executable} is {sys.version.split()[0]}: make PYTHON=...")'
 	@echo "making $(VENV)"
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 # One stamp for each requirements file: it is installed again when one changes, as they include
 # each other.
-$(VENV)/%.installed: %.txt $(wildcard requirements*.txt) | $(BIN)/python
+$(VENV)/%.installed: %.txt $(wildcard requirements*.txt) constraints.txt | $(BIN)/python
 	@echo "installing $<"
 	@$(PIP) -r $<
 	@touch $@
@@ -32,7 +32,8 @@ $(VENV)/%.installed: %.txt $(wildcard requirements*.txt) | $(BIN)/python
 # The emulator is one binary inside the SAM CLI's package, so none of its dependencies are needed.
 $(EMULATOR): | $(BIN)/python
 	@echo "fetching the Lambda runtime emulator"
-	@$(PIP) --no-deps --target $(EMULATOR) $(SAM_CLI)
+	@$(PIP) --no-deps --target $(EMULATOR).unfinished $(SAM_CLI)
+	@mv $(EMULATOR).unfinished $(EMULATOR)
 
 serve: $(VENV)/requirements.installed ## Serve the API on 127.0.0.1:8000 (PORT= changes it)
 	@echo "serving on http://127.0.0.1:$(PORT), docs on http://127.0.0.1:$(PORT)/docs"

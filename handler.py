@@ -9,9 +9,7 @@ from app.main import app
 
 SOURCES: dict[str, Source] = {
     "HTTP (REST API, HTTP API, Function URL, ALB)": Http(app),
-    'direct ({"text": …} or {"texts": […]})': Direct(
-        app.state.scorer.classifier, app.state.settings
-    ),
+    'direct ({"text": …} or {"texts": […]})': Direct(app.state.scorer),
 }
 
 
@@ -25,9 +23,7 @@ def handler(event: Any, context: Any) -> Any:
         for source in SOURCES.values():
             if source.matches(event):
                 return source.handle(event, context)
-    looks = (
-        f"keys {', '.join(sorted(map(str, event)))[:200]}"
-        if isinstance(event, dict)
-        else type(event).__name__
-    )
-    raise UnsupportedEvent(f"no known event has {looks or 'no keys'}; known: {', '.join(SOURCES)}")
+        looks = f"the keys {', '.join(sorted(event))[:200]}" if event else "no keys"
+    else:
+        looks = f"the type {type(event).__name__}"
+    raise UnsupportedEvent(f"no known event has {looks}; known: {', '.join(SOURCES)}")

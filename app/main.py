@@ -13,7 +13,7 @@ from app.sentiment import classifier
 from app.serving import Scorer
 from app.settings import Settings
 from app.settings import load as load_settings
-from app.telemetry import CorrelationId
+from app.telemetry import ID_HEADERS, CorrelationId
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -29,10 +29,7 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.state.settings = settings
-    app.state.scorer = Scorer(
-        classifier.load(settings), settings.max_pending, inline=settings.on_lambda
-    )
+    app.state.scorer = Scorer(classifier.load(settings), settings)
     for resource in (health, predict, model, docs):
         app.include_router(resource.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
@@ -42,7 +39,7 @@ def create_app(settings: Settings) -> FastAPI:
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST"],
-            allow_headers=["content-type", "x-request-id"],
+            allow_headers=["content-type", "authorization", "x-api-key", *ID_HEADERS],
             expose_headers=[problems.ID_HEADER],
         )
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)

@@ -1,5 +1,6 @@
 """Every error the API can return, as RFC 9457 problem details."""
 
+import logging
 from http import HTTPStatus
 from typing import Any
 
@@ -14,6 +15,8 @@ from app.sentiment.text import InvalidText
 
 MEDIA_TYPE = "application/problem+json"
 ID_HEADER = "x-correlation-id"
+
+_logger = logging.getLogger(__name__)
 
 
 class Fault(BaseModel):
@@ -39,8 +42,8 @@ class Overloaded(Exception):
     """More requests wait for the engine than are allowed to."""
 
 
-class TooManyTexts(ValueError):
-    """A batch holds more texts than are allowed."""
+class InvalidBatch(ValueError):
+    """Texts that cannot be scored together; the message says why and what is allowed."""
 
 
 class UnsupportedMediaType(Exception):
@@ -71,25 +74,25 @@ def install(app: FastAPI) -> None:
     """Answer every error of the application with a problem document."""
 
     @app.exception_handler(HTTPException)
-    def http(request: Request, error: HTTPException) -> Response:
+    async def http(request: Request, error: HTTPException) -> Response:
         return _response(
             request, problem(error.status_code, _http_detail(request, error)), error.headers
         )
 
     @app.exception_handler(UnsupportedMediaType)
-    def media_type(request: Request, error: UnsupportedMediaType) -> Response:
+    async def media_type(request: Request, error: UnsupportedMediaType) -> Response:
         return _response(request, problem(415, str(error)))
 
     @app.exception_handler(InvalidText)
-    def text(request: Request, error: InvalidText) -> Response:
+    async def text(request: Request, error: InvalidText) -> Response:
         return _response(request, invalid("#/text", str(error)))
 
-    @app.exception_handler(TooManyTexts)
-    def texts(request: Request, error: TooManyTexts) -> Response:
+    @app.exception_handler(InvalidBatch)
+    async def texts(request: Request, error: InvalidBatch) -> Response:
         return _response(request, invalid("#/texts", str(error)))
 
     @app.exception_handler(RequestValidationError)
-    def validation(request: Request, error: RequestValidationError) -> Response:
+    async def validation(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         if first["type"] == "json_invalid":
             where = f"at character {first['loc'][-1]}"
@@ -99,12 +102,14 @@ def install(app: FastAPI) -> None:
         return _response(request, problem(422, " ".join(map(_sentence, faults)), faults))
 
     @app.exception_handler(Overloaded)
-    def overloaded(request: Request, error: Overloaded) -> Response:
+    async def overloaded(request: Request, error: Overloaded) -> Response:
         detail = "Too many requests are waiting to be scored; try again in a second."
         return _response(request, problem(503, detail), {"retry-after": "1"})
 
     @app.exception_handler(Exception)
-    def unexpected(request: Request, error: Exception) -> Response:
+    async def unexpected(request: Request, error: Exception) -> Response:
+        # Logged here, and not only where it is raised again, because here its id is known.
+        _logger.error("request %s failed", request.scope["correlation_id"], exc_info=error)
         detail = "Something went wrong here; the correlation id finds it in the service's logs."
         return _response(request, problem(500, detail))
 
@@ -130,7 +135,7 @@ def _http_detail(request: Request, error: HTTPException) -> str:
             allowed = Headers(error.headers).get("allow", "")
             return f"{request.method} is not allowed here; allowed: {allowed}."
         case 400:
-            return "The body is not valid JSON in UTF-8."
+            return "The body cannot be read as JSON in UTF-8."
         case _:
             return str(error.detail)
 

@@ -1,11 +1,14 @@
 """Every setting once: its environment name is ``SENTIMENT_`` and the field's name in capitals."""
 
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+_logger = logging.getLogger(__name__)
 
 PREFIX = "SENTIMENT_"
 MEGABYTES_PER_VCPU = 1769
@@ -40,6 +43,12 @@ class Settings(BaseModel):
         100_000, ge=1, description="Characters a text may have; a longer one is refused."
     )
     max_batch_texts: int = Field(512, ge=1, description="Texts that one batch may hold.")
+    max_batch_characters: int = Field(
+        500_000,
+        ge=1,
+        description="Characters that a batch's texts may have together: about what one processor "
+        "scores in the 29 seconds that a REST API waits.",
+    )
     max_body_bytes: int = Field(
         6 * 1024 * 1024, ge=1, description="Bytes a request's body may have (Lambda takes 6 MB)."
     )
@@ -50,7 +59,8 @@ class Settings(BaseModel):
         (), description="Origins whose pages may call the API, comma separated; `*` for any."
     )
     on_lambda: bool = Field(
-        False, description="Score in the calling thread; set by itself inside Lambda."
+        False,
+        description="Score in the calling thread, as requests come one at a time; Lambda sets it.",
     )
 
 
@@ -62,13 +72,17 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings.
 
     Raises:
-        SettingsError: a value is not allowed, or a ``SENTIMENT_*`` name is none of the settings.
+        SettingsError: a value is not allowed.
     """
     values: dict[str, str | int] = {
         name.removeprefix(PREFIX).lower(): value
         for name, value in environ.items()
         if name.startswith(PREFIX) and value
     }
+    for name in values.keys() - Settings.model_fields.keys():
+        # No reason to refuse: others set such names too, as Kubernetes does for a service so named.
+        _logger.warning("%s%s is no setting and is ignored", PREFIX, name.upper())
+        del values[name]
     if "AWS_LAMBDA_FUNCTION_NAME" in environ:
         values.setdefault("on_lambda", "true")
         memory = int(environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", MEGABYTES_PER_VCPU))
@@ -77,14 +91,10 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        reasons = []
-        for found in error.errors():
-            name = PREFIX + str(found["loc"][0]).upper()
-            if found["type"] == "extra_forbidden":
-                known = ", ".join(PREFIX + field.upper() for field in Settings.model_fields)
-                reasons.append(f"{name} is no setting; there are {known}")
-            else:
-                reasons.append(f"{name}={found['input']}: {found['msg']}")
+        reasons = [
+            f"{PREFIX}{str(found['loc'][0]).upper()}={found['input']}: {found['msg']}"
+            for found in error.errors()
+        ]
         raise SettingsError("; ".join(reasons)) from None
 
 

@@ -9,12 +9,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.problems import ID_HEADER
 
+ID_HEADERS = (ID_HEADER, "x-request-id", "x-amzn-trace-id", "traceparent")
+"""Where a caller, or what stands before us, may have put an id; the first is taken."""
+
 _ACCEPTABLE = re.compile(r"[\w.:;=@/+-]{1,128}")
 
 
 def correlation_id(headers: Mapping[str, str]) -> str:
-    """Return the caller's id for the request, else its trace's, else a new one."""
-    for name in (ID_HEADER, "x-request-id", "x-amzn-trace-id", "traceparent"):
+    """Return the id that came with the request, or a new one."""
+    for name in ID_HEADERS:
         value = headers.get(name, "")
         if _ACCEPTABLE.fullmatch(value):
             return value

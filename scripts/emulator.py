@@ -18,7 +18,7 @@ from typing import Any, Self
 
 ROOT = Path(__file__).parents[1]
 _ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine()]
-BINARY = ROOT / f".cache/sam-cli/samcli/local/rapid/aws-lambda-rie-{_ARCHITECTURE}"
+_BINARY = f".cache/aws-sam-cli==*/samcli/local/rapid/aws-lambda-rie-{_ARCHITECTURE}"
 _INIT = re.compile(r"INIT REPORT\(durationMs: ([\d.]+)\)")
 _RUN = re.compile(r"INVOKE RTDONE\(.*duration: ([\d.]+)ms\)")
 
@@ -43,7 +43,7 @@ class Emulator:
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed with the emulator)
         self._process = subprocess.Popen(
             [
-                BINARY,
+                max(ROOT.glob(_BINARY)),
                 *("--log-level", "info"),
                 *("--runtime-interface-emulator-address", f"127.0.0.1:{self._port}"),
                 *("--runtime-api-address", f"127.0.0.1:{runtime_port}"),
@@ -71,7 +71,9 @@ class Emulator:
                 return self
             except OSError:
                 if time.monotonic() > deadline or self._process.poll() is not None:
-                    raise InvocationError(f"the emulator did not start:\n{self.log()}") from None
+                    log = self.log()
+                    self.__exit__()
+                    raise InvocationError(f"the emulator did not start:\n{log}") from None
                 time.sleep(0.02)
 
     def __exit__(self, *_: object) -> None:

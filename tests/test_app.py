@@ -1,17 +1,35 @@
 """What the contract suite cannot show, since it takes another configuration or a failure."""
 
+import json
+import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from fastapi.testclient import TestClient
 
+from app.events.http import Http
 from app.main import create_app
+from app.sentiment.bundle import BundleError
 from app.settings import Settings
+from tests.contract.conftest import Answer, over_event
 
 
 def client(**settings: object) -> TestClient:
     return TestClient(create_app(Settings(**settings)), raise_server_exceptions=False)
+
+
+def post(caller: TestClient, way: str, body: bytes) -> Answer:
+    """Post JSON to ``/predict`` over HTTP or inside an event of this kind."""
+    headers = {"content-type": "application/json"}
+    if way == "asgi":
+        answer = caller.post("/predict", content=body, headers=headers)
+        return Answer(answer.status_code, answer.headers, answer.content)
+    send = over_event(way, lambda event: Http(caller.app).handle(event, None))
+    return send("POST", "/predict", body, headers)
+
+
+WAYS = ["asgi", "rest-api", "http-api", "alb"]
 
 
 def test_pages_of_other_origins_may_not_call_by_default():
@@ -21,15 +39,20 @@ def test_pages_of_other_origins_may_not_call_by_default():
 
 def test_pages_of_allowed_origins_may_call():
     caller = client(cors_origins=("https://shop.example",))
-    asked = {"origin": "https://shop.example", "access-control-request-method": "POST"}
+    asked = {
+        "origin": "https://shop.example",
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "content-type, x-api-key, x-request-id",
+    }
     assert caller.options("/predict", headers=asked).status_code == 200
     answer = caller.get("/", headers=asked)
     assert answer.headers["access-control-allow-origin"] == "https://shop.example"
 
 
-def test_body_beyond_the_limit_is_413_with_the_limit():
-    answer = client(max_body_bytes=100).post("/predict", json={"text": "long " * 100})
-    assert answer.status_code == 413
+@pytest.mark.parametrize("way", WAYS)
+def test_body_beyond_the_limit_is_413_with_the_limit(way):
+    answer = post(client(max_body_bytes=100), way, json.dumps({"text": "long " * 100}).encode())
+    assert answer.status == 413
     assert answer.headers["content-type"] == "application/problem+json"
     assert "100 bytes" in answer.json()["detail"]
 
@@ -41,14 +64,17 @@ def test_body_that_does_not_declare_its_length_is_counted():
     assert answer.status_code == 413
 
 
-def test_failure_inside_is_500_without_internals():
+@pytest.mark.parametrize("way", WAYS)
+def test_failure_inside_is_500_without_internals_and_is_logged(way, caplog):
     caller = client()
     caller.app.state.scorer.classifier._engine = None
-    answer = caller.post("/predict", json={"text": "Good."})
-    assert answer.status_code == 500
+    with caplog.at_level(logging.ERROR):
+        answer = post(caller, way, b'{"text": "Good."}')
+    assert answer.status == 500
     assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.json()["correlation_id"] == answer.headers["x-correlation-id"]
-    assert "NoneType" not in answer.text
+    assert b"NoneType" not in answer.body
+    assert answer.json()["correlation_id"] in caplog.text
+    assert "NoneType" in caplog.text
 
 
 def test_more_requests_than_may_wait_are_503_with_retry_after():
@@ -74,6 +100,12 @@ def test_more_requests_than_may_wait_are_503_with_retry_after():
     assert first.result().status_code == 200
 
 
+def test_batch_beyond_its_characters_is_422_with_the_limit():
+    answer = client(max_batch_characters=10).post("/predict/batch", json={"texts": ["sixsix"] * 2})
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == "texts: must have at most 10 characters together, not 12."
+
+
 def test_cache_of_size_0_remembers_nothing():
     caller = client(cache_size=0)
     for _ in range(2):
@@ -81,7 +113,7 @@ def test_cache_of_size_0_remembers_nothing():
 
 
 def test_missing_bundle_refuses_to_start(tmp_path):
-    with pytest.raises(Exception, match="no model bundle in .*SHA256SUMS: No such file"):
+    with pytest.raises(BundleError, match="no model bundle in .*SHA256SUMS: No such file"):
         create_app(Settings(model_dir=tmp_path))
 
 

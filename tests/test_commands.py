@@ -1,6 +1,8 @@
 """The commands that others' scripts call, run as they would run them."""
 
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -12,10 +14,18 @@ import pytest
 
 from tests.conftest import ROOT
 
+# Without what a `make` that runs the tests hands down, such as its own EVENT.
+ENVIRONMENT = {name: v for name, v in os.environ.items() if name not in {"MAKEFLAGS", "EVENT"}}
+
+
+def make(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["make", *arguments], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, **options
+    )
+
 
 def test_make_invoke_prints_the_answer_and_the_durations():
-    command = ["make", "invoke", "EVENT=tests/events/direct-text.json"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    done = make("invoke", "EVENT=tests/events/direct-text.json", check=True)
     answer = json.loads(done.stdout[done.stdout.index("{") :])
     assert answer["sentiment"] == "Positive"
     assert "init" in done.stderr
@@ -23,37 +33,40 @@ def test_make_invoke_prints_the_answer_and_the_durations():
 
 
 def test_make_invoke_without_an_event_says_how():
-    done = subprocess.run(["make", "invoke"], cwd=ROOT, capture_output=True, text=True)
+    done = make("invoke")
     assert done.returncode != 0
     assert "make invoke EVENT=tests/events/rest-api.json" in done.stdout
 
 
-def test_uvicorn_serves_the_application():
+def test_make_serve_answers_on_its_port(tmp_path):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "uvicorn", "app.main:app", "--port", str(port)]
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as server:
-        try:
-            request = urllib.request.Request(
-                f"http://127.0.0.1:{port}/predict",
-                b'{"text": "A dull, lifeless mess. I want my two hours back."}',
-                {"content-type": "application/json"},
-            )
-            assert json.load(_patiently(request))["sentiment"] == "Negative"
-        finally:
-            server.terminate()
-
-
-def _patiently(request):
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            return urllib.request.urlopen(request, timeout=10)
-        except urllib.error.URLError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
+    log = tmp_path / "log"
+    with log.open("w") as output:
+        command = ["make", "serve", f"PORT={port}"]
+        server = subprocess.Popen(
+            command, cwd=ROOT, env=ENVIRONMENT, stdout=output, stderr=output, start_new_session=True
+        )
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/predict",
+        b'{"text": "A dull, lifeless mess. I want my two hours back."}',
+        {"content-type": "application/json"},
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                answer = json.load(urllib.request.urlopen(request, timeout=10))
+                break
+            except urllib.error.URLError:
+                assert server.poll() is None, log.read_text()
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.1)
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(timeout=10)
+    assert answer["sentiment"] == "Negative"
 
 
 @pytest.mark.parametrize("heavy", ["torch", "transformers", "boto3", "sklearn", "tqdm"])

@@ -6,7 +6,7 @@ import pytest
 
 from app.events import UnsupportedEvent
 from app.events.http import public_paths
-from app.problems import TooManyTexts
+from app.problems import InvalidBatch
 from app.sentiment.text import InvalidText
 from handler import handler
 
@@ -37,19 +37,32 @@ def test_direct_texts_are_answered_like_a_batch():
     assert [error["index"] for error in answer["errors"]] == [2]
 
 
+def test_direct_texts_give_exactly_what_a_batch_does():
+    texts = event("direct-texts")
+    sent = {
+        **rest("/predict/batch", "/predict/batch", "/prod/predict/batch"),
+        "body": json.dumps(texts),
+    }
+    answers = [handler(texts, None), json.loads(handler(sent, None)["body"])]
+    for answer in answers:
+        for result in answer["results"]:
+            result.pop("cached")
+    assert answers[0] == answers[1]
+
+
 def test_direct_text_that_cannot_be_scored_raises_with_the_reason():
     with pytest.raises(InvalidText, match="must not be blank"):
         handler({"text": "  "}, None)
 
 
 def test_direct_texts_beyond_the_limit_raise_with_the_limit():
-    with pytest.raises(TooManyTexts, match="at most 512 texts, not 513"):
+    with pytest.raises(InvalidBatch, match="at most 512 texts, not 513"):
         handler({"texts": ["x"] * 513}, None)
 
 
 @pytest.mark.parametrize("texts", ["one", [], None])
 def test_direct_texts_that_are_no_list_raise(texts):
-    with pytest.raises(UnsupportedEvent, match="must be an array"):
+    with pytest.raises(InvalidBatch, match="must be an array"):
         handler({"texts": texts}, None)
 
 
@@ -60,37 +73,86 @@ def test_base64_body_is_decoded():
 
 
 @pytest.mark.parametrize(
-    "unknown", [{}, {"a": 1}, {"Records": []}, {"text": "a", "b": 1}, [], "text", None, 7]
+    ("unknown", "looks"),
+    [
+        ({}, "has no keys"),
+        ({"a": 1, "b": 2}, "has the keys a, b"),
+        ({"Records": []}, "has the keys Records"),
+        ({"text": "a", "b": 1}, "has the keys b, text"),
+        ({"requestContext": {}, "httpMethod": "GET", "path": "/"}, "has the keys httpMethod"),
+        ({"requestContext": {"http": {}}}, "has the keys requestContext"),
+        ([], "has the type list"),
+        (None, "has the type NoneType"),
+    ],
 )
-def test_event_of_no_known_shape_raises_what_is_known(unknown):
-    with pytest.raises(UnsupportedEvent, match="known: HTTP"):
+def test_event_of_no_known_shape_raises_what_is_known(unknown, looks):
+    with pytest.raises(UnsupportedEvent, match=f"{looks}.*; known: HTTP"):
         handler(unknown, None)
 
 
-def test_stage_of_a_rest_api_is_the_root_path():
-    assert public_paths(event("rest-api")) == ("/prod", "/predict")
-
-
-def test_base_path_of_a_custom_domain_is_the_root_path():
+def rest(route: str, path: str, seen: str, **changed: object) -> dict:
     sent = event("rest-api")
-    sent["path"] = sent["requestContext"]["path"] = "/reviews/predict"
-    assert public_paths(sent) == ("/reviews", "/predict")
+    sent.update(resource=route, path=path, **changed)
+    sent["requestContext"].update(resourcePath=route, path=seen)
+    return sent
 
 
-def test_greedy_proxy_route_keeps_its_path():
-    sent = event("rest-api")
-    sent.update(resource="/{proxy+}", pathParameters={"proxy": "predict/batch"})
-    sent["path"], sent["requestContext"]["path"] = "/predict/batch", "/prod/predict/batch"
-    assert public_paths(sent) == ("/prod", "/predict/batch")
+def http(route: str, path: str, stage: str) -> dict:
+    sent = event("http-api")
+    sent.update(routeKey=route, rawPath=path)
+    sent["requestContext"].update(routeKey=route, stage=stage)
+    sent["requestContext"]["http"]["path"] = path
+    return sent
 
 
-def test_named_stage_of_an_http_api_is_the_root_path():
-    assert public_paths(event("http-api")) == ("/live", "/predict")
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        pytest.param(
+            rest("/predict", "/predict", "/prod/predict"), ("/prod", "/predict"), id="stage"
+        ),
+        pytest.param(rest("/", "/", "/prod/"), ("/prod", "/"), id="root of a stage"),
+        pytest.param(rest("/", "/", "/prod"), ("/prod", "/"), id="root without a slash"),
+        pytest.param(
+            rest("/predict", "/v1/predict", "/v1/predict"), ("/v1", "/predict"), id="custom domain"
+        ),
+        pytest.param(rest("/", "/v1", "/v1"), ("/v1", "/"), id="root of a custom domain"),
+        pytest.param(
+            rest("/{proxy+}", "/docs", "/prod/docs", pathParameters={"proxy": "docs"}),
+            ("/prod", "/docs"),
+            id="greedy route",
+        ),
+        pytest.param(
+            rest(
+                "/static/{proxy+}",
+                "/static/a/b.js",
+                "/prod/static/a/b.js",
+                pathParameters={"proxy": "a/b.js"},
+            ),
+            ("/prod", "/static/a/b.js"),
+            id="greedy part",
+        ),
+        pytest.param(
+            {**rest("$default", "/prod/predict", "/prod/predict"), "version": "1.0"},
+            ("/prod", "/predict"),
+            id="HTTP API, payload 1.0",
+        ),
+        pytest.param(http("$default", "/predict", "$default"), ("", "/predict"), id="HTTP API"),
+        pytest.param(http("$default", "/live/predict", "live"), ("/live", "/predict"), id="named"),
+        pytest.param(
+            http("POST /predict", "/live/predict", "live"), ("/live", "/predict"), id="route"
+        ),
+        pytest.param(
+            http("POST /predict", "/v1/predict", "$default"), ("/v1", "/predict"), id="mapping"
+        ),
+        pytest.param(event("function-url"), ("", "/predict"), id="function URL"),
+        pytest.param(event("alb"), ("", "/predict"), id="load balancer"),
+    ],
+)
+def test_prefix_that_the_caller_sees_is_told_from_the_path(sent, expected):
+    assert public_paths(sent) == expected
 
 
-def test_function_url_has_no_root_path():
-    assert public_paths(event("function-url")) == ("", "/predict")
-
-
-def test_load_balancer_has_no_root_path():
-    assert public_paths(event("alb")) == ("", "/predict")
+def test_answers_from_behind_every_prefix():
+    behind = rest("/predict", "/v1/predict", "/v1/predict")
+    assert handler(behind, None)["statusCode"] == 200

@@ -26,9 +26,9 @@ def test_a_wrong_value_is_named_with_what_is_allowed():
         load({"SENTIMENT_ENGINE": "tf"})
 
 
-def test_an_unknown_setting_is_named_with_those_there_are():
-    with pytest.raises(SettingsError, match="SENTIMENT_CASH_SIZE is no setting.*CACHE_SIZE"):
-        load({"SENTIMENT_CASH_SIZE": "1"})
+def test_a_name_that_is_no_setting_is_warned_of_and_ignored(caplog):
+    assert load({"SENTIMENT_PORT": "tcp://10.0.0.7:80"}) == Settings()
+    assert "SENTIMENT_PORT is no setting" in caplog.text
 
 
 @pytest.mark.parametrize(

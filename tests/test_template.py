@@ -99,6 +99,28 @@ def test_every_post_has_its_preflight(routed: set[tuple[str, str]]) -> None:
     assert posts <= {path for method, path in routed if method == "OPTIONS"}
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "MISSING_AUTHENTICATION_TOKEN",
+        "REQUEST_TOO_LARGE",
+        "THROTTLED",
+        "DEFAULT_4XX",
+        "DEFAULT_5XX",
+    ],
+)
+def test_what_the_gateway_refuses_is_a_problem_document(
+    template: dict[str, Any], kind: str
+) -> None:
+    answer = template["Resources"]["SentimentApi"]["Properties"]["GatewayResponses"][kind]
+    headers = answer["ResponseParameters"]["Headers"]
+    assert headers["Content-Type"] == "'application/problem+json'"
+    body = answer["ResponseTemplates"]["application/json"]
+    filled = json.loads(body.replace("$context.error.messageString", '"reason"'))
+    assert filled["type"] == "about:blank"
+    assert filled.get("status") == answer.get("StatusCode")
+
+
 def test_no_permission_is_for_every_resource(template: dict[str, Any]) -> None:
     resources = list(values_of("Resource", template["Resources"]))
     assert resources

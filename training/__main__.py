@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 from app.sentiment import bundle, classifier
 from app.settings import Settings
 from training import base, data, evaluate, export, recipe
-from training.train import initial_model, train
+from training.train import Run, initial_model, train
 
 REVIEWS = Path(__file__).with_name("reviews.csv")
 HELD_OUT = "held_out.csv"
@@ -26,9 +26,9 @@ def _train(args: argparse.Namespace) -> None:
     tokenizer = Tokenizer.from_file(str(base.minilm_folder() / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    args.out.mkdir(parents=True, exist_ok=True)
+    run = Run(args.out, chosen, data.digest([training, held_out]))
     data.write(held_out, args.out / HELD_OUT)
-    train(chosen, initial_model(chosen), tokenizer, training, held_out, args.out)
+    train(run, initial_model(chosen), tokenizer, training, held_out)
     print(f"trained: {args.out / 'checkpoint'}; held out: {args.out / HELD_OUT}")
 
 

@@ -1,5 +1,6 @@
 """Labelled reviews: files in, deduplicated and split examples out, then batches of token ids."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,19 +19,17 @@ LABELS = ("Negative", "Positive")
 
 @dataclass(frozen=True)
 class Examples:
-    """Normalised texts, their labels (0 negative, 1 positive) and the files' other columns."""
+    """Normalised texts and their labels, 0 negative or 1 positive, (examples,)."""
 
     texts: list[str]
     labels: np.ndarray
-    ratings: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
 
     def take(self, indices: Sequence[int] | np.ndarray) -> "Examples":
         """Return the examples at these positions, in this order."""
-        ratings = None if self.ratings is None else self.ratings[np.asarray(indices)]
-        return Examples([self.texts[i] for i in indices], self.labels[np.asarray(indices)], ratings)
+        return Examples([self.texts[i] for i in indices], self.labels[np.asarray(indices)])
 
 
 def read(path: Path) -> Examples:
@@ -55,9 +54,10 @@ def read(path: Path) -> Examples:
     labels = labels.to_numpy()
     if not np.isin(labels, (0, 1)).all():
         raise ValueError(f"{path}: a label is neither 0 nor 1 nor {' nor '.join(LABELS)}")
-    ratings = table["rating"].to_numpy() if "rating" in table.column_names else None
-    texts = [normalise(text) for text in table["text"].to_pylist()]
-    return Examples(texts, labels.astype(np.int64), ratings)
+    texts = table["text"].cast(pa.string()).to_pylist()
+    if None in texts:
+        raise ValueError(f"{path}: row {texts.index(None) + 1} has no text")
+    return Examples([normalise(text) for text in texts], labels.astype(np.int64))
 
 
 def _read_csv(path: Path) -> pa.Table:
@@ -69,8 +69,17 @@ def write(examples: Examples, path: Path) -> None:
     csv.write_csv(pa.table({"text": examples.texts, "label": examples.labels}), path)
 
 
+def digest(parts: Sequence[Examples]) -> str:
+    """Return a checksum of texts and labels."""
+    found = hashlib.sha256()
+    for part in parts:
+        found.update("\n".join(part.texts).encode())
+        found.update(part.labels.tobytes())
+    return found.hexdigest()
+
+
 def join(parts: Sequence[Examples]) -> Examples:
-    """Concatenate, dropping the ratings."""
+    """Return the examples of all parts, in their order."""
     return Examples(
         [text for part in parts for text in part.texts],
         np.concatenate([part.labels for part in parts]),
@@ -85,14 +94,18 @@ def without(examples: Examples, others: Sequence[str] = ()) -> Examples:
 
 
 def hold_out(examples: Examples, count: int, seed: int) -> tuple[Examples, Examples]:
-    """Split into (the rest, ``count`` held out), each label with the share it has in the whole."""
-    order = np.random.default_rng(seed).permutation(len(examples))
+    """Split into (the rest, ``count`` held out), each label with the share it has in the whole.
+
+    What is held out comes in random order, so that its beginning is a sample of it.
+    """
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(examples))
     held: list[int] = []
     for label in (0, 1):
         members = order[examples.labels[order] == label]
         held.extend(members[: round(count * len(members) / len(examples))])
     rest = np.setdiff1d(np.arange(len(examples)), held)
-    return examples.take(rest), examples.take(sorted(held))
+    return examples.take(rest), examples.take(rng.permutation(held))
 
 
 def encode(tokenizer: Tokenizer, texts: Sequence[str], length: int) -> list[np.ndarray]:

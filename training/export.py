@@ -31,7 +31,8 @@ from training.evaluate import Scored, score
 from training.graph import Activations, Extremes
 from training.train import RECIPE
 
-WINDOW, STRIDE = 256, 128
+WINDOW = 256
+"""Tokens in a window, where the checkpoint can read so many; the stride is half of it."""
 CALIBRATION_TEXTS = 200
 """Texts whose activations set the int8 ranges."""
 MAX_LOSS = 0.002
@@ -51,6 +52,10 @@ def load_checkpoint(source: str) -> tuple[DistilBertForSequenceClassification, T
     if len(order) != 2 or set(order) != {0, 1}:
         names = ", ".join(model.config.id2label.values())
         raise ValueError(f"{source} has the labels {names}; one negative, one positive are needed")
+    print(
+        f"labels: {model.config.id2label[order.index(0)]} is Negative, "
+        f"{model.config.id2label[order.index(1)]} is Positive"
+    )
     with torch.no_grad():
         for parameter in (model.classifier.weight, model.classifier.bias):
             parameter.copy_(parameter[torch.tensor(order)].clone())
@@ -86,47 +91,39 @@ def observe(fp32: onnx.ModelProto, rows: Sequence[np.ndarray]) -> Activations:
 
 
 def export(source: str, folder: Path, examples: Examples, card: Mapping[str, Any]) -> None:
-    """Write the bundle of a checkpoint into the folder, replacing what is there.
+    """Write the bundle of a checkpoint into the folder, replacing the bundle that is there.
 
     ``examples``: texts like those to be served, none of which the checkpoint was trained or will
     be tested on. They set the int8 ranges and the temperature, and the int8 graph is verified on
-    them. ``card``: what is known of the model; name, revision and inference settings are added.
+    them. ``card``: what is known of the model; what is found here is added.
 
     Raises:
-        ValueError: int8 is less accurate than fp32 by more than `MAX_LOSS`; nothing was replaced.
+        ValueError: the folder holds something else than a bundle, or int8 is less accurate than
+            fp32 by more than is allowed; nothing was replaced.
     """
+    if folder.exists() and any(folder.iterdir()) and not (folder / CHECKSUMS).exists():
+        raise ValueError(f"{folder} holds something that is no bundle; choose another folder")
     model, tokenizer = load_checkpoint(source)
+    window = min(WINDOW, model.config.max_position_embeddings)
     halves = {name: value.half().contiguous() for name, value in model.state_dict().items()}
     weights = {name: value.float().numpy() for name, value in halves.items()}
     fp32 = graph.build(model.config, weights)
-    chosen = examples.texts[:CALIBRATION_TEXTS]
-    int8 = graph.build(model.config, weights, observe(fp32, data.encode(tokenizer, chosen, WINDOW)))
+    rows = data.encode(tokenizer, examples.texts[:CALIBRATION_TEXTS], window)
+    int8 = graph.build(model.config, weights, observe(fp32, rows))
 
-    partial = folder.with_name(f"{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    unfinished = folder.with_name(f"{folder.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
     model.config.id2label = dict(enumerate(LABELS))
     model.config.label2id = {label: i for i, label in enumerate(LABELS)}
     model.config.dtype = "float16"
-    model.config.save_pretrained(partial)
-    save_file(halves, partial / "model.safetensors", metadata={"format": "pt"})
-    (partial / "model.safetensors").chmod(0o644)
-    (partial / "model.onnx").write_bytes(int8.SerializeToString())
-    tokenizer.save(str(partial / "tokenizer.json"), pretty=False)
-    normalizer = json.loads(tokenizer.to_str())["normalizer"]
-    tokenizer_config = {
-        "tokenizer_class": "DistilBertTokenizer",
-        "do_lower_case": normalizer.get("lowercase", True),
-        "model_max_length": model.config.max_position_embeddings,
-    }
-    _write_json(partial / "tokenizer_config.json", tokenizer_config)
-    revision = hashlib.sha256((partial / "model.safetensors").read_bytes()).hexdigest()[:12]
-    window = min(WINDOW, model.config.max_position_embeddings)
-    inference = {"window": window, "stride": STRIDE, "temperature": 1.0}
-    recipe = Path(source) / RECIPE
+    model.config.save_pretrained(unfinished)
+    save_file(halves, unfinished / "model.safetensors", metadata={"format": "pt"})
+    (unfinished / "model.safetensors").chmod(0o644)
+    (unfinished / "model.onnx").write_bytes(int8.SerializeToString())
+    _save_tokenizer(tokenizer, model.config.max_position_embeddings, unfinished)
     identity = {
         "name": Path(source).name,
-        "revision": revision,
         **card,
         "architecture": {
             "type": "DistilBertForSequenceClassification",
@@ -135,23 +132,58 @@ def export(source: str, folder: Path, examples: Examples, card: Mapping[str, Any
             "heads": model.config.n_heads,
             "parameters": sum(value.numel() for value in halves.values()),
         },
-        "recipe": json.loads(recipe.read_text()) if recipe.exists() else None,
-        "inference": inference,
     }
-    write_card(partial, identity)
+    recipe = Path(source) / RECIPE
+    if recipe.exists():
+        identity["recipe"] = json.loads(recipe.read_text())
+    inference = {"window": window, "stride": window // 2, "temperature": 1.0}
+    write_card(unfinished, {**identity, "revision": "", "inference": inference})
 
-    served = _scored(partial, int8, examples)
-    reference = _scored(partial, fp32, examples)
-    accuracies = {name: _accuracy(s) for name, s in (("int8", served), ("fp32", reference))}
-    agreement = float(((served.log_odds >= 0) == (reference.log_odds >= 0)).mean())
-    print(f"on {len(examples)} texts: {accuracies}, same label {agreement:.4f}")
-    if accuracies["fp32"] - accuracies["int8"] > MAX_LOSS:
-        raise ValueError(f"int8 loses more than {MAX_LOSS}: {accuracies}; {folder} is as it was")
+    served, reference = (_scored(unfinished, each, examples) for each in (int8, fp32))
+    _verify(served, reference)
     inference["temperature"] = round(temperature(served), 4)
-    write_card(partial, identity)
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
-    print(f"{folder}: temperature {inference['temperature']}, revision {revision}")
+    revision = _revision(unfinished, inference)
+    write_card(unfinished, {**identity, "revision": revision, "inference": inference})
+    replaced = folder.with_name(f"{folder.name}.replaced")
+    if folder.exists():
+        folder.rename(replaced)
+    unfinished.rename(folder)
+    shutil.rmtree(replaced, ignore_errors=True)
+    print(f"{folder}: revision {revision}, temperature {inference['temperature']}")
+
+
+def _save_tokenizer(tokenizer: Tokenizer, max_length: int, folder: Path) -> None:
+    tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
+    normalizer = json.loads(tokenizer.to_str())["normalizer"] or {}
+    config = {
+        "tokenizer_class": "DistilBertTokenizer",
+        "do_lower_case": normalizer.get("lowercase", True),
+        "model_max_length": max_length,
+    }
+    _write_json(folder / "tokenizer_config.json", config)
+
+
+def _verify(served: Scored, reference: Scored) -> None:
+    """Print how int8 compares to fp32; raise a ValueError where it loses too much."""
+    right = {
+        name: int(((scored.log_odds >= 0) == (scored.labels == 1)).sum())
+        for name, scored in (("int8", served), ("fp32", reference))
+    }
+    count = len(served.labels)
+    agreement = float(((served.log_odds >= 0) == (reference.log_odds >= 0)).mean())
+    accuracies = ", ".join(f"{name} {found / count:.4f}" for name, found in right.items())
+    print(f"accuracy on {count} texts: {accuracies}; same label {agreement:.4f}")
+    # One text more or less says nothing, however few there are.
+    if right["fp32"] - right["int8"] > max(1, MAX_LOSS * count):
+        raise ValueError(f"int8 loses more than {MAX_LOSS:.1%} of {count} texts: {accuracies}")
+
+
+def _revision(folder: Path, inference: Mapping[str, Any]) -> str:
+    """Return a digest of all that a score depends on."""
+    found = hashlib.sha256(json.dumps(inference).encode())
+    for name in ("model.safetensors", "model.onnx", "tokenizer.json"):
+        found.update((folder / name).read_bytes())
+    return found.hexdigest()[:12]
 
 
 def temperature(scored: Scored) -> float:
@@ -169,10 +201,6 @@ def _scored(folder: Path, model: onnx.ModelProto, examples: Examples) -> Scored:
     bundle = load_bundle(folder)
     engine = OnnxEngine(bundle, model=model.SerializeToString())
     return score(SentimentClassifier(bundle, engine), examples)
-
-
-def _accuracy(scored: Scored) -> float:
-    return round(float(((scored.log_odds >= 0) == (scored.labels == 1)).mean()), 4)
 
 
 def write_card(folder: Path, card: Mapping[str, Any]) -> None:

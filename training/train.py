@@ -115,16 +115,24 @@ def predict(
 
 
 class Run:
-    """A run folder: what was asked for, how it went, and the checkpoint it resumes from."""
+    """A run's folder: what was asked for, how it went, and the checkpoint that it resumes from.
 
-    def __init__(self, folder: Path, recipe: Recipe, bf16: bool) -> None:
+    Raises:
+        ValueError: the folder holds a run of another recipe or of other data.
+    """
+
+    def __init__(self, folder: Path, recipe: Recipe, data_digest: str) -> None:
         self.folder = folder
+        self.recipe = recipe
         folder.mkdir(parents=True, exist_ok=True)
-        asked = asdict(recipe)
-        config = folder / RECIPE
-        if config.exists() and json.loads(config.read_text()) != asked:
-            raise ValueError(f"{folder} holds a run of another recipe; choose another folder")
-        config.write_text(json.dumps(asked, indent=2) + "\n")
+        asked = {**asdict(recipe), "data_sha256": data_digest}
+        path = folder / RECIPE
+        if path.exists() and json.loads(path.read_text()) != asked:
+            raise ValueError(f"{folder} holds a run of another recipe or data; choose another")
+        path.write_text(json.dumps(asked, indent=2) + "\n")
+
+    def describe(self, bf16: bool) -> None:
+        """Write down what the run computes with."""
         environment = {
             "python": platform.python_version(),
             "torch": torch.__version__,
@@ -133,7 +141,7 @@ class Run:
             "cuda": torch.cuda.is_available(),
             "bf16": bf16,
         }
-        (folder / "environment.json").write_text(json.dumps(environment, indent=2) + "\n")
+        (self.folder / "environment.json").write_text(json.dumps(environment, indent=2) + "\n")
 
     def log(self, **values: Any) -> None:
         """Append one line of metrics."""
@@ -183,25 +191,28 @@ class Progress:
 
 
 def train(
-    recipe: Recipe,
+    run: Run,
     model: DistilBertForSequenceClassification,
     tokenizer: Tokenizer,
     training: Examples,
     held_out: Examples,
-    folder: Path,
 ) -> None:
-    """Fine-tune phase by phase into ``folder/checkpoint``, resuming from where a run was killed."""
+    """Fine-tune phase by phase into ``checkpoint`` in the run's folder.
+
+    A run that was killed goes on from its last checkpoint to the same weights.
+    """
+    recipe = run.recipe
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    bf16 = bf16_is_faster(device)
-    run = Run(folder, recipe, bf16)
     rows = data.encode(tokenizer, training.texts, recipe.length)
     held_rows = data.encode(tokenizer, held_out.texts, recipe.length)
     lengths = [len(row) for row in rows]
     epoch_steps = -(-len(rows) // recipe.batch_size)
-    model.to(device)
-    torch.manual_seed(recipe.seed)
     checkpoint = run.load()
     first_phase = checkpoint["phase"] if checkpoint else 0
+    bf16 = checkpoint["bf16"] if checkpoint else bf16_is_faster(device)
+    run.describe(bf16)
+    model.to(device)
+    torch.manual_seed(recipe.seed)
     for number, phase in enumerate(recipe.phases[first_phase:], first_phase):
         groups = parameter_groups(model, phase, recipe.weight_decay)
         optimizer = torch.optim.AdamW(groups, fused=True)
@@ -218,31 +229,44 @@ def train(
             checkpoint = None
         progress = Progress(run, f"phase {number + 1}", done, steps)
         for step, batch in _remaining(lengths, recipe, epoch_steps, steps, done):
-            labels = torch.from_numpy(training.labels[batch]).to(device)
             ids, mask = (part.to(device) for part in data.pad([rows[i] for i in batch]))
-            model.train()
-            with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-                logits = model(input_ids=ids, attention_mask=mask).logits
-            smoothing = recipe.label_smoothing
-            loss = F.cross_entropy(logits.float(), labels, label_smoothing=smoothing)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.gradient_clip)
-            optimizer.step()
+            labels = torch.from_numpy(training.labels[batch]).to(device)
+            loss, accuracy = _learn(model, optimizer, recipe, ids, mask, labels, bf16)
             scheduler.step()
-            right = (logits.argmax(1) == labels).float().mean()
-            progress.advance(step, loss.item(), right.item())
+            progress.advance(step, loss, accuracy)
             if step % epoch_steps == 0:
                 found = predict(model, held_rows, bf16).argmax(1)
                 progress.epoch(step, float((found == held_out.labels).mean()))
             if step % CHECKPOINT_STEPS == 0 or step % epoch_steps == 0:
                 states = {name: part.state_dict() for name, part in stateful.items()}
-                run.save({"phase": number, "step": step, "rng": torch.get_rng_state(), **states})
+                where = {"phase": number, "step": step, "bf16": bf16}
+                run.save({**where, "rng": torch.get_rng_state(), **states})
         progress.close()
-    finished = folder / "checkpoint"
+    finished = run.folder / "checkpoint"
     model.save_pretrained(finished)
     tokenizer.save(str(finished / "tokenizer.json"))
-    shutil.copy(folder / RECIPE, finished / RECIPE)
+    shutil.copy(run.folder / RECIPE, finished / RECIPE)
+
+
+def _learn(
+    model: DistilBertForSequenceClassification,
+    optimizer: torch.optim.Optimizer,
+    recipe: Recipe,
+    ids: torch.Tensor,
+    mask: torch.Tensor,
+    labels: torch.Tensor,
+    bf16: bool,
+) -> tuple[float, float]:
+    """Take one optimiser step; return the batch's loss and accuracy before it."""
+    model.train()
+    with torch.autocast(ids.device.type, torch.bfloat16, enabled=bf16):
+        logits = model(input_ids=ids, attention_mask=mask).logits
+    loss = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.gradient_clip)
+    optimizer.step()
+    return loss.item(), (logits.argmax(1) == labels).float().mean().item()
 
 
 def _remaining(

@@ -13,5 +13,7 @@ async def health(request: Request) -> Health:
     """Answer without scoring anything."""
     state = request.app.state
     bundle = state.scorer.classifier.bundle
-    model = ModelName(name=bundle.name, revision=bundle.revision, engine=state.settings.engine)
+    model = ModelName(
+        name=bundle.name, revision=bundle.revision, engine=state.scorer.settings.engine
+    )
     return Health(status="ok", model=model, version=__version__)

@@ -5,11 +5,9 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
-from app.problems import Problem
-from app.sentiment.classifier import Prediction
-
-Unparsed = Annotated[Any, WithJsonSchema({"type": "string", "minLength": 1, "pattern": r"\S"})]
-"""A text as it was sent: `app.sentiment.text.parse` judges it, for every way in alike."""
+# What is sent is judged by `app.sentiment.text` and `app.batch`, for every way in alike; so here it
+# is only described.
+TEXT = {"type": "string", "minLength": 1, "pattern": r"\S"}
 
 
 class Request(BaseModel):
@@ -28,44 +26,32 @@ class Request(BaseModel):
             raise PydanticCustomError(
                 "unknown_field",
                 "unknown field {name}; allowed: {allowed}",
-                {"name": ", ".join(unknown)[:100], "allowed": allowed},
+                {"name": _printable(", ".join(unknown)), "allowed": allowed},
             )
         return handler(value)  # type: ignore[no-any-return]
+
+
+def _printable(name: str) -> str:
+    return name[:100].encode(errors="backslashreplace").decode()
 
 
 class PredictRequest(Request):
     """One text to score."""
 
-    text: Unparsed = Field(examples=["This movie was amazing and thrilling!"])
+    text: Annotated[Any, WithJsonSchema(TEXT)] = Field(
+        examples=["This movie was amazing and thrilling!"]
+    )
 
 
 class BatchRequest(Request):
     """Several texts to score."""
 
-    texts: list[Unparsed] = Field(
-        min_length=1,
+    texts: Annotated[
+        Any,
+        WithJsonSchema({"type": "array", "minItems": 1, "items": TEXT}),
+    ] = Field(
         examples=[["This movie was amazing and thrilling!", "I want my two hours back."]],
     )
-
-
-class BatchPrediction(Prediction):
-    """A prediction and its text's place in the request."""
-
-    index: int
-
-
-class BatchError(BaseModel):
-    """Why a text was not scored, and its place in the request."""
-
-    index: int
-    problem: Problem
-
-
-class BatchAnswer(BaseModel):
-    """Every text is in one of the two, by its index."""
-
-    results: list[BatchPrediction]
-    errors: list[BatchError]
 
 
 class ModelName(BaseModel):

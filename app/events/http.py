@@ -8,32 +8,34 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.events import Event
 from app.problems import MEDIA_TYPE
 
+_GREEDY = "{proxy+}"
+
 
 def public_paths(event: Event) -> tuple[str, str]:
     """Return ``(root_path, path)``: the prefix that the caller sees, and the path behind it.
 
-    A REST API puts its stage in front of the path in ``requestContext`` alone, a custom domain its
-    base path into ``path`` too, an HTTP API its named stage into ``path``; the others have none.
+    The prefix is a stage or a custom domain's base path. A REST API puts its stage in front of the
+    path in ``requestContext`` alone; the others leave in the path whatever prefix there is. What
+    tells the two parts is the route that matched or, where one route takes all, the stage.
     """
     context = event["requestContext"]
     if "http" in context:
-        path = context["http"]["path"]
-        prefix = f"/{context.get('stage', '$default')}"
-        inside = path == prefix or path.startswith(f"{prefix}/")
-        return (prefix, path.removeprefix(prefix) or "/") if inside else ("", path)
-    path = event["path"]
-    proxy = (event.get("pathParameters") or {}).get("proxy")
-    resource = event.get("resource", path)
-    if proxy is not None:
-        inner = resource.replace("{proxy+}", proxy)
+        seen = context["http"]["path"]
+        route = event.get("routeKey", "").partition(" ")[2]
     else:
-        inner = path if "{" in resource else resource
-    inner = inner if path.endswith(inner) else path
-    seen = context.get("path", path)
-    return (seen.removesuffix(inner) if seen.endswith(inner) else "", inner)
+        seen = context.get("path") or event["path"] or "/"
+        route = event.get("resource", "")
+    if _GREEDY in route:
+        route = route.replace(_GREEDY, (event.get("pathParameters") or {}).get("proxy", ""))
+    if route.startswith("/") and "{" not in route:
+        path = route
+    else:
+        path = seen.removeprefix(f"/{context.get('stage')}") or "/"
+    root_path = seen.removesuffix("/").removesuffix(path.removesuffix("/"))
+    return root_path, path
 
 
-class _BehindStage:
+class _BehindPrefix:
     """ASGI middleware that tells the application under which prefix the caller sees it."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -48,19 +50,22 @@ class Http:
     """The web application as a source of events."""
 
     def __init__(self, app: ASGIApp) -> None:
-        # "off": with "auto" the application would start up and shut down at each invocation.
-        # The text types are those that need no base64, which not every gateway decodes.
+        # Lifespan "off": with "auto" the application would start up and shut down at each
+        # invocation. The text types are those that need no base64, which not every gateway decodes.
         self._mangum = Mangum(
-            _BehindStage(app),
+            _BehindPrefix(app),
             lifespan="off",
             text_mime_types=["text/", "application/json", "application/javascript", MEDIA_TYPE],
         )
 
     def matches(self, event: Event) -> bool:
         context = event.get("requestContext")
-        return isinstance(context, dict) and (
-            "httpMethod" in event or "http" in context or "elb" in context
-        )
+        if not isinstance(context, dict):
+            return False
+        if "http" in context:
+            return event.get("version") == "2.0"
+        known = "elb" in context or "resource" in event or "version" in event
+        return known and "httpMethod" in event and "path" in event
 
     def handle(self, event: Event, context: Any) -> Any:
         return self._mangum(event, context)

@@ -72,7 +72,7 @@ def load(folder: Path) -> Bundle:
     try:
         card, config = (json.loads(path.read_bytes()) for path in files)
         names, inference = config["id2label"], card["inference"]
-        return replace(
+        found = replace(
             unread,
             card=card,
             labels=tuple(names[str(i)] for i in range(len(names))),
@@ -80,6 +80,9 @@ def load(folder: Path) -> Bundle:
             stride=inference["stride"],
             temperature=inference["temperature"],
         )
+        if not 0 < found.stride <= found.window - 2:
+            raise ValueError(f"stride {found.stride} leaves gaps between windows of {found.window}")
+        return found
     except (KeyError, ValueError) as error:
         shown = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise BundleError(f"{files[0]} and {files[1].name} are not a bundle's: {shown}") from None

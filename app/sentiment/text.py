@@ -8,7 +8,7 @@ from typing import NewType
 Text = NewType("Text", str)
 """Normalised text that can be scored: not blank, not longer than allowed."""
 
-_BREAKS = re.compile(r"<\s*/?\s*(?:br|p)\s*/?\s*>", re.IGNORECASE)
+_BREAKS = re.compile(r"<\s*/?\s*(?:br|p)\b[^<>]*>", re.IGNORECASE)
 _INVISIBLE = {"Cc", "Cf"}  # Unicode categories: control and format characters
 
 
@@ -27,7 +27,7 @@ def parse(value: object, max_characters: int) -> Text:
     if len(value) > max_characters:
         raise InvalidText(f"must have at most {max_characters:,} characters, not {len(value):,}")
     text = normalise(value)
-    if not text:
+    if not any(map(_is_visible, text)):
         raise InvalidText("must not be blank: at least one visible character is needed")
     return Text(text)
 
@@ -40,12 +40,17 @@ def normalise(text: str) -> str:
     format characters are dropped; runs of white space collapse. Blank text gives ``""``.
     """
     text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    text = _BREAKS.sub(" ", html.unescape(text))
-    text = " ".join(unicodedata.normalize("NFKC", text).split())
+    text = unicodedata.normalize("NFKC", html.unescape(text))
+    text = " ".join(_BREAKS.sub(" ", text).split())
     if text.isprintable():
         return text
     visible = (char for char in text if unicodedata.category(char) not in _INVISIBLE)
     return " ".join("".join(visible).split())
+
+
+def _is_visible(char: str) -> bool:
+    """Return whether it is a letter, number, mark of punctuation or symbol that was received."""
+    return unicodedata.category(char)[0] in "LNPS" and char != "\ufffd"
 
 
 def _json_type(value: object) -> str:

@@ -7,6 +7,7 @@ def test_results_come_in_the_order_of_the_texts(post):
     answer = post("/predict/batch", {"texts": TEXTS})
     assert answer.status == 200
     assert [result["index"] for result in answer.json()["results"]] == [0, 1, 2]
+    assert next(iter(answer.json()["results"][0])) == "index"
     found = [result["sentiment"] for result in answer.json()["results"]]
     assert found == ["Positive", "Negative", "Positive"]
 

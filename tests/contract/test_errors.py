@@ -12,7 +12,10 @@ def is_problem(answer, status: int) -> dict:
     return found
 
 
-@pytest.mark.parametrize("text", ["", " \n\t", "\u200b\u200d", "<br /><br />", "&nbsp;", "\x00"])
+@pytest.mark.parametrize(
+    "text",
+    ["", " \n\t", "\u200b\u200d", "<br /><br />", "&nbsp;", "\x00", "\ufe0f", "\u0301", "\ue000"],
+)
 def test_blank_text_is_422(post, text):
     problem = is_problem(post("/predict", {"text": text}), 422)
     assert problem["errors"][0]["pointer"] == "#/text"
@@ -41,6 +44,18 @@ def test_missing_field_is_422_and_named(post):
 def test_unknown_field_is_422_and_the_allowed_are_listed(post):
     problem = is_problem(post("/predict", {"text": "Good.", "lang": "en"}), 422)
     assert problem["detail"] == "the body: unknown field lang; allowed: text."
+
+
+def test_half_an_emoji_alone_is_422(post):
+    is_problem(post("/predict", rb'{"text": "\ud83d"}'), 422)
+
+
+def test_half_an_emoji_in_a_field_name_is_422(post):
+    is_problem(post("/predict", rb'{"text": "Good.", "\ud83d": 1}'), 422)
+
+
+def test_deeply_nested_json_is_400(post):
+    is_problem(post("/predict", b"[" * 100_000), 400)
 
 
 @pytest.mark.parametrize("body", [b"[]", b'"text"', b"7", b"null"])

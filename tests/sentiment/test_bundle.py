@@ -52,6 +52,13 @@ def test_a_card_that_lacks_what_serving_needs_is_refused(copy):
         load(copy)
 
 
+def test_windows_that_would_leave_gaps_are_refused(copy, bundle):
+    inference = {"window": 64, "stride": 128, "temperature": 1.0}
+    write_card(copy, {**bundle.card, "inference": inference})
+    with pytest.raises(BundleError, match="stride 128 leaves gaps between windows of 64"):
+        load(copy)
+
+
 def test_lambda_needs_no_file_of_the_reference(copy):
     for name in ("model.safetensors", "tokenizer_config.json"):
         (copy / name).unlink()

@@ -1,10 +1,14 @@
 """Both engines, through the same classifier, on the shipped weights."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from app.sentiment.classifier import SentimentClassifier
+from app.sentiment.engines.onnx import OnnxEngine
 from app.sentiment.text import Text
+from training import graph
 
 
 def test_obvious_reviews_get_the_obvious_label(engine):
@@ -29,6 +33,15 @@ def test_a_batch_comes_back_in_its_own_order(engine, reviews):
 
 def test_engines_tokenise_alike(onnx, torch, reviews):
     assert onnx._engine.tokenise(reviews) == torch._engine.tokenise(reviews)
+
+
+def test_torch_and_the_fp32_graph_agree(torch, bundle, reviews):
+    weights = {name: value.numpy() for name, value in torch._engine._model.state_dict().items()}
+    fp32 = graph.build(torch._engine._model.config, weights).SerializeToString()
+    engine = OnnxEngine(bundle, model=fp32)
+    texts = reviews[::8]
+    found = SentimentClassifier(bundle, engine).log_odds(texts)
+    np.testing.assert_allclose(found, torch.log_odds(texts), atol=1e-4)
 
 
 def test_int8_gives_the_reference_label(onnx, torch, reviews):
@@ -65,8 +78,6 @@ def test_a_repeated_text_is_scored_once(bundle, onnx):
 
 
 def test_temperature_divides_the_log_odds(bundle, onnx):
-    from dataclasses import replace
-
     hot = SentimentClassifier(replace(bundle, temperature=bundle.temperature * 2), onnx._engine)
     texts = [Text("Superb."), Text("Terrible.")]
     np.testing.assert_allclose(hot.log_odds(texts) * 2, onnx.log_odds(texts), rtol=1e-6)

@@ -7,6 +7,8 @@ from app.sentiment.text import InvalidText, normalise, parse
     ("sent", "seen"),
     [
         ("one<br />two<BR>three</p>four", "one two three four"),
+        ('one<br class="x"/>two＜br＞three', "one two three"),
+        ("a brave <bride>", "a brave <bride>"),
         ("a &lt;br/&gt; b &amp; c", "a b & c"),
         (" \t many\n\n spaces\u00a0here\u3000", "many spaces here"),
         ("ﬁne ｆｕｌｌ 𝐛𝐨𝐥𝐝", "fine full bold"),

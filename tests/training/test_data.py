@@ -30,6 +30,11 @@ def test_each_kind_of_file_reads_alike(tmp_path, kind):
     assert found.labels.tolist() == [1, 0, 1]
 
 
+def test_texts_may_look_like_numbers(tmp_path):
+    (tmp_path / "r.csv").write_text("text,label\n10,1\n1,0\n")
+    assert data.read(tmp_path / "r.csv").texts == ["10", "1"]
+
+
 def test_labels_may_be_names(tmp_path):
     path = tmp_path / "reviews.csv"
     path.write_text("text,label\na,Positive\nb,negative\n")
@@ -42,6 +47,7 @@ def test_labels_may_be_names(tmp_path):
         ("r.txt", "a", "expected a file ending in .parquet, .csv, .jsonl"),
         ("r.csv", "review,label\na,1\n", "no column 'text'; it has review, label"),
         ("r.csv", "text,label\na,2\n", "a label is neither 0 nor 1"),
+        ("r.jsonl", '{"text": "a", "label": 1}\n{"text": null, "label": 0}', "row 2 has no text"),
         ("r.csv", "text,label\na,meh\n", "a label is neither 0 nor 1 nor Negative nor Positive"),
     ],
 )
@@ -60,6 +66,7 @@ def test_held_out_examples_are_stratified_and_apart():
     labels = [0] * 300 + [1] * 100
     rest, held = data.hold_out(examples([str(i) for i in range(400)], labels), 40, seed=3)
     assert (held.labels == 1).sum() == 10
+    assert (held.labels[:20] == 1).any()
     assert len(held) == 40
     assert set(rest.texts) | set(held.texts) == {str(i) for i in range(400)}
     assert not set(rest.texts) & set(held.texts)

@@ -9,13 +9,15 @@ from app.settings import Settings
 from tests.training.conftest import RECIPE, sentences, tiny_model, tiny_tokenizer
 from training import export
 from training.evaluate import Scored
-from training.train import train
+from training.graph import Extremes
+from training.train import Run, train
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    train(RECIPE, tiny_model(), tiny_tokenizer(), sentences(400, 1), sentences(64, 2), folder)
+    run = Run(folder, RECIPE, "-")
+    train(run, tiny_model(), tiny_tokenizer(), sentences(400, 1), sentences(64, 2))
     return folder / "checkpoint"
 
 
@@ -56,12 +58,37 @@ def test_other_labels_are_refused(checkpoint):
 
 
 def test_int8_that_loses_too_much_replaces_nothing(checkpoint, tmp_path, monkeypatch):
-    monkeypatch.setattr(export, "MAX_LOSS", -2.0)
-    (tmp_path / "bundle").mkdir()
-    (tmp_path / "bundle/kept").touch()
+    folder = tmp_path / "bundle"
+    export.export(str(checkpoint), folder, sentences(60, 4), {})
+    before = (folder / "SHA256SUMS").read_text()
+    extremes = export.observe
+    monkeypatch.setattr(export, "observe", lambda *given: _narrowed(extremes(*given)))
     with pytest.raises(ValueError, match="int8 loses more than"):
-        export.export(str(checkpoint), tmp_path / "bundle", sentences(60, 4), {})
-    assert (tmp_path / "bundle/kept").exists()
+        export.export(str(checkpoint), folder, sentences(60, 4), {})
+    assert (folder / "SHA256SUMS").read_text() == before
+
+
+def test_a_folder_that_holds_no_bundle_is_left_alone(checkpoint):
+    with pytest.raises(ValueError, match="holds something that is no bundle"):
+        export.export(str(checkpoint), checkpoint, sentences(60, 4), {})
+    assert (checkpoint / "model.safetensors").exists()
+
+
+def test_windows_fit_a_checkpoint_that_reads_less(checkpoint, tmp_path):
+    """The tiny model has 64 positions, where 256 tokens are a window's usual length."""
+    export.export(str(checkpoint), tmp_path / "b", sentences(60, 4), {})
+    served = classifier.load(Settings(model_dir=tmp_path / "b"))
+    [prediction] = served.predict(["the plot " * 100])
+    assert (prediction.tokens, prediction.windows) == (202, 6)
+
+
+def test_revision_changes_with_what_a_score_depends_on(checkpoint, tmp_path):
+    folder = tmp_path / "b"
+    revisions = []
+    for seed in (4, 5):
+        export.export(str(checkpoint), folder, sentences(60, seed), {})
+        revisions.append(json.loads((folder / "card.json").read_text())["revision"])
+    assert revisions[0] != revisions[1]
 
 
 def test_temperature_is_that_which_made_the_log_odds_too_sharp():
@@ -70,6 +97,10 @@ def test_temperature_is_that_which_made_the_log_odds_too_sharp():
     labels = (rng.random(20_000) < 1 / (1 + np.exp(-log_odds))).astype(int)
     scored = Scored(log_odds * 3, labels, np.zeros(20_000))
     assert export.temperature(scored) == pytest.approx(3, rel=0.05)
+
+
+def _narrowed(activations):
+    return {name: Extremes(e.low / 1e3, e.high / 1e3) for name, e in activations.items()}
 
 
 def _flipped(examples):

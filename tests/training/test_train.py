@@ -1,4 +1,4 @@
-import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ import torch
 from tests.training.conftest import RECIPE, sentences
 from training import train as training
 from training.recipe import Phase, load
-from training.train import parameter_groups, predict, train
+from training.train import Run, parameter_groups, predict, train
 
 
 class Killed(BaseException):
@@ -15,7 +15,7 @@ class Killed(BaseException):
 
 
 def run(folder, model, tokenizer):
-    train(RECIPE, model, tokenizer, sentences(400, 1), sentences(64, 2), folder)
+    train(Run(folder, RECIPE, "-"), model, tokenizer, sentences(400, 1), sentences(64, 2))
 
 
 def test_it_learns(tmp_path, model, tokenizer):
@@ -49,10 +49,16 @@ def test_a_killed_run_resumes_to_the_same_weights(tmp_path, model, tokenizer, mo
         torch.testing.assert_close(value, whole[name], rtol=0, atol=0, msg=name)
 
 
-def test_a_folder_of_another_recipe_is_refused(tmp_path, model, tokenizer):
-    (tmp_path / "recipe.json").write_text(json.dumps({"name": "other"}))
-    with pytest.raises(ValueError, match="another recipe"):
-        run(tmp_path, model, tokenizer)
+def test_a_folder_of_another_recipe_is_refused(tmp_path):
+    Run(tmp_path, RECIPE, "data")
+    with pytest.raises(ValueError, match="another recipe or data"):
+        Run(tmp_path, replace(RECIPE, seed=9), "data")
+
+
+def test_a_folder_of_other_data_is_refused(tmp_path):
+    Run(tmp_path, RECIPE, "data")
+    with pytest.raises(ValueError, match="another recipe or data"):
+        Run(tmp_path, RECIPE, "other data")
 
 
 @pytest.mark.parametrize(

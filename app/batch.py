@@ -1,0 +1,79 @@
+"""Many texts at once: each is scored or refused by itself, under its place in the request."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from app.problems import InvalidBatch, Problem, invalid
+from app.sentiment.classifier import Prediction
+from app.sentiment.text import InvalidText, Text, parse
+from app.settings import Settings
+
+
+class Indexed(BaseModel):
+    """What belongs to one text of a request."""
+
+    index: int
+
+
+class BatchPrediction(Prediction, Indexed):
+    """A prediction and its text's place in the request."""
+
+
+class BatchError(Indexed):
+    """Why a text was not scored, and its place in the request."""
+
+    problem: Problem
+
+
+class BatchAnswer(BaseModel):
+    """Every text is in one of the two, by its index."""
+
+    results: list[BatchPrediction]
+    errors: list[BatchError]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The texts that can be scored, by index, and why the others cannot."""
+
+    texts: Mapping[int, Text]
+    errors: Sequence[BatchError]
+
+    def answer(self, predictions: Sequence[Prediction]) -> BatchAnswer:
+        """Put the prediction of each text, in their order, under its index."""
+        results = [
+            BatchPrediction(index=index, **dict(prediction))
+            for index, prediction in zip(self.texts, predictions, strict=True)
+        ]
+        return BatchAnswer(results=results, errors=list(self.errors))
+
+
+def parse_batch(values: object, settings: Settings) -> Batch:
+    """Judge every text by itself.
+
+    Raises:
+        InvalidBatch: it is no list, or is larger than ``max_batch_texts`` or
+            ``max_batch_characters`` allow.
+    """
+    if not isinstance(values, list) or not values:
+        raise InvalidBatch("must be an array of at least one string")
+    if len(values) > settings.max_batch_texts:
+        raise InvalidBatch(
+            f"must hold at most {settings.max_batch_texts:,} texts, not {len(values):,}"
+        )
+    characters = sum(len(value) for value in values if isinstance(value, str))
+    if characters > settings.max_batch_characters:
+        raise InvalidBatch(
+            f"must have at most {settings.max_batch_characters:,} characters together, "
+            f"not {characters:,}"
+        )
+    texts: dict[int, Text] = {}
+    errors: list[BatchError] = []
+    for index, value in enumerate(values):
+        try:
+            texts[index] = parse(value, settings.max_text_characters)
+        except InvalidText as error:
+            errors.append(BatchError(index=index, problem=invalid(f"#/texts/{index}", str(error))))
+    return Batch(texts, errors)
