@@ -51,17 +51,22 @@ def over_event(kind: str, invoke: Callable[[Any], Any]) -> Send:
 
 
 def event_of(kind: str, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Any:
-    """Return the recorded event of this kind with this request in it."""
+    """Return the recorded event of this kind with this request in it, routed as deployed."""
     event = json.loads((EVENTS / f"{kind}.json").read_text())
     context = event["requestContext"]
+    inside = path.removeprefix("/static/")
+    greedy = path.startswith("/static/")
+    route = "/static/{proxy+}" if greedy else path
+    event["pathParameters"] = {"proxy": inside} if greedy else None
     if "http" in context:
-        prefix = "" if context["stage"] == "$default" else f"/{context['stage']}"
+        named = context["stage"] != "$default"
+        prefix = f"/{context['stage']}" if named else ""
         context["http"].update(method=method, path=prefix + path)
-        event["rawPath"] = prefix + path
+        event.update(rawPath=prefix + path, routeKey=f"{method} {route}" if named else "$default")
     else:
         event.update(httpMethod=method, path=path)
     if kind == "rest-api":
-        event["resource"] = context["resourcePath"] = path
+        event["resource"] = context["resourcePath"] = route
         context.update(httpMethod=method, path=f"/prod{path}")
     for name in ("headers", "multiValueHeaders"):
         if name in event:
