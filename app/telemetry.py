@@ -12,7 +12,7 @@ from app.problems import ID_HEADER
 ID_HEADERS = (ID_HEADER, "x-request-id", "x-amzn-trace-id", "traceparent")
 """Where a caller, or what stands before us, may have put an id; the first is taken."""
 
-_ACCEPTABLE = re.compile(r"[\w.:;=@/+-]{1,128}")
+_ACCEPTABLE = re.compile(r"[\w.:;=@/+-]{1,128}", re.ASCII)
 
 
 def correlation_id(headers: Mapping[str, str]) -> str:
