@@ -62,7 +62,7 @@ export: $(VENV)/requirements-train.installed ## Make a bundle in OUT=model of th
 
 evaluate: $(VENV)/requirements-train.installed ## Measure the bundle on a labelled file, DATA=
 	@test -n "$(DATA)" || { echo "evaluate on what? make evaluate DATA=imdb-test.parquet"; exit 2; }
-	@$(BIN)/python -m training evaluate --data $(DATA) $(if $(ENGINE),--engine $(ENGINE)) $(if $(BUNDLE),--bundle $(BUNDLE)) $(if $(RECORD),--record $(RECORD))
+	@$(BIN)/python -m training evaluate --data $(DATA) $(if $(ENGINE),--engine $(ENGINE)) $(if $(BUNDLE),--bundle $(BUNDLE)) $(if $(RECORD),--record "$(RECORD)")
 
 bench: $(VENV)/requirements-test.installed ## Measure against the baseline; a table and bench/results/*.json
 	@$(BIN)/python -m bench
