@@ -33,6 +33,8 @@ TARGETS = {
 LENGTHS = (16, 219, 512)
 """Tokens: a sentence, the median IMDb review, and the most that DistilBERT reads in one pass."""
 WARM_UPS = 3
+SETTLE_SECONDS = 0.3
+"""Both leave threads spinning after a request, torch for 0.2 s; the other must not pay for them."""
 RESULTS = ROOT / "bench/results"
 WORDS = "the film was good and the cast did a fine job but it went on for much too long"
 
@@ -76,6 +78,7 @@ def warm(baseline: Path, rounds: int) -> dict[str, Any]:
         running = {name: stack.enter_context(each) for name, each in services(baseline)}
         for turn in tqdm(range(WARM_UPS + rounds), desc="warm"):
             for (tokens, asked), (name, service) in product(events.items(), running.items()):
+                time.sleep(SETTLE_SECONDS)
                 reply = service.ask(asked)
                 if turn >= WARM_UPS:
                     times[name, tokens].append(reply.seconds * 1000)
@@ -122,7 +125,7 @@ def table(figures: dict[str, Any]) -> str:
 def main() -> None:
     """Measure, print the table, and write it to ``bench/results``."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=40, help="warm requests at each length")
+    parser.add_argument("--rounds", type=int, default=30, help="warm requests at each length")
     parser.add_argument("--starts", type=int, default=5, help="cold starts of each service")
     args = parser.parse_args()
     folder = ROOT / ".cache/baseline"
