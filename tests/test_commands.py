@@ -15,7 +15,8 @@ import pytest
 from tests.conftest import ROOT
 
 # Without what a `make` that runs the tests hands down, such as its own EVENT.
-ENVIRONMENT = {name: v for name, v in os.environ.items() if name not in {"MAKEFLAGS", "EVENT"}}
+INHERITED = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "EVENT"}
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in INHERITED}
 
 
 def make(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
