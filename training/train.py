@@ -171,9 +171,8 @@ class Progress:
 
     def advance(self, step: int, loss: float, accuracy: float) -> None:
         """Show one more step."""
-        self._loss = loss if np.isnan(self._loss) else 0.98 * self._loss + 0.02 * loss
-        first = np.isnan(self._accuracy)
-        self._accuracy = accuracy if first else 0.98 * self._accuracy + 0.02 * accuracy
+        self._loss = _running_mean(self._loss, loss)
+        self._accuracy = _running_mean(self._accuracy, accuracy)
         self._bar.update()
         self._bar.set_postfix(loss=f"{self._loss:.3f}", accuracy=f"{self._accuracy:.3f}")
         if step % LOG_STEPS == 0:
@@ -188,6 +187,10 @@ class Progress:
     def close(self) -> None:
         """Leave the bar as it stands."""
         self._bar.close()
+
+
+def _running_mean(mean: float, value: float) -> float:
+    return value if np.isnan(mean) else 0.98 * mean + 0.02 * value
 
 
 def train(
