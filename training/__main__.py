@@ -4,15 +4,14 @@ import argparse
 import json
 from pathlib import Path
 
-from tokenizers import Tokenizer
-
 from app.sentiment import bundle, classifier
 from app.settings import Settings
-from training import base, data, evaluate, export, recipe
+from training import data, evaluate, export, recipe
 from training.train import Run, initial_model, train
 
 REVIEWS = Path(__file__).with_name("reviews.csv")
 HELD_OUT = "held_out.csv"
+CACHE = Path(".cache")
 
 
 def _train(args: argparse.Namespace) -> None:
@@ -23,12 +22,9 @@ def _train(args: argparse.Namespace) -> None:
     others = [data.read(path) for path in args.data[1:]]
     training = data.without(data.join([training, *others]), [*tested, *held_out.texts])
     print(f"{len(training)} texts to train on, {len(held_out)} held out")
-    tokenizer = Tokenizer.from_file(str(base.minilm_folder() / "tokenizer.json"))
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
     run = Run(args.out, chosen, data.digest([training, held_out]))
     data.write(held_out, args.out / HELD_OUT)
-    train(run, initial_model(chosen), tokenizer, training, held_out)
+    train(run, *initial_model(chosen, CACHE), training, held_out)
     print(f"trained: {args.out / 'checkpoint'}; held out: {args.out / HELD_OUT}")
 
 

@@ -114,7 +114,7 @@ def encode(tokenizer: Tokenizer, texts: Sequence[str], length: int) -> list[np.n
     A longer text keeps its head and its tail, half each, where reviews say what they think
     (Sun et al. 2019, arXiv:1905.05583).
     """
-    start, end = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
+    start, end = tokenizer.encode("").ids
     head = (length - 2) // 2
     tail = length - 2 - head
     rows = []

@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass as validated
@@ -28,6 +28,8 @@ class Recipe:
 
     name: str
     phases: list[Phase]
+    base: Literal["minilm", "mpnet"] = "minilm"
+    """The pretrained encoder: minilm, the small one that ships, or mpnet, which only teaches."""
     seed: int = 0
     batch_size: int = 32
     length: int = 256

@@ -1,4 +1,4 @@
-"""Fine-tuning: examples in, a `DistilBertForSequenceClassification` checkpoint out."""
+"""Fine-tuning: examples in, a checkpoint for sequence classification out."""
 
 import json
 import platform
@@ -16,7 +16,13 @@ import torch.nn.functional as F
 import transformers
 from tokenizers import Tokenizer
 from tqdm import tqdm
-from transformers import BertModel, DistilBertConfig, DistilBertForSequenceClassification
+from transformers import (
+    AutoModelForSequenceClassification,
+    BertModel,
+    DistilBertConfig,
+    DistilBertForSequenceClassification,
+    PreTrainedModel,
+)
 
 from training import base, data
 from training.data import LABELS, Examples
@@ -30,47 +36,59 @@ LOG_STEPS = 20
 """Optimiser steps between lines of metrics."""
 
 
-def initial_model(recipe: Recipe) -> DistilBertForSequenceClassification:
-    """Return the converted base encoder under a fresh classification head, seeded."""
+def initial_model(recipe: Recipe, cache: Path) -> tuple[PreTrainedModel, Tokenizer]:
+    """Return the recipe's base encoder under a fresh classification head, seeded."""
     torch.manual_seed(recipe.seed)
-    bert = BertModel.from_pretrained(base.minilm_folder(), add_pooling_layer=False)
-    encoder = base.to_distilbert(bert)
-    config = DistilBertConfig.from_dict(
-        {
-            **encoder.config.to_dict(),
+    labels = {
+        "id2label": dict(enumerate(LABELS)),
+        "label2id": {label: i for i, label in enumerate(LABELS)},
+    }
+    if recipe.base == "mpnet":
+        folder = base.mpnet_folder(cache)
+        dropout = {
+            "hidden_dropout_prob": recipe.dropout,
+            "attention_probs_dropout_prob": recipe.attention_dropout,
+        }
+        model = AutoModelForSequenceClassification.from_pretrained(folder, **labels, **dropout)
+    else:
+        folder = base.minilm_folder()
+        encoder = base.to_distilbert(BertModel.from_pretrained(folder, add_pooling_layer=False))
+        dropout = {
             "dropout": recipe.dropout,
             "attention_dropout": recipe.attention_dropout,
             "seq_classif_dropout": recipe.dropout,
-            "num_labels": len(LABELS),
-            "id2label": dict(enumerate(LABELS)),
-            "label2id": {label: i for i, label in enumerate(LABELS)},
         }
-    )
-    model = DistilBertForSequenceClassification(config)
-    model.distilbert.load_state_dict(encoder.state_dict())
-    return model
+        config = DistilBertConfig.from_dict({**encoder.config.to_dict(), **labels, **dropout})
+        model = DistilBertForSequenceClassification(config)
+        model.distilbert.load_state_dict(encoder.state_dict())
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return model, tokenizer
 
 
 def parameter_groups(
-    model: DistilBertForSequenceClassification, phase: Phase, weight_decay: float
+    model: PreTrainedModel, phase: Phase, weight_decay: float
 ) -> list[dict[str, Any]]:
     """Freeze what the phase leaves alone; group the rest by learning rate and weight decay.
 
     Biases and layer norms are not decayed.
     """
-    layers = list(model.distilbert.transformer.layer)
+    encoder = model.base_model
+    [layers] = [part for part in encoder.modules() if isinstance(part, torch.nn.ModuleList)]
     moving = len(layers) if phase.layers < 0 else phase.layers
-    blocks = [torch.nn.ModuleList([model.pre_classifier, model.classifier])]
-    blocks += reversed(layers[len(layers) - moving :])
+    # From the top down: the head, the layers, and whatever is below or beside them.
+    blocks = [[p for part in model.children() if part is not encoder for p in part.parameters()]]
+    blocks += [list(layer.parameters()) for layer in reversed(layers[len(layers) - moving :])]
     if phase.layers < 0:
-        blocks.append(model.distilbert.embeddings)
+        above = set(layers.parameters())
+        blocks.append([p for p in encoder.parameters() if p not in above])
     model.requires_grad_(False)
     groups = []
     for depth, block in enumerate(blocks):
-        block.requires_grad_(True)
         rate = phase.learning_rate * phase.layer_decay**depth
-        weights = [p for p in block.parameters() if p.ndim > 1]
-        others = [p for p in block.parameters() if p.ndim <= 1]
+        weights = [p.requires_grad_() for p in block if p.ndim > 1]
+        others = [p.requires_grad_() for p in block if p.ndim <= 1]
         groups.append({"params": weights, "lr": rate, "weight_decay": weight_decay})
         groups.append({"params": others, "lr": rate, "weight_decay": 0.0})
     return groups
@@ -100,9 +118,7 @@ def bf16_is_faster(device: torch.device) -> bool:
 
 
 @torch.inference_mode()
-def predict(
-    model: DistilBertForSequenceClassification, rows: list[np.ndarray], bf16: bool = False
-) -> np.ndarray:
+def predict(model: PreTrainedModel, rows: list[np.ndarray], bf16: bool = False) -> np.ndarray:
     """Return the logits, (rows, labels), one pass a row."""
     model.eval()
     device = model.device
@@ -195,7 +211,7 @@ def _running_mean(mean: float, value: float) -> float:
 
 def train(
     run: Run,
-    model: DistilBertForSequenceClassification,
+    model: PreTrainedModel,
     tokenizer: Tokenizer,
     training: Examples,
     held_out: Examples,
@@ -252,7 +268,7 @@ def train(
 
 
 def _learn(
-    model: DistilBertForSequenceClassification,
+    model: PreTrainedModel,
     optimizer: torch.optim.Optimizer,
     recipe: Recipe,
     ids: torch.Tensor,
