@@ -1,14 +1,16 @@
 # The Lambda container image. Building needs BuildKit (`docker buildx build`,
 # `sam build --use-buildkit`) or buildah; `make image` finds what is there.
 ARG BASE_IMAGE=public.ecr.aws/lambda/python:3.12
-# onnx: int8, small, fast. torch: the reference, several times larger and slower.
-ARG ENGINE=onnx
+# native: int8, the smallest and fastest, on x86-64. onnx: int8, for arm64. torch: the reference,
+# several times larger and slower.
+ARG ENGINE=native
 
 FROM ${BASE_IMAGE} AS dependencies
 ARG ENGINE
 # For torch: the index of its CPU builds. Lambda has no GPU, and PyPI's build carries CUDA.
 ARG PIP_EXTRA_INDEX_URL
 COPY requirements*.txt constraints.txt /tmp/
+COPY native /tmp/native
 # The secrets are optional and leave nothing in the image: a pip.conf and a certificate bundle,
 # for builds behind a private mirror.
 # Bytecode is compiled here because Lambda's file system is read-only: what is not in the image is
@@ -20,11 +22,12 @@ RUN --mount=type=secret,id=pipconf,target=/etc/pip.conf \
     if [ -s /run/ca.pem ]; then export PIP_CERT=/run/ca.pem; fi; \
     requirements=requirements.txt; \
     if [ "$ENGINE" = torch ]; then requirements=requirements-torch.txt; fi; \
-    pip install --no-cache-dir --disable-pip-version-check --no-compile --only-binary :all: \
+    cd /tmp && pip install --no-cache-dir --disable-pip-version-check --no-compile --only-binary :all: \
         --target "$LAMBDA_TASK_ROOT" -r "/tmp/$requirements" \
     && cd "$LAMBDA_TASK_ROOT" \
     && rm -rf bin hf_xet* numpy/tests numpy/*/tests \
         onnxruntime/quantization onnxruntime/tools onnxruntime/transformers \
+    && if [ "$ENGINE" != onnx ]; then rm -rf onnxruntime* flatbuffers* google protobuf*; fi \
     && python3 -m compileall -q --invalidation-mode unchecked-hash .
 
 FROM ${BASE_IMAGE} AS code
@@ -39,9 +42,10 @@ COPY model /tmp/model/
 WORKDIR /tmp/model
 # Each engine's part of the bundle, so that the image carries one set of weights.
 RUN case "$ENGINE" in \
+        native) weights=model.int8.safetensors ;; \
         onnx) weights=model.onnx ;; \
         torch) weights="tokenizer_config.json model.safetensors" ;; \
-        *) echo "ENGINE must be onnx or torch, not '$ENGINE'" >&2; exit 1 ;; \
+        *) echo "ENGINE must be native, onnx or torch, not '$ENGINE'" >&2; exit 1 ;; \
     esac; \
     install -p -D -m 444 -t "$LAMBDA_TASK_ROOT/model" \
         SHA256SUMS card.json config.json tokenizer.json $weights

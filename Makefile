@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SAM_CLI := aws-sam-cli==1.170.0
 EMULATOR := .cache/$(SAM_CLI)
+NATIVE := $(filter-out %.egg-info,$(wildcard native/*.* native/distilbert_int8/*.py))
 
 # onnxruntime reports its use to its makers unless told not to.
 export ORT_DISABLE_TELEMETRY = 1
@@ -23,8 +24,8 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 # One stamp for each requirements file: it is installed again when one changes, as they include
-# each other.
-$(VENV)/%.installed: %.txt $(wildcard requirements*.txt) constraints.txt | $(BIN)/python
+# each other, and with the engine that they compile.
+$(VENV)/%.installed: %.txt $(wildcard requirements*.txt) constraints.txt $(NATIVE) | $(BIN)/python
 	@echo "installing $<"
 	@$(PIP) -r $<
 	@touch $@

@@ -24,8 +24,10 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    engine: Literal["onnx", "torch"] = Field(
-        "onnx", description="What computes: `onnx` (int8, small, fast) or `torch` (the reference)."
+    engine: Literal["native", "onnx", "torch"] = Field(
+        "native",
+        description="What computes: `native` (int8 in kernels of our own, the fastest on x86-64), "
+        "`onnx` (int8 in onnxruntime, for other processors) or `torch` (the reference).",
     )
     model_dir: Path = Field(
         Path(__file__).parents[1] / "model", description="The folder of the model bundle."

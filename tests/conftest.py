@@ -24,6 +24,11 @@ def bundle() -> Bundle:
 
 
 @pytest.fixture(scope="session")
+def native() -> SentimentClassifier:
+    return classifier.load(Settings(engine="native", cache_size=0))
+
+
+@pytest.fixture(scope="session")
 def onnx() -> SentimentClassifier:
     return classifier.load(Settings(engine="onnx", cache_size=0))
 
@@ -33,7 +38,7 @@ def torch() -> SentimentClassifier:
     return classifier.load(Settings(engine="torch", cache_size=0))
 
 
-@pytest.fixture(scope="session", params=["onnx", "torch"])
+@pytest.fixture(scope="session", params=["native", "onnx", "torch"])
 def engine(request: pytest.FixtureRequest) -> SentimentClassifier:
     """Each engine in turn, behind the same classifier."""
     return request.getfixturevalue(request.param)

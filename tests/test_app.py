@@ -117,8 +117,8 @@ def test_missing_bundle_refuses_to_start(tmp_path):
         create_app(Settings(model_dir=tmp_path))
 
 
-@pytest.mark.parametrize("engine", ["onnx", "torch"])
-def test_both_engines_serve(engine):
+@pytest.mark.parametrize("engine", ["native", "onnx", "torch"])
+def test_every_engine_serves(engine):
     caller = client(engine=engine)
     assert caller.get("/").json()["model"]["engine"] == engine
     assert caller.post("/predict", json={"text": "A triumph."}).json()["sentiment"] == "Positive"

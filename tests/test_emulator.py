@@ -40,11 +40,11 @@ def test_a_missing_bundle_fails_at_initialisation_and_is_named(tmp_path):
 
 def test_a_corrupted_weight_file_fails_at_initialisation_and_is_named(tmp_path, bundle):
     folder = shutil.copytree(bundle.folder, tmp_path / "model")
-    with (folder / "model.onnx").open("ab") as file:
+    with (folder / "model.int8.safetensors").open("ab") as file:
         file.write(b"!")
     settings = {"SENTIMENT_MODEL_DIR": str(folder)}
     with (
         Emulator(settings) as broken,
-        pytest.raises(InvocationError, match="model.onnx has sha256"),
+        pytest.raises(InvocationError, match="model.int8.safetensors has sha256"),
     ):
         broken.invoke({"text": "Good."})

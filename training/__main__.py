@@ -40,7 +40,7 @@ def _evaluate(args: argparse.Namespace) -> None:
     if args.record:
         card = dict(bundle.load(args.bundle).card)
         metrics = card.setdefault("metrics", {}).setdefault(args.record, {})
-        metrics["int8" if args.engine == "onnx" else "reference"] = figures
+        metrics[args.engine] = figures
         export.write_card(args.bundle, card)
         print(f"recorded in {args.bundle / 'card.json'} as {args.record}")
 
@@ -72,7 +72,7 @@ def main() -> None:
     command = commands.add_parser("evaluate", help="measure a bundle on a labelled file")
     command.add_argument("--data", type=Path, required=True, metavar="FILE")
     command.add_argument("--bundle", type=Path, default=Path("model"))
-    command.add_argument("--engine", choices=("onnx", "torch"), default="onnx")
+    command.add_argument("--engine", choices=("native", "onnx", "torch"), default="native")
     command.add_argument("--record", metavar="NAME", help="write the figures into the card")
     command.set_defaults(run=_evaluate)
 

@@ -1,4 +1,4 @@
-"""A checkpoint in, a model bundle out: fp16 reference, int8 graph, card and checksums."""
+"""A checkpoint in, a model bundle out: fp16 reference, int8 weights, card and checksums."""
 
 import hashlib
 import json
@@ -24,11 +24,13 @@ from transformers import (
 from app.sentiment.bundle import CHECKSUMS
 from app.sentiment.bundle import load as load_bundle
 from app.sentiment.classifier import SentimentClassifier
+from app.sentiment.engines import Engine
+from app.sentiment.engines.native import WEIGHTS, NativeEngine
 from app.sentiment.engines.onnx import OnnxEngine
-from training import data, graph
+from training import data, graph, pack
 from training.data import LABELS, Examples
 from training.evaluate import Scored, score
-from training.graph import Activations, Extremes
+from training.quantise import Activations, Extremes
 from training.train import RECIPE
 
 WINDOW = 256
@@ -109,7 +111,7 @@ def export(source: str, folder: Path, examples: Examples, card: Mapping[str, Any
     weights = {name: value.float().numpy() for name, value in halves.items()}
     fp32 = graph.build(model.config, weights)
     rows = data.encode(tokenizer, examples.texts[:CALIBRATION_TEXTS], window)
-    int8 = graph.build(model.config, weights, observe(fp32, rows))
+    activations = observe(fp32, rows)
 
     unfinished = folder.with_name(f"{folder.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -120,7 +122,9 @@ def export(source: str, folder: Path, examples: Examples, card: Mapping[str, Any
     model.config.save_pretrained(unfinished)
     save_file(halves, unfinished / "model.safetensors", metadata={"format": "pt"})
     (unfinished / "model.safetensors").chmod(0o644)
+    int8 = graph.build(model.config, weights, activations)
     (unfinished / "model.onnx").write_bytes(int8.SerializeToString())
+    pack.save(model.config, weights, activations, unfinished / WEIGHTS)
     _save_tokenizer(tokenizer, model.config.max_position_embeddings, unfinished)
     identity = {
         "name": Path(source).name,
@@ -139,9 +143,16 @@ def export(source: str, folder: Path, examples: Examples, card: Mapping[str, Any
     inference = {"window": window, "stride": window // 2, "temperature": 1.0}
     write_card(unfinished, {**identity, "revision": "", "inference": inference})
 
-    served, reference = (_scored(unfinished, each, examples) for each in (int8, fp32))
-    _verify(served, reference)
-    inference["temperature"] = round(temperature(served), 4)
+    bundle = load_bundle(unfinished)
+
+    def scored(engine: Engine) -> Scored:
+        return score(SentimentClassifier(bundle, engine), examples)
+
+    reference = scored(OnnxEngine(bundle, model=fp32.SerializeToString()))
+    native = scored(NativeEngine(bundle))
+    _verify("native", native, reference)
+    _verify("onnx", scored(OnnxEngine(bundle)), reference)
+    inference["temperature"] = round(temperature(native), 4)
     revision = _revision(unfinished, inference)
     write_card(unfinished, {**identity, "revision": revision, "inference": inference})
     replaced = folder.with_name(f"{folder.name}.replaced")
@@ -163,8 +174,8 @@ def _save_tokenizer(tokenizer: Tokenizer, max_length: int, folder: Path) -> None
     _write_json(folder / "tokenizer_config.json", config)
 
 
-def _verify(served: Scored, reference: Scored) -> None:
-    """Print how int8 compares to fp32; raise a ValueError where it loses too much."""
+def _verify(engine: str, served: Scored, reference: Scored) -> None:
+    """Print how an engine's int8 compares to fp32; raise a ValueError where it loses too much."""
     right = {
         name: int(((scored.log_odds >= 0) == (scored.labels == 1)).sum())
         for name, scored in (("int8", served), ("fp32", reference))
@@ -172,16 +183,18 @@ def _verify(served: Scored, reference: Scored) -> None:
     count = len(served.labels)
     agreement = float(((served.log_odds >= 0) == (reference.log_odds >= 0)).mean())
     accuracies = ", ".join(f"{name} {found / count:.4f}" for name, found in right.items())
-    print(f"accuracy on {count} texts: {accuracies}; same label {agreement:.4f}")
+    print(f"{engine}: accuracy on {count} texts: {accuracies}; same label {agreement:.4f}")
     # One text more or less says nothing, however few there are.
     if right["fp32"] - right["int8"] > max(1, MAX_LOSS * count):
-        raise ValueError(f"int8 loses more than {MAX_LOSS:.1%} of {count} texts: {accuracies}")
+        raise ValueError(
+            f"{engine}: int8 loses more than {MAX_LOSS:.1%} of {count} texts: {accuracies}"
+        )
 
 
 def _revision(folder: Path, inference: Mapping[str, Any]) -> str:
     """Return a digest of all that a score depends on."""
     found = hashlib.sha256(json.dumps(inference).encode())
-    for name in ("model.safetensors", "model.onnx", "tokenizer.json"):
+    for name in ("model.safetensors", "model.onnx", WEIGHTS, "tokenizer.json"):
         found.update((folder / name).read_bytes())
     return found.hexdigest()[:12]
 
@@ -195,12 +208,6 @@ def temperature(scored: Scored) -> float:
         return float(np.logaddexp(0, -odds).mean())
 
     return float(np.exp(minimize_scalar(loss, bounds=(-2, 2), method="bounded").x))
-
-
-def _scored(folder: Path, model: onnx.ModelProto, examples: Examples) -> Scored:
-    bundle = load_bundle(folder)
-    engine = OnnxEngine(bundle, model=model.SerializeToString())
-    return score(SentimentClassifier(bundle, engine), examples)
 
 
 def write_card(folder: Path, card: Mapping[str, Any]) -> None:

@@ -10,31 +10,22 @@ data looks for its extremes.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 from transformers import DistilBertConfig
 
+from training import quantise
+from training.quantise import Activations
+
 Weights = Mapping[str, np.ndarray]
 
-
-class Extremes(NamedTuple):
-    """The least and the greatest value of each channel of a tensor, both (channels,)."""
-
-    low: np.ndarray
-    high: np.ndarray
-
-
-Activations = Mapping[str, Extremes]
-"""What each tensor that enters a matrix product was seen to hold, by the tensor's name."""
 
 _MICROSOFT = "com.microsoft"
 _EPSILON = 1e-12
 _SMOOTHING = 0.9
-"""How much of the channels' unevenness moves from the activations, where it costs a range that all
-channels share, into the weights (SmoothQuant, Xiao et al. 2023, arXiv:2211.10438)."""
+"""High, as a range that is fixed beforehand must hold every text's outliers."""
 
 
 class _Graph:
@@ -67,9 +58,7 @@ class _Graph:
                 for name, weight in weights.items()
             ]
         low, high = self.activations[rows]
-        reach = np.maximum(np.maximum(-low, high), 1e-5) ** _SMOOTHING
-        heaviest = np.max([np.abs(weight).max(axis=0) for weight in weights.values()], axis=0)
-        smooth = reach / np.maximum(heaviest, 1e-5) ** (1 - _SMOOTHING)
+        smooth = quantise.smoothing(self.activations[rows], list(weights.values()), _SMOOTHING)
         factors = self.constant(f"{rows}.smoothing", (1 / smooth).astype(np.float32))
         smoothed = self.node("Mul", f"{rows}.smooth", rows, factors)
         least, greatest = min((low / smooth).min(), 0), max((high / smooth).max(), 0)
@@ -79,7 +68,7 @@ class _Graph:
         quantised = self.node("QuantizeLinear", f"{rows}.uint8", smoothed, scale_name, zero)
         found = []
         for name, weight in weights.items():
-            integers, scales = _quantise_weight(weight * smooth)
+            integers, scales = quantise.weight(weight * smooth)
             found.append(
                 self.node(
                     "MatMulIntegerToFloat",
@@ -98,7 +87,7 @@ class _Graph:
         """Return the table's rows at the indices."""
         if self.activations is None:
             return self.node("Gather", name, self.constant(f"{name}.table", table), indices)
-        quantised, scales = _to_int8(table, np.abs(table).max(axis=1))
+        quantised, scales = quantise.rows(table)
         table_name = self.constant(f"{name}.table", quantised)
         integers = self.node("Gather", f"{name}.int8", table_name, indices)
         floats = self.node("Cast", f"{name}.float", integers, to=TensorProto.FLOAT)
@@ -247,22 +236,3 @@ def _part(weights: Weights, prefix: str) -> Weights:
         for name, value in weights.items()
         if name.startswith(f"{prefix}.")
     }
-
-
-def _quantise_weight(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return int8 (outputs, inner) and the fp32 scale of each output, (outputs,).
-
-    Processors without VNNI add two neighbouring products in 16 bits, and saturate. A scale is
-    therefore wide enough that no two neighbours of one sign exceed 127 together (128 as rounded),
-    which with activations up to 255 stays within 16 bits: every processor gives the same answer.
-    It costs far less than the usual remedy, 7-bit weights, as large neighbours are rare.
-    """
-    pairs = weight.reshape(len(weight), -1, 2)
-    reach = [np.maximum(sign * pairs, 0).sum(axis=2).max(axis=1) for sign in (1, -1)]
-    return _to_int8(weight, np.maximum(*reach))
-
-
-def _to_int8(table: np.ndarray, reach: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the table in int8, where 127 stands for each row's reach, and the rows' scales."""
-    scales = np.where(reach == 0, 1, reach / 127).astype(np.float32)
-    return np.rint(table / scales[:, None]).astype(np.int8), scales

@@ -31,8 +31,8 @@ def test_answer_has_exactly_the_documented_fields(post, bundle):
     assert answer["model"] == bundle.revision
 
 
-def test_every_way_gives_the_classifiers_own_score(post, onnx):
-    [expected] = onnx.predict([Text(BLAME)])
+def test_every_way_gives_the_classifiers_own_score(post, native):
+    [expected] = native.predict([Text(BLAME)])
     assert post("/predict", {"text": BLAME}).json()["scores"] == pytest.approx(
         expected.scores, abs=1e-3
     )

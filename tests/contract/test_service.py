@@ -19,7 +19,7 @@ def test_health_names_the_model_and_the_version(get, bundle):
     assert answer.status == 200
     assert answer.json() == {
         "status": "ok",
-        "model": {"name": bundle.name, "revision": bundle.revision, "engine": "onnx"},
+        "model": {"name": bundle.name, "revision": bundle.revision, "engine": "native"},
         "version": __version__,
     }
 

@@ -16,10 +16,11 @@ def copy(bundle, tmp_path):
 @pytest.mark.parametrize(
     ("engine", "name"),
     [
+        ("native", "model.int8.safetensors"),
+        ("native", "tokenizer.json"),
+        ("native", "config.json"),
+        ("native", "card.json"),
         ("onnx", "model.onnx"),
-        ("onnx", "tokenizer.json"),
-        ("onnx", "config.json"),
-        ("onnx", "card.json"),
         ("torch", "model.safetensors"),
         ("torch", "tokenizer_config.json"),
     ],
@@ -33,7 +34,7 @@ def test_a_corrupted_file_refuses_to_load_and_is_named(copy, engine, name):
         classifier.load(Settings(engine=engine, model_dir=copy))
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json", "card.json"])
+@pytest.mark.parametrize("name", ["model.int8.safetensors", "tokenizer.json", "card.json"])
 def test_a_missing_file_refuses_to_load_and_is_named(copy, name):
     (copy / name).unlink()
     with pytest.raises(BundleError, match=f"{name}: No such file"):
@@ -59,8 +60,8 @@ def test_windows_that_would_leave_gaps_are_refused(copy, bundle):
         load(copy)
 
 
-def test_lambda_needs_no_file_of_the_reference(copy):
-    for name in ("model.safetensors", "tokenizer_config.json"):
+def test_lambda_needs_no_file_of_the_other_engines(copy):
+    for name in ("model.safetensors", "tokenizer_config.json", "model.onnx"):
         (copy / name).unlink()
     classifier.load(Settings(model_dir=copy))
 

@@ -9,7 +9,7 @@ from app.settings import Settings
 from tests.training.conftest import RECIPE, sentences, tiny_model, tiny_tokenizer
 from training import export
 from training.evaluate import Scored
-from training.graph import Extremes
+from training.quantise import Extremes
 from training.train import Run, train
 
 
@@ -26,17 +26,18 @@ def checkpoint(trained, tmp_path):
     return shutil.copytree(trained, tmp_path / "checkpoint")
 
 
-def test_a_checkpoint_becomes_a_bundle_that_both_engines_serve(checkpoint, tmp_path):
+def test_a_checkpoint_becomes_a_bundle_that_every_engine_serves(checkpoint, tmp_path):
     folder = tmp_path / "bundle"
     held_out = sentences(100, 4)
     export.export(str(checkpoint), folder, held_out, {"license": "MIT"})
     assert json.loads((folder / "card.json").read_text())["license"] == "MIT"
     scores = []
-    for engine in ("onnx", "torch"):
+    for engine in ("native", "onnx", "torch"):
         served = classifier.load(Settings(engine=engine, model_dir=folder))
         scores.append(served.log_odds(held_out.texts))
         assert served.predict(["the film was superb"])[0].sentiment == "Positive"
-    assert (scores[0].argmax(1) == scores[1].argmax(1)).mean() >= 0.99
+    for served in scores[:2]:
+        assert (served.argmax(1) == scores[2].argmax(1)).mean() >= 0.99
 
 
 def test_labels_in_the_other_order_are_turned_round(checkpoint, tmp_path):

@@ -3,7 +3,7 @@ import onnxruntime
 import pytest
 import torch
 
-from training import data, export, graph
+from training import data, export, graph, quantise
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_int8_graph_is_near_and_independent_of_the_batch(model, rows):
 def test_no_two_neighbouring_products_overflow_16_bits():
     weight = np.random.default_rng(0).normal(size=(64, 128)).astype(np.float32)
     weight[0, :2] = 9
-    integers, scales = graph._quantise_weight(weight)
+    integers, scales = quantise.weight(weight)
     pairs = integers.astype(int).reshape(64, -1, 2)
     assert 255 * np.maximum(pairs, 0).sum(axis=2).max() <= np.iinfo(np.int16).max
     assert 255 * np.minimum(pairs, 0).sum(axis=2).min() >= np.iinfo(np.int16).min

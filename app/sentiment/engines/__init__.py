@@ -1,4 +1,4 @@
-"""What turns text into logits: one protocol, two engines."""
+"""What turns text into logits: one protocol, three engines."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -10,7 +10,7 @@ from app.sentiment.bundle import Bundle
 
 
 class Engine(Protocol):
-    """A tokenizer and a network; both engines give the same tokens and nearly the same logits."""
+    """A tokenizer and a network; all engines give the same tokens and nearly the same logits."""
 
     start_token: int
     end_token: int
@@ -30,6 +30,10 @@ def load(name: str, bundle: Bundle, threads: int) -> Engine:
         from app.sentiment.engines.torch import TorchEngine
 
         return TorchEngine(bundle, threads)
-    from app.sentiment.engines.onnx import OnnxEngine
+    if name == "onnx":
+        from app.sentiment.engines.onnx import OnnxEngine
 
-    return OnnxEngine(bundle, threads)
+        return OnnxEngine(bundle, threads)
+    from app.sentiment.engines.native import NativeEngine
+
+    return NativeEngine(bundle, threads)

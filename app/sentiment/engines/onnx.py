@@ -1,4 +1,4 @@
-"""The engine that Lambda runs: the int8 graph in onnxruntime, tokens by `tokenizers`."""
+"""The int8 graph in onnxruntime, for processors that the native kernels were not written for."""
 
 import os
 from collections.abc import Sequence
@@ -6,9 +6,9 @@ from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 
 from app.sentiment.bundle import Bundle
+from app.sentiment.engines.tokenizer import BundleTokenizer
 
 # onnxruntime reports its use to its makers unless this is set before it is imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -16,30 +16,20 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime
 
 
-class OnnxEngine:
+class OnnxEngine(BundleTokenizer):
     """``threads``: how many compute; 0 leaves the choice to onnxruntime, one for each core.
 
     ``model``: a serialised graph to run in place of the bundle's own, such as its fp32 sibling.
     """
 
     def __init__(self, bundle: Bundle, threads: int = 0, model: bytes | None = None) -> None:
-        self._tokenizer = Tokenizer.from_file(str(bundle.file("tokenizer.json")))
-        self._tokenizer.no_padding()
-        self._tokenizer.no_truncation()
-        self.start_token = cast(int, self._tokenizer.token_to_id("[CLS]"))
-        self.end_token = cast(int, self._tokenizer.token_to_id("[SEP]"))
+        super().__init__(bundle)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(
             model or str(bundle.file("model.onnx")), options, providers=["CPUExecutionProvider"]
         )
-
-    def tokenise(self, texts: Sequence[str]) -> list[list[int]]:
-        if len(texts) == 1:
-            return [self._tokenizer.encode(texts[0], add_special_tokens=False).ids]
-        found = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
-        return [encoding.ids for encoding in found]
 
     def logits(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         lengths = np.array([len(row) for row in rows], dtype=np.int32)

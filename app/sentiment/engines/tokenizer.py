@@ -1,0 +1,26 @@
+"""The bundle's own tokenizer, for the engines that serve without `transformers`."""
+
+from collections.abc import Sequence
+from typing import cast
+
+from tokenizers import Tokenizer
+
+from app.sentiment.bundle import Bundle
+
+
+class BundleTokenizer:
+    """Cuts nothing and pads nothing: windows do the one, engines the other."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._tokenizer = Tokenizer.from_file(str(bundle.file("tokenizer.json")))
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+        self.start_token = cast(int, self._tokenizer.token_to_id("[CLS]"))
+        self.end_token = cast(int, self._tokenizer.token_to_id("[SEP]"))
+
+    def tokenise(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return each text's token ids, whole, without the special tokens."""
+        if len(texts) == 1:
+            return [self._tokenizer.encode(texts[0], add_special_tokens=False).ids]
+        found = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        return [encoding.ids for encoding in found]

@@ -1,0 +1,450 @@
+// The network's forward pass, compiled once for each instruction set; FORWARD names the function.
+//
+// A pass is split into tasks of some rows each. A task takes its rows through a whole layer and on
+// to the next layer's queries, keys and values; only attention looks at other rows, so that all
+// threads meet once a layer.
+//
+// Activations are quantised row by row, each with its own range: a text's score depends on no
+// other text, and an outlier hurts only its own row.
+#include "network.h"
+
+#include <math.h>
+#include <string.h>
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+#if defined(__AVX512VNNI__)
+enum { LANES = 16, TILE_ROWS = 8, TILE_PANELS = 3 };
+#elif defined(__AVX2__)
+enum { LANES = 8, TILE_ROWS = 4, TILE_PANELS = 1 };
+#else
+enum { LANES = 4, TILE_ROWS = 2, TILE_PANELS = 1 };
+#endif
+enum { PANEL_VECTORS = PANEL / LANES };
+
+#if defined(__x86_64__)
+#define PAUSE __builtin_ia32_pause()
+#else
+#define PAUSE ((void)0)
+#endif
+
+typedef float floats __attribute__((vector_size(4 * LANES)));
+typedef int32_t ints __attribute__((vector_size(4 * LANES)));
+typedef uint8_t bytes __attribute__((vector_size(LANES)));
+typedef int8_t signed_bytes __attribute__((vector_size(LANES)));
+
+#define INLINE static inline __attribute__((always_inline))
+// Arrays of vectors stay in registers only where the loops over them are unrolled.
+#define UNROLL _Pragma("GCC unroll 32")
+
+INLINE floats load(const float *from) {
+    floats found;
+    memcpy(&found, from, sizeof found);
+    return found;
+}
+
+INLINE void store(float *to, floats value) { memcpy(to, &value, sizeof value); }
+
+INLINE floats all(float value) { return value - (floats){}; }
+
+INLINE floats least(floats a, floats b) {
+#if defined(__AVX512VNNI__)
+    return (floats)_mm512_min_ps((__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+    return (floats)_mm256_min_ps((__m256)a, (__m256)b);
+#else
+    ints lower = a < b;
+    return (floats)((lower & (ints)a) | (~lower & (ints)b));
+#endif
+}
+
+INLINE floats greatest(floats a, floats b) {
+#if defined(__AVX512VNNI__)
+    return (floats)_mm512_max_ps((__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+    return (floats)_mm256_max_ps((__m256)a, (__m256)b);
+#else
+    ints higher = a > b;
+    return (floats)((higher & (ints)a) | (~higher & (ints)b));
+#endif
+}
+
+INLINE float total(floats value) {
+    float found = 0;
+    UNROLL for (int i = 0; i < LANES; i++) found += value[i];
+    return found;
+}
+
+// Adds to each lane the products of its four weights with the same four activations. Of two
+// neighbouring weights the packed matrices promise that with activations up to 255 they stay
+// within 16 bits, which is what AVX2 adds them in.
+INLINE ints dot(ints sum, int32_t four, ints weights) {
+#if defined(__AVX512VNNI__)
+    return (ints)_mm512_dpbusd_epi32((__m512i)sum, _mm512_set1_epi32(four), (__m512i)weights);
+#elif defined(__AVX2__)
+    __m256i pairs = _mm256_maddubs_epi16(_mm256_set1_epi32(four), (__m256i)weights);
+    return sum + (ints)_mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+#else
+    uint8_t activation[4];
+    int8_t weight[4 * LANES];
+    memcpy(activation, &four, 4);
+    memcpy(weight, &weights, sizeof weight);
+    UNROLL for (int i = 0; i < LANES; i++)
+        for (int j = 0; j < 4; j++) sum[i] += activation[j] * weight[4 * i + j];
+    return sum;
+#endif
+}
+
+// e to the power of x <= 0, to 3e-6 of it: the integer part of the power of 2 by the exponent's
+// bits, the rest by the polynomial of least greatest relative error over [-1/2, 1/2].
+INLINE floats exponential(floats x) {
+    const float shift = 12582912;  // 1.5 * 2^23: adding it rounds, and the last bits are the integer
+    floats power = greatest(x * 1.44269504f, all(-126));
+    floats shifted = power + shift;
+    floats rest = power - (shifted - shift);
+    floats found = rest * 0.00958285258f + 0.0559064285f;
+    found = found * rest + 0.240240986f;
+    found = found * rest + 0.693124193f;
+    found = found * rest + 1.0f;
+    return (floats)((ints)found + ((ints)shifted << 23));
+}
+
+// x times the normal distribution function of x, to 1e-4, far below a step of the 8 bits that it
+// becomes: an odd polynomial of least greatest error up to 4.5, where the function is 1 to 4e-6.
+INLINE floats gelu(floats x) {
+    floats bounded = least(greatest(x, all(-4.5f)), all(4.5f));
+    floats square = bounded * bounded;
+    floats found = square * 3.0364173e-11f - 3.31465921e-09f;
+    found = found * square + 1.5909967e-07f;
+    found = found * square - 4.45172873e-06f;
+    found = found * square + 8.14251616e-05f;
+    found = found * square - 0.00103759125f;
+    found = found * square + 0.00958520267f;
+    found = found * square - 0.0659846514f;
+    found = found * square + 0.398712605f;
+    return x * (found * bounded + 0.5f);
+}
+
+// Rows in 8 bits, each with its own range: value = scale * integer + offset.
+typedef struct {
+    uint8_t *integers;  // (rows, width)
+    float *scale, *offset;
+    size_t width;
+} quantised;
+
+INLINE void quantise(const float *row, const float *smoothing, quantised to, size_t number) {
+    floats low = all(0), high = all(0);
+    for (size_t i = 0; i < to.width; i += LANES) {
+        floats smooth = load(row + i) * load(smoothing + i);
+        low = least(low, smooth);
+        high = greatest(high, smooth);
+    }
+    float bottom = 0, top = 0;
+    UNROLL for (int i = 0; i < LANES; i++) {
+        if (low[i] < bottom) bottom = low[i];
+        if (high[i] > top) top = high[i];
+    }
+    float scale = top > bottom ? (top - bottom) / 255 : 1;
+    float zero = rintf(-bottom / scale);
+    uint8_t *out = to.integers + number * to.width;
+    for (size_t i = 0; i < to.width; i += LANES) {
+        floats value = load(row + i) * load(smoothing + i) * (1 / scale) + (zero + 0.5f);
+        ints whole = __builtin_convertvector(least(value, all(255)), ints);
+        bytes narrow = __builtin_convertvector(whole, bytes);
+        memcpy(out + i, &narrow, sizeof narrow);
+    }
+    to.scale[number] = scale;
+    to.offset[number] = -zero * scale;
+}
+
+// Where a product's outputs go. Panels of outputs lie in groups (the heads): within a group side
+// by side, each group `group_stride` floats after the one before it.
+typedef struct {
+    float *at;
+    size_t row_stride, group_panels, group_stride;
+    const float *residual;  // (rows, outputs) to be added, or none
+    size_t activation;
+} destination;
+
+enum { NONE, GELU, RELU };
+
+INLINE void tile(const product *by, quantised from, size_t row, size_t panel, int panels,
+                 destination to) {
+    ints sums[TILE_ROWS][TILE_PANELS * PANEL_VECTORS];
+    const int vectors = panels * PANEL_VECTORS;
+    const uint8_t *rows = from.integers + row * from.width;
+    const int8_t *weight = by->weight + panel * PANEL * by->inner;
+    UNROLL for (int r = 0; r < TILE_ROWS; r++)
+        UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = (ints){};
+    for (size_t k = 0; k < by->inner; k += 4) {
+        ints weights[TILE_PANELS * PANEL_VECTORS];
+        UNROLL for (int v = 0; v < vectors; v++) {
+            const int8_t *at = weight + v / PANEL_VECTORS * PANEL * by->inner + k * PANEL;
+            memcpy(&weights[v], at + v % PANEL_VECTORS * 4 * LANES, sizeof weights[v]);
+        }
+        UNROLL for (int r = 0; r < TILE_ROWS; r++) {
+            int32_t four;
+            memcpy(&four, rows + r * from.width + k, 4);
+            UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = dot(sums[r][v], four, weights[v]);
+        }
+    }
+    UNROLL for (int v = 0; v < vectors; v++) {
+        size_t number = panel + v / PANEL_VECTORS, lane = v % PANEL_VECTORS * LANES;
+        size_t output = number * PANEL + lane;
+        floats scales = load(by->scales + output), bias = load(by->bias + output);
+        floats offsets = load(by->sums + output);
+        float *at = to.at + number / to.group_panels * to.group_stride +
+                    number % to.group_panels * PANEL + lane;
+        UNROLL for (int r = 0; r < TILE_ROWS; r++) {
+            floats value = __builtin_convertvector(sums[r][v], floats);
+            value = value * (scales * from.scale[row + r]) + (offsets * from.offset[row + r] + bias);
+            if (to.residual) value += load(to.residual + (row + r) * by->outputs + output);
+            if (to.activation == GELU) value = gelu(value);
+            if (to.activation == RELU) value = greatest(value, all(0));
+            store(at + (row + r) * to.row_stride, value);
+        }
+    }
+}
+
+// Multiplies the rows, and up to TILE_ROWS - 1 after them, by a range of the product's panels.
+static void multiply(const product *by, quantised from, size_t rows, size_t panel, size_t end,
+                     destination to) {
+    for (; panel + TILE_PANELS <= end; panel += TILE_PANELS)
+        for (size_t row = 0; row < rows; row += TILE_ROWS)
+            tile(by, from, row, panel, TILE_PANELS, to);
+    for (; panel < end; panel++)
+        for (size_t row = 0; row < rows; row += TILE_ROWS) tile(by, from, row, panel, 1, to);
+}
+
+INLINE void normalise(const float *row, const norm *by, size_t width, float *to) {
+    floats sum = all(0), squares = all(0);
+    for (size_t i = 0; i < width; i += LANES) sum += load(row + i);
+    floats mean = all(total(sum) / (float)width);
+    for (size_t i = 0; i < width; i += LANES) {
+        floats centred = load(row + i) - mean;
+        squares += centred * centred;
+    }
+    float factor = 1 / sqrtf(total(squares) / (float)width + 1e-12f);
+    for (size_t i = 0; i < width; i += LANES)
+        store(to + i, (load(row + i) - mean) * factor * load(by->weight + i) + load(by->bias + i));
+}
+
+// Attention of up to LANES queries of one text to all its keys, head by head, into context rows.
+// A lane is a query until its scores are weights; then a lane is one of the head's channels.
+INLINE void attend_width(const pass *p, size_t parity, const float *queries, size_t query_stride,
+                         size_t head_stride, size_t count, size_t start, size_t length, scratch *s,
+                         float *context, const size_t width) {
+    const network *n = p->network;
+    for (size_t head = 0; head < n->heads; head++) {
+        const float *query = queries + head * head_stride;
+        for (size_t d = 0; d < width; d++)
+            for (size_t i = 0; i < LANES; i++)
+                s->queries[d * LANES + i] = i < count ? query[i * query_stride + d] : 0;
+        const float *keys = p->keys[parity] + (head * PADDED + start) * width;
+        floats highest = all(-INFINITY);
+        for (size_t j = 0; j < length; j += LANES) {
+            floats sums[LANES];
+            UNROLL for (int m = 0; m < LANES; m++) sums[m] = all(0);
+            for (size_t d = 0; d < width; d++) {
+                floats asked = load(s->queries + d * LANES);
+                UNROLL for (int m = 0; m < LANES; m++) sums[m] += asked * keys[(j + m) * width + d];
+            }
+            UNROLL for (int m = 0; m < LANES; m++) store(s->scores + (j + m) * LANES, sums[m]);
+            if (j + LANES <= length)
+                UNROLL for (int m = 0; m < LANES; m++) highest = greatest(highest, sums[m]);
+            else
+                for (size_t m = j; m < length; m++)
+                    highest = greatest(highest, load(s->scores + m * LANES));
+        }
+        floats sum = all(0);
+        for (size_t j = 0; j < length; j++) {
+            floats weight = exponential(load(s->scores + j * LANES) - highest);
+            store(s->scores + j * LANES, weight);
+            sum += weight;
+        }
+        const float *values = p->values[parity] + (head * PADDED + start) * width;
+        for (size_t d = 0; d < width; d += LANES) {
+            floats sums[LANES];
+            UNROLL for (int i = 0; i < LANES; i++) sums[i] = all(0);
+            for (size_t j = 0; j < length; j++) {
+                floats value = load(values + j * width + d);
+                UNROLL for (int i = 0; i < LANES; i++) sums[i] += value * s->scores[j * LANES + i];
+            }
+            for (size_t i = 0; i < count; i++)
+                store(context + i * n->heads * width + head * width + d, sums[i] / sum[i]);
+        }
+    }
+}
+
+// The usual widths are constants to the compiler, which saves the addresses of sixteen rows.
+static void attend(const pass *p, size_t parity, const float *queries, size_t query_stride,
+                   size_t head_stride, size_t count, size_t start, size_t length, scratch *s,
+                   float *context) {
+    const size_t width = p->network->head_width;
+    if (width == 32)
+        attend_width(p, parity, queries, query_stride, head_stride, count, start, length, s,
+                     context, 32);
+    else if (width == 64)
+        attend_width(p, parity, queries, query_stride, head_stride, count, start, length, s,
+                     context, 64);
+    else
+        attend_width(p, parity, queries, query_stride, head_stride, count, start, length, s,
+                     context, width);
+}
+
+INLINE quantised integers(const scratch *s, size_t width) {
+    return (quantised){s->integers, s->scale, s->offset, width};
+}
+
+INLINE destination plain(float *at, size_t outputs) {
+    return (destination){at, outputs, 1, PANEL, NULL, NONE};
+}
+
+// From the attended context to the layer's output; `hidden` holds the layer's input, then that.
+static void finish_layer(const network *n, const layer *l, scratch *s, float *hidden, size_t rows) {
+    quantised from = integers(s, l->out.inner);
+    for (size_t i = 0; i < rows; i++)
+        quantise(s->context + i * from.width, l->out.smoothing, from, i);
+    destination to = plain(s->sum, n->width);
+    to.residual = hidden;
+    multiply(&l->out, from, rows, 0, l->out.outputs / PANEL, to);
+    for (size_t i = 0; i < rows; i++)
+        normalise(s->sum + i * n->width, &l->attended, n->width, hidden + i * n->width);
+
+    from = integers(s, n->width);
+    for (size_t i = 0; i < rows; i++)
+        quantise(hidden + i * n->width, l->wide.smoothing, from, i);
+    to = plain(s->wide, n->hidden);
+    to.activation = n->relu ? RELU : GELU;
+    multiply(&l->wide, from, rows, 0, l->wide.outputs / PANEL, to);
+
+    from = integers(s, n->hidden);
+    for (size_t i = 0; i < rows; i++)
+        quantise(s->wide + i * n->hidden, l->narrow.smoothing, from, i);
+    to = plain(s->sum, n->width);
+    to.residual = hidden;
+    multiply(&l->narrow, from, rows, 0, l->narrow.outputs / PANEL, to);
+    for (size_t i = 0; i < rows; i++)
+        normalise(s->sum + i * n->width, &l->output, n->width, hidden + i * n->width);
+}
+
+// Queries, keys and values of a layer from its input; of the last layer only the first token's
+// query is needed, which finish_pass asks for itself.
+static void project(pass *p, size_t number, scratch *s, size_t start, size_t rows) {
+    const network *n = p->network;
+    const product *qkv = &n->layer[number].qkv;
+    quantised from = integers(s, n->width);
+    for (size_t i = 0; i < rows; i++)
+        quantise(p->hidden + (start + i) * n->width, qkv->smoothing, from, i);
+    const size_t panels = qkv->outputs / PANEL / 3, group = n->head_width / PANEL;
+    float *parts[] = {p->queries, p->keys[number % 2], p->values[number % 2]};
+    for (size_t part = number + 1 == n->layers; part < 3; part++) {
+        product third = *qkv;
+        third.outputs /= 3;
+        third.weight += part * panels * PANEL * qkv->inner;
+        third.scales += part * third.outputs;
+        third.sums += part * third.outputs;
+        third.bias += part * third.outputs;
+        float *at = parts[part] + start * n->head_width;
+        destination to = {at, n->head_width, group, PADDED * n->head_width, NULL, NONE};
+        multiply(&third, from, rows, 0, panels, to);
+    }
+}
+
+static void embed(pass *p, scratch *s, size_t start, size_t rows) {
+    const network *n = p->network;
+    size_t text = 0;
+    for (size_t i = start; i < start + rows; i++) {
+        while (text + 1 < p->texts && (size_t)p->starts[text + 1] <= i) text++;
+        const int8_t *word = n->words + (size_t)p->ids[i] * n->width;
+        const float *position = n->positions + (i - (size_t)p->starts[text]) * n->width;
+        for (size_t c = 0; c < n->width; c += LANES) {
+            signed_bytes narrow;
+            memcpy(&narrow, word + c, sizeof narrow);
+            floats value = __builtin_convertvector(narrow, floats) * n->word_scales[p->ids[i]];
+            store(s->sum + c, value + load(position + c));
+        }
+        normalise(s->sum, &n->embeddings, n->width, p->hidden + i * n->width);
+    }
+}
+
+// One layer for some rows, whose queries all threads have finished, up to the next layer's.
+static void run_layer(pass *p, size_t number, scratch *s, size_t start, size_t rows) {
+    const network *n = p->network;
+    for (size_t text = 0; text < p->texts; text++) {
+        size_t first = (size_t)p->starts[text], last = (size_t)p->starts[text + 1];
+        size_t from = first > start ? first : start;
+        size_t end = last < start + rows ? last : start + rows;
+        for (; from < end; from += LANES) {
+            size_t count = end - from < LANES ? end - from : LANES;
+            attend(p, number % 2, p->queries + from * n->head_width, n->head_width,
+                   PADDED * n->head_width, count, first, last - first, s,
+                   s->context + (from - start) * n->heads * n->head_width);
+        }
+    }
+    finish_layer(n, &n->layer[number], s, p->hidden + start * n->width, rows);
+    project(p, number + 1, s, start, rows);
+}
+
+// The last layer for the texts' first tokens alone, and the head.
+static void finish_pass(pass *p, scratch *s, size_t start, size_t texts) {
+    const network *n = p->network;
+    const layer *l = &n->layer[n->layers - 1];
+    const size_t heads_width = n->heads * n->head_width;
+    quantised from = integers(s, n->width);
+    float *hidden = s->first;
+    for (size_t i = 0; i < texts; i++) {
+        const float *row = p->hidden + (size_t)p->starts[start + i] * n->width;
+        memcpy(hidden + i * n->width, row, n->width * sizeof *row);
+        quantise(row, l->qkv.smoothing, from, i);
+    }
+    multiply(&l->qkv, from, texts, 0, heads_width / PANEL, plain(s->sum, heads_width));
+    for (size_t i = 0; i < texts; i++) {
+        size_t first = (size_t)p->starts[start + i], last = (size_t)p->starts[start + i + 1];
+        attend(p, (n->layers - 1) % 2, s->sum + i * heads_width, 0, n->head_width, 1, first,
+               last - first, s, s->context + i * heads_width);
+    }
+    finish_layer(n, l, s, hidden, texts);
+    for (size_t i = 0; i < texts; i++) {
+        const float *row = hidden + i * n->width;
+        for (size_t label = 0; label < n->labels; label++)
+            p->logits[(start + i) * n->labels + label] = n->label_bias[label];
+        for (size_t o = 0; o < n->width; o++) {
+            floats sum = all(0);
+            for (size_t c = 0; c < n->width; c += LANES)
+                sum += load(row + c) * load(n->head_weight + o * n->width + c);
+            float value = total(sum) + n->head_bias[o];
+            if (value <= 0) continue;
+            for (size_t label = 0; label < n->labels; label++)
+                p->logits[(start + i) * n->labels + label] +=
+                    value * n->label_weight[label * n->width + o];
+        }
+    }
+}
+
+void FORWARD(pass *p) {
+    scratch *s = &p->scratch[atomic_fetch_add(&p->joined, 1)];
+    const size_t layers = p->network->layers;
+    for (size_t stage = 0; stage <= layers; stage++) {
+        // In the last stage a task is some texts, in the others some rows.
+        const size_t all_work = stage == layers ? p->texts : p->rows;
+        const size_t size = stage == layers ? GRANULE : p->task_rows;
+        const size_t tasks = (all_work + size - 1) / size;
+        for (size_t task; (task = atomic_fetch_add(&p->taken[stage], 1)) < tasks;) {
+            const size_t start = task * size;
+            const size_t count = all_work - start < size ? all_work - start : size;
+            if (stage == layers)
+                finish_pass(p, s, start, count);
+            else if (stage > 0)
+                run_layer(p, stage - 1, s, start, count);
+            else {
+                embed(p, s, start, count);
+                project(p, 0, s, start, count);
+            }
+            atomic_fetch_add(&p->done[stage], 1);
+        }
+        while (atomic_load(&p->done[stage]) < tasks) PAUSE;
+    }
+}

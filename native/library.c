@@ -1,0 +1,214 @@
+// What the Python package calls: a network made of its tensors, and logits of texts.
+#include "network.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+// Threads that wait for a pass and help with it.
+typedef struct {
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    pass *pass;            // the one to help with, if any
+    uint64_t passes;       // so far
+    atomic_size_t helping; // threads that are inside it
+    size_t threads;        // the caller's among them
+    forward_function *forward;
+} pool;
+
+typedef struct {
+    network network;
+    pool pool;
+    pthread_mutex_t busy;  // held by the caller that has the pool; others compute alone
+    pass *spare;           // memory of a finished pass, for the next one
+    pthread_mutex_t spares;
+} model;
+
+static void *help(void *argument) {
+    pool *p = argument;
+    uint64_t seen = 0;
+    for (;;) {
+        pthread_mutex_lock(&p->lock);
+        while (!p->pass || p->passes == seen) pthread_cond_wait(&p->wake, &p->lock);
+        seen = p->passes;
+        pass *todo = p->pass;
+        atomic_fetch_add(&p->helping, 1);
+        pthread_mutex_unlock(&p->lock);
+        p->forward(todo);
+        atomic_fetch_sub(&p->helping, 1);
+    }
+    return NULL;
+}
+
+static void run_together(pool *p, pass *todo) {
+    pthread_mutex_lock(&p->lock);
+    p->pass = todo;
+    p->passes++;
+    pthread_cond_broadcast(&p->wake);
+    pthread_mutex_unlock(&p->lock);
+    p->forward(todo);
+    pthread_mutex_lock(&p->lock);
+    p->pass = NULL;
+    pthread_mutex_unlock(&p->lock);
+    while (atomic_load(&p->helping)) {}
+}
+
+// Memory is kept from pass to pass: fresh pages would cost more than the arithmetic on them.
+static void *take(char **memory, size_t bytes) {
+    char *found = *memory;
+    *memory += (bytes + 63) / 64 * 64;
+    return found;
+}
+
+static size_t lay_out(const network *n, size_t threads, pass *p, char *memory) {
+    const char *start = memory;
+    const size_t heads = n->heads * n->head_width, widest = heads > n->width ? heads : n->width;
+    const size_t wide = n->hidden > widest ? n->hidden : widest, f = sizeof(float);
+    p->hidden = take(&memory, PADDED * n->width * f);
+    p->queries = take(&memory, PADDED * heads * f);
+    for (int i = 0; i < 2; i++) {
+        p->keys[i] = take(&memory, PADDED * heads * f);
+        p->values[i] = take(&memory, PADDED * heads * f);
+    }
+    p->scratch = take(&memory, threads * sizeof(scratch));
+    for (size_t i = 0; i < threads; i++) {
+        scratch s = {
+            .context = take(&memory, TASK_ROWS * heads * f),
+            .sum = take(&memory, TASK_ROWS * widest * f),
+            .wide = take(&memory, TASK_ROWS * n->hidden * f),
+            .first = take(&memory, GRANULE * n->width * f),
+            .integers = take(&memory, TASK_ROWS * wide),
+            .scale = take(&memory, TASK_ROWS * f),
+            .offset = take(&memory, TASK_ROWS * f),
+            .scores = take(&memory, PADDED * 16 * f),
+            .queries = take(&memory, n->head_width * 16 * f),
+        };
+        if (start) p->scratch[i] = s;
+    }
+    return (size_t)(memory - start);
+}
+
+static pass *new_pass(const network *n, size_t threads) {
+    pass sizes, *found;
+    const size_t own = (sizeof(pass) + 63) / 64 * 64;
+    const size_t bytes = own + lay_out(n, threads, &sizes, NULL);
+    if (posix_memalign((void **)&found, 64, bytes)) return NULL;
+    memset(found, 0, bytes);
+    lay_out(n, threads, found, (char *)found + own);
+    found->network = n;
+    return found;
+}
+
+// Asks the processor itself: not every compiler's own way of asking knows VNNI.
+static forward_function *best_forward(void) {
+#if defined(__x86_64__)
+    unsigned a, b, c, d, one_c, low = 0, high;
+    enum { FMA = 1 << 12, OSXSAVE = 1 << 27, AVX2 = 1 << 5, VNNI = 1 << 11 };
+    const unsigned avx512 = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;  // F, DQ, BW, VL
+    if (!__get_cpuid(1, &a, &b, &one_c, &d) || !__get_cpuid_count(7, 0, &a, &b, &c, &d))
+        return forward_portable;
+    // Which registers the operating system saves: 6 are AVX's, e0 those of AVX-512.
+    if (one_c & OSXSAVE) __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    if ((low & 0xe6) == 0xe6 && (b & avx512) == avx512 && c & VNNI) return forward_avx512;
+    if ((low & 6) == 6 && b & AVX2 && one_c & FMA) return forward_avx2;
+#endif
+    return forward_portable;
+}
+
+static product read_product(const void *const **from, size_t inner, size_t outputs) {
+    const void *const *at = *from;
+    *from += 5;
+    return (product){inner, outputs, at[0], at[1], at[2], at[3], at[4]};
+}
+
+static norm read_norm(const void *const **from) {
+    const void *const *at = *from;
+    *from += 2;
+    return (norm){at[0], at[1]};
+}
+
+// Takes `shape` as in `network`, up to `relu`, and the tensors in the order in which they are used;
+// the tensors must outlive the model. Returns NULL where memory or threads are wanting.
+model *model_new(const size_t shape[7], const void *const *tensors, size_t threads,
+                 const char *instructions) {
+    model *m = calloc(1, sizeof *m);
+    if (!m) return NULL;
+    network *n = &m->network;
+    n->width = shape[0], n->heads = shape[1], n->head_width = shape[2], n->hidden = shape[3];
+    n->layers = shape[4], n->labels = shape[5], n->relu = shape[6];
+    n->layer = calloc(n->layers, sizeof *n->layer);
+    if (!n->layer) return NULL;
+    n->words = *tensors++, n->word_scales = *tensors++, n->positions = *tensors++;
+    n->embeddings = read_norm(&tensors);
+    const size_t heads = n->heads * n->head_width;
+    for (size_t i = 0; i < n->layers; i++) {
+        layer *l = &n->layer[i];
+        l->qkv = read_product(&tensors, n->width, 3 * heads);
+        l->out = read_product(&tensors, heads, n->width);
+        l->attended = read_norm(&tensors);
+        l->wide = read_product(&tensors, n->width, n->hidden);
+        l->narrow = read_product(&tensors, n->hidden, n->width);
+        l->output = read_norm(&tensors);
+    }
+    n->head_weight = *tensors++, n->head_bias = *tensors++;
+    n->label_weight = *tensors++, n->label_bias = *tensors++;
+
+    pool *p = &m->pool;
+    p->threads = threads;
+    p->forward = best_forward();
+    if (!strcmp(instructions, "portable")) p->forward = forward_portable;
+#if defined(__x86_64__)
+    if (!strcmp(instructions, "avx2") && p->forward != forward_portable) p->forward = forward_avx2;
+#endif
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->wake, NULL);
+    pthread_mutex_init(&m->busy, NULL);
+    pthread_mutex_init(&m->spares, NULL);
+    for (size_t i = 1; i < threads; i++) {
+        pthread_t thread;
+        if (pthread_create(&thread, NULL, help, p)) return NULL;
+        pthread_detach(thread);
+    }
+    return m;
+}
+
+// Writes (texts, labels) logits of texts that lie one after the other in `ids`. Returns 0, or -1
+// where memory is wanting. Callers may come from several threads at once.
+int model_logits(model *m, const int32_t *ids, const int32_t *lengths, size_t texts,
+                 float *logits) {
+    pthread_mutex_lock(&m->spares);
+    pass *p = m->spare;
+    m->spare = NULL;
+    pthread_mutex_unlock(&m->spares);
+    if (!p) p = new_pass(&m->network, m->pool.threads);
+    if (!p) return -1;
+    const bool pooled = m->pool.threads > 1 && !pthread_mutex_trylock(&m->busy);
+    const size_t threads = pooled ? m->pool.threads : 1;
+    int32_t starts[MAX_ROWS + 1] = {0};
+    for (size_t first = 0; first < texts; first += p->texts) {
+        p->rows = p->texts = 0;
+        while (first + p->texts < texts && p->rows + (size_t)lengths[first + p->texts] <= MAX_ROWS)
+            starts[p->texts + 1] = (int32_t)(p->rows += (size_t)lengths[first + p->texts]), p->texts++;
+        p->ids = ids, p->starts = starts, p->logits = logits + first * m->network.labels;
+        const size_t most = threads * TASK_ROWS, tasks = threads * ((p->rows + most - 1) / most);
+        p->task_rows = ((p->rows + tasks - 1) / tasks + GRANULE - 1) / GRANULE * GRANULE;
+        atomic_store(&p->joined, 0);
+        for (size_t i = 0; i <= m->network.layers; i++) p->taken[i] = p->done[i] = 0;
+        if (threads > 1 && p->rows > 2 * GRANULE)
+            run_together(&m->pool, p);
+        else
+            m->pool.forward(p);
+        ids += p->rows;
+    }
+    if (pooled) pthread_mutex_unlock(&m->busy);
+    pthread_mutex_lock(&m->spares);
+    pass *spare = m->spare;
+    m->spare = p;
+    pthread_mutex_unlock(&m->spares);
+    free(spare);
+    return 0;
+}

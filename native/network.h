@@ -1,0 +1,82 @@
+// A DistilBERT classifier in int8, as the shared library is given it and as its parts pass it on.
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    PANEL = 16,       // outputs that lie together in a packed matrix
+    GRANULE = 8,      // every buffer has room for a multiple of so many rows
+    MAX_ROWS = 512,   // tokens in one pass; a text's rows are never split over two
+    PADDED = MAX_ROWS + 16,
+    TASK_ROWS = 64,  // at most, in one task
+    MAX_STAGES = 64,
+};
+
+// A matrix product from quantised rows: rows @ weight.T + bias, (rows, inner) -> (rows, outputs).
+typedef struct {
+    size_t inner, outputs;
+    const float *smoothing;  // (inner,) what each channel is multiplied by before it is quantised
+    const int8_t *weight;    // packed: (outputs / PANEL, inner / 4, PANEL, 4)
+    const float *scales;     // (outputs,) what 1 in the weight stands for
+    const float *sums;       // (outputs,) the sum of the output's weights times its scale
+    const float *bias;       // (outputs,)
+} product;
+
+typedef struct {
+    const float *weight, *bias;  // (width,)
+} norm;
+
+typedef struct {
+    product qkv;  // queries, keys, values; each head padded to a multiple of PANEL
+    product out;
+    norm attended;
+    product wide, narrow;
+    norm output;
+} layer;
+
+typedef struct {
+    size_t width, heads, head_width, hidden, layers, labels, relu;
+    const int8_t *words;        // (vocabulary, width)
+    const float *word_scales;   // (vocabulary,)
+    const float *positions;     // (MAX_ROWS, width) or fewer
+    norm embeddings;
+    layer *layer;
+    const float *head_weight, *head_bias;    // (width, width), (width,) fp32, then ReLU
+    const float *label_weight, *label_bias;  // (labels, width), (labels,) fp32
+} network;
+
+// What one thread needs for itself.
+typedef struct {
+    float *context;     // (TASK_ROWS, heads * head_width)
+    float *sum;         // (TASK_ROWS, width or heads * head_width)
+    float *wide;        // (TASK_ROWS, hidden)
+    float *first;       // (GRANULE, width)
+    uint8_t *integers;  // (TASK_ROWS, the widest of these)
+    float *scale;       // (TASK_ROWS,) of each row of integers
+    float *offset;      // (TASK_ROWS,) minus its zero point times its scale
+    float *scores;      // (PADDED, 16) attention of up to 16 queries
+    float *queries;     // (head_width, 16)
+} scratch;
+
+// One pass over several texts' tokens, one after the other without padding, and all its memory.
+// Any number of threads may run it together: work is taken, and waited for, by its counters.
+typedef struct {
+    const network *network;
+    const int32_t *ids;     // (rows,)
+    const int32_t *starts;  // (texts + 1,) where each text begins in ids, and the end
+    float *logits;          // (texts, labels)
+    size_t rows, texts, task_rows;
+    float *hidden;                   // (PADDED, width)
+    float *queries;                  // (heads, PADDED, head_width)
+    float *keys[2], *values[2];      // likewise; layers take turns
+    scratch *scratch;                // one for each thread
+    atomic_size_t joined;            // threads so far
+    atomic_size_t taken[MAX_STAGES]; // tasks of each stage that a thread has begun
+    atomic_size_t done[MAX_STAGES];
+} pass;
+
+typedef void forward_function(pass *);
+extern forward_function forward_avx512, forward_avx2, forward_portable;

@@ -1,0 +1,43 @@
+"""Compiles the forward pass once for each instruction set; which one runs is chosen at start."""
+
+import os
+import platform
+import shutil
+import sys
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+FLAGS = ["-std=gnu11", "-O3", "-fwrapv", "-fno-math-errno", "-ffp-contract=fast", "-Wall"]
+AVX2 = ["-mavx2", "-mfma"]
+AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512vnni"]
+INSTRUCTIONS = {"portable": []}
+if platform.machine() in ("x86_64", "AMD64"):
+    INSTRUCTIONS |= {"avx2": AVX2, "avx512": [*AVX2, *AVX512, "-mprefer-vector-width=512"]}
+
+if not shutil.which("cc"):
+    # Left to itself, it would compile for this machine's processor alone.
+    target = f"-target {platform.machine()}-linux-gnu" if sys.platform == "linux" else ""
+    os.environ["CC"] = f"{sys.executable} -m ziglang cc {target}"
+    os.environ["LDSHARED"] = f"{os.environ['CC']} -shared"
+
+
+class BuildKernels(build_ext):
+    def build_extension(self, extension: Extension) -> None:
+        objects = []
+        for name, flags in INSTRUCTIONS.items():
+            objects += self.compiler.compile(
+                ["forward.c"],
+                output_dir=f"{self.build_temp}/{name}",
+                macros=[("FORWARD", f"forward_{name}")],
+                extra_postargs=[*FLAGS, *flags],
+            )
+        objects += self.compiler.compile(
+            ["library.c"], output_dir=self.build_temp, extra_postargs=FLAGS
+        )
+        path = self.get_ext_fullpath(extension.name)
+        self.compiler.link_shared_object(objects, path, libraries=["m", "pthread"])
+
+
+kernels = Extension("distilbert_int8._kernels", ["forward.c", "library.c"], depends=["network.h"])
+setup(ext_modules=[kernels], cmdclass={"build_ext": BuildKernels})
