@@ -4,8 +4,8 @@
 // to the next layer's queries, keys and values; only attention looks at other rows, so that all
 // threads meet once a layer.
 //
-// Activations are quantised row by row, each with its own range: a text's score depends on no
-// other text, and an outlier hurts only its own row.
+// Activations are quantised row by row and group of channels by group, each with its own range: a
+// text's score depends on no other text, and an outlier hurts only its own group.
 #include "network.h"
 
 #include <math.h>
@@ -100,7 +100,8 @@ INLINE ints dot(ints sum, int32_t four, ints weights) {
 // e to the power of x <= 0, to 3e-6 of it: the integer part of the power of 2 by the exponent's
 // bits, the rest by the polynomial of least greatest relative error over [-1/2, 1/2].
 INLINE floats exponential(floats x) {
-    const float shift = 12582912;  // 1.5 * 2^23: adding it rounds, and the last bits are the integer
+    // 1.5 * 2^23: adding it rounds, and leaves the integer in the last bits.
+    const float shift = 12582912;
     floats power = greatest(x * 1.44269504f, all(-126));
     floats shifted = power + shift;
     floats rest = power - (shifted - shift);
@@ -127,16 +128,17 @@ INLINE floats gelu(floats x) {
     return x * (found * bounded + 0.5f);
 }
 
-// Rows in 8 bits, each with its own range: value = scale * integer + offset.
+// Rows in 8 bits: value = scale * integer + offset, with the scale and offset of its group.
 typedef struct {
-    uint8_t *integers;  // (rows, width)
-    float *scale, *offset;
-    size_t width;
+    uint8_t *integers;      // (rows, width)
+    float *scale, *offset;  // (rows, groups)
+    size_t width, groups;
 } quantised;
 
-INLINE void quantise(const float *row, const float *smoothing, quantised to, size_t number) {
+INLINE void quantise_group(const float *row, const float *smoothing, size_t width, uint8_t *out,
+                           float *to_scale, float *to_offset) {
     floats low = all(0), high = all(0);
-    for (size_t i = 0; i < to.width; i += LANES) {
+    for (size_t i = 0; i < width; i += LANES) {
         floats smooth = load(row + i) * load(smoothing + i);
         low = least(low, smooth);
         high = greatest(high, smooth);
@@ -146,17 +148,24 @@ INLINE void quantise(const float *row, const float *smoothing, quantised to, siz
         if (low[i] < bottom) bottom = low[i];
         if (high[i] > top) top = high[i];
     }
-    float scale = top > bottom ? (top - bottom) / 255 : 1;
+    float scale = top - bottom > 1e-20f ? (top - bottom) / 255 : 1;
     float zero = rintf(-bottom / scale);
-    uint8_t *out = to.integers + number * to.width;
-    for (size_t i = 0; i < to.width; i += LANES) {
+    for (size_t i = 0; i < width; i += LANES) {
         floats value = load(row + i) * load(smoothing + i) * (1 / scale) + (zero + 0.5f);
         ints whole = __builtin_convertvector(least(value, all(255)), ints);
         bytes narrow = __builtin_convertvector(whole, bytes);
         memcpy(out + i, &narrow, sizeof narrow);
     }
-    to.scale[number] = scale;
-    to.offset[number] = -zero * scale;
+    *to_scale = scale;
+    *to_offset = -zero * scale;
+}
+
+static void quantise(const float *row, const float *smoothing, quantised to, size_t number) {
+    const size_t width = to.width / to.groups;
+    for (size_t g = 0; g < to.groups; g++)
+        quantise_group(row + g * width, smoothing + g * width, width,
+                       to.integers + number * to.width + g * width,
+                       to.scale + number * to.groups + g, to.offset + number * to.groups + g);
 }
 
 // Where a product's outputs go. Panels of outputs lie in groups (the heads): within a group side
@@ -172,34 +181,48 @@ enum { NONE, GELU, RELU };
 
 INLINE void tile(const product *by, quantised from, size_t row, size_t panel, int panels,
                  destination to) {
-    ints sums[TILE_ROWS][TILE_PANELS * PANEL_VECTORS];
     const int vectors = panels * PANEL_VECTORS;
     const uint8_t *rows = from.integers + row * from.width;
     const int8_t *weight = by->weight + panel * PANEL * by->inner;
-    UNROLL for (int r = 0; r < TILE_ROWS; r++)
-        UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = (ints){};
-    for (size_t k = 0; k < by->inner; k += 4) {
-        ints weights[TILE_PANELS * PANEL_VECTORS];
-        UNROLL for (int v = 0; v < vectors; v++) {
-            const int8_t *at = weight + v / PANEL_VECTORS * PANEL * by->inner + k * PANEL;
-            memcpy(&weights[v], at + v % PANEL_VECTORS * 4 * LANES, sizeof weights[v]);
+    const size_t group = by->inner / by->groups;
+    floats found[TILE_ROWS][TILE_PANELS * PANEL_VECTORS];
+    for (size_t g = 0; g < by->groups; g++) {
+        ints sums[TILE_ROWS][TILE_PANELS * PANEL_VECTORS];
+        UNROLL for (int r = 0; r < TILE_ROWS; r++)
+            UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = (ints){};
+        for (size_t k = g * group; k < (g + 1) * group; k += 4) {
+            ints weights[TILE_PANELS * PANEL_VECTORS];
+            UNROLL for (int v = 0; v < vectors; v++) {
+                const int8_t *at = weight + v / PANEL_VECTORS * PANEL * by->inner + k * PANEL;
+                memcpy(&weights[v], at + v % PANEL_VECTORS * 4 * LANES, sizeof weights[v]);
+            }
+            UNROLL for (int r = 0; r < TILE_ROWS; r++) {
+                int32_t four;
+                memcpy(&four, rows + r * from.width + k, 4);
+                UNROLL for (int v = 0; v < vectors; v++)
+                    sums[r][v] = dot(sums[r][v], four, weights[v]);
+            }
         }
         UNROLL for (int r = 0; r < TILE_ROWS; r++) {
-            int32_t four;
-            memcpy(&four, rows + r * from.width + k, 4);
-            UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = dot(sums[r][v], four, weights[v]);
+            const float scale = from.scale[(row + r) * by->groups + g];
+            UNROLL for (int v = 0; v < vectors; v++) {
+                const float *scales = by->scales + g * by->outputs + panel * PANEL + v * LANES;
+                floats value = __builtin_convertvector(sums[r][v], floats) * (load(scales) * scale);
+                found[r][v] = g ? found[r][v] + value : value;
+            }
         }
     }
     UNROLL for (int v = 0; v < vectors; v++) {
         size_t number = panel + v / PANEL_VECTORS, lane = v % PANEL_VECTORS * LANES;
         size_t output = number * PANEL + lane;
-        floats scales = load(by->scales + output), bias = load(by->bias + output);
-        floats offsets = load(by->sums + output);
+        floats bias = load(by->bias + output);
         float *at = to.at + number / to.group_panels * to.group_stride +
                     number % to.group_panels * PANEL + lane;
         UNROLL for (int r = 0; r < TILE_ROWS; r++) {
-            floats value = __builtin_convertvector(sums[r][v], floats);
-            value = value * (scales * from.scale[row + r]) + (offsets * from.offset[row + r] + bias);
+            floats value = found[r][v] + bias;
+            for (size_t g = 0; g < by->groups; g++)
+                value += load(by->sums + g * by->outputs + output) *
+                         from.offset[(row + r) * by->groups + g];
             if (to.residual) value += load(to.residual + (row + r) * by->outputs + output);
             if (to.activation == GELU) value = gelu(value);
             if (to.activation == RELU) value = greatest(value, all(0));
@@ -294,8 +317,8 @@ static void attend(const pass *p, size_t parity, const float *queries, size_t qu
                      context, width);
 }
 
-INLINE quantised integers(const scratch *s, size_t width) {
-    return (quantised){s->integers, s->scale, s->offset, width};
+INLINE quantised integers(const scratch *s, const product *for_product) {
+    return (quantised){s->integers, s->scale, s->offset, for_product->inner, for_product->groups};
 }
 
 INLINE destination plain(float *at, size_t outputs) {
@@ -304,7 +327,7 @@ INLINE destination plain(float *at, size_t outputs) {
 
 // From the attended context to the layer's output; `hidden` holds the layer's input, then that.
 static void finish_layer(const network *n, const layer *l, scratch *s, float *hidden, size_t rows) {
-    quantised from = integers(s, l->out.inner);
+    quantised from = integers(s, &l->out);
     for (size_t i = 0; i < rows; i++)
         quantise(s->context + i * from.width, l->out.smoothing, from, i);
     destination to = plain(s->sum, n->width);
@@ -313,14 +336,14 @@ static void finish_layer(const network *n, const layer *l, scratch *s, float *hi
     for (size_t i = 0; i < rows; i++)
         normalise(s->sum + i * n->width, &l->attended, n->width, hidden + i * n->width);
 
-    from = integers(s, n->width);
+    from = integers(s, &l->wide);
     for (size_t i = 0; i < rows; i++)
         quantise(hidden + i * n->width, l->wide.smoothing, from, i);
     to = plain(s->wide, n->hidden);
     to.activation = n->relu ? RELU : GELU;
     multiply(&l->wide, from, rows, 0, l->wide.outputs / PANEL, to);
 
-    from = integers(s, n->hidden);
+    from = integers(s, &l->narrow);
     for (size_t i = 0; i < rows; i++)
         quantise(s->wide + i * n->hidden, l->narrow.smoothing, from, i);
     to = plain(s->sum, n->width);
@@ -335,21 +358,16 @@ static void finish_layer(const network *n, const layer *l, scratch *s, float *hi
 static void project(pass *p, size_t number, scratch *s, size_t start, size_t rows) {
     const network *n = p->network;
     const product *qkv = &n->layer[number].qkv;
-    quantised from = integers(s, n->width);
+    quantised from = integers(s, qkv);
     for (size_t i = 0; i < rows; i++)
         quantise(p->hidden + (start + i) * n->width, qkv->smoothing, from, i);
     const size_t panels = qkv->outputs / PANEL / 3, group = n->head_width / PANEL;
     float *parts[] = {p->queries, p->keys[number % 2], p->values[number % 2]};
     for (size_t part = number + 1 == n->layers; part < 3; part++) {
-        product third = *qkv;
-        third.outputs /= 3;
-        third.weight += part * panels * PANEL * qkv->inner;
-        third.scales += part * third.outputs;
-        third.sums += part * third.outputs;
-        third.bias += part * third.outputs;
-        float *at = parts[part] + start * n->head_width;
-        destination to = {at, n->head_width, group, PADDED * n->head_width, NULL, NONE};
-        multiply(&third, from, rows, 0, panels, to);
+        const size_t stride = PADDED * n->head_width;
+        float *at = parts[part] + start * n->head_width - part * n->heads * stride;
+        destination to = {at, n->head_width, group, stride, NULL, NONE};
+        multiply(qkv, from, rows, part * panels, (part + 1) * panels, to);
     }
 }
 
@@ -393,7 +411,7 @@ static void finish_pass(pass *p, scratch *s, size_t start, size_t texts) {
     const network *n = p->network;
     const layer *l = &n->layer[n->layers - 1];
     const size_t heads_width = n->heads * n->head_width;
-    quantised from = integers(s, n->width);
+    quantised from = integers(s, &l->qkv);
     float *hidden = s->first;
     for (size_t i = 0; i < texts; i++) {
         const float *row = p->hidden + (size_t)p->starts[start + i] * n->width;

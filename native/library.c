@@ -67,7 +67,8 @@ static void *take(char **memory, size_t bytes) {
 static size_t lay_out(const network *n, size_t threads, pass *p, char *memory) {
     const char *start = memory;
     const size_t heads = n->heads * n->head_width, widest = heads > n->width ? heads : n->width;
-    const size_t wide = n->hidden > widest ? n->hidden : widest, f = sizeof(float);
+    const size_t wide = n->hidden > widest ? n->hidden : widest;
+    const size_t groups = wide / n->group + 1, f = sizeof(float);
     p->hidden = take(&memory, PADDED * n->width * f);
     p->queries = take(&memory, PADDED * heads * f);
     for (int i = 0; i < 2; i++) {
@@ -82,8 +83,8 @@ static size_t lay_out(const network *n, size_t threads, pass *p, char *memory) {
             .wide = take(&memory, TASK_ROWS * n->hidden * f),
             .first = take(&memory, GRANULE * n->width * f),
             .integers = take(&memory, TASK_ROWS * wide),
-            .scale = take(&memory, TASK_ROWS * f),
-            .offset = take(&memory, TASK_ROWS * f),
+            .scale = take(&memory, TASK_ROWS * groups * f),
+            .offset = take(&memory, TASK_ROWS * groups * f),
             .scores = take(&memory, PADDED * 16 * f),
             .queries = take(&memory, n->head_width * 16 * f),
         };
@@ -119,10 +120,12 @@ static forward_function *best_forward(void) {
     return forward_portable;
 }
 
-static product read_product(const void *const **from, size_t inner, size_t outputs) {
+static product read_product(const void *const **from, size_t inner, size_t outputs,
+                            size_t group) {
+    const size_t groups = inner % group ? 1 : inner / group;
     const void *const *at = *from;
     *from += 5;
-    return (product){inner, outputs, at[0], at[1], at[2], at[3], at[4]};
+    return (product){inner, outputs, groups, at[0], at[1], at[2], at[3], at[4]};
 }
 
 static norm read_norm(const void *const **from) {
@@ -131,15 +134,17 @@ static norm read_norm(const void *const **from) {
     return (norm){at[0], at[1]};
 }
 
-// Takes `shape` as in `network`, up to `relu`, and the tensors in the order in which they are used;
-// the tensors must outlive the model. Returns NULL where memory or threads are wanting.
-model *model_new(const size_t shape[7], const void *const *tensors, size_t threads,
+// Takes `shape` as in `network`, up to `group`, and the tensors in the order of their use, which
+// must outlive the model. It lives as long as the process, as its threads do. Returns NULL where
+// memory or threads are wanting.
+model *model_new(const size_t shape[8], const void *const *tensors, size_t threads,
                  const char *instructions) {
     model *m = calloc(1, sizeof *m);
     if (!m) return NULL;
     network *n = &m->network;
     n->width = shape[0], n->heads = shape[1], n->head_width = shape[2], n->hidden = shape[3];
     n->layers = shape[4], n->labels = shape[5], n->relu = shape[6];
+    n->group = shape[7];
     n->layer = calloc(n->layers, sizeof *n->layer);
     if (!n->layer) return NULL;
     n->words = *tensors++, n->word_scales = *tensors++, n->positions = *tensors++;
@@ -147,11 +152,11 @@ model *model_new(const size_t shape[7], const void *const *tensors, size_t threa
     const size_t heads = n->heads * n->head_width;
     for (size_t i = 0; i < n->layers; i++) {
         layer *l = &n->layer[i];
-        l->qkv = read_product(&tensors, n->width, 3 * heads);
-        l->out = read_product(&tensors, heads, n->width);
+        l->qkv = read_product(&tensors, n->width, 3 * heads, n->group);
+        l->out = read_product(&tensors, heads, n->width, n->group);
         l->attended = read_norm(&tensors);
-        l->wide = read_product(&tensors, n->width, n->hidden);
-        l->narrow = read_product(&tensors, n->hidden, n->width);
+        l->wide = read_product(&tensors, n->width, n->hidden, n->group);
+        l->narrow = read_product(&tensors, n->hidden, n->width, n->group);
         l->output = read_norm(&tensors);
     }
     n->head_weight = *tensors++, n->head_bias = *tensors++;
@@ -191,8 +196,11 @@ int model_logits(model *m, const int32_t *ids, const int32_t *lengths, size_t te
     int32_t starts[MAX_ROWS + 1] = {0};
     for (size_t first = 0; first < texts; first += p->texts) {
         p->rows = p->texts = 0;
-        while (first + p->texts < texts && p->rows + (size_t)lengths[first + p->texts] <= MAX_ROWS)
-            starts[p->texts + 1] = (int32_t)(p->rows += (size_t)lengths[first + p->texts]), p->texts++;
+        for (size_t i = first; i < texts && p->rows + (size_t)lengths[i] <= MAX_ROWS; i++) {
+            p->rows += (size_t)lengths[i];
+            p->texts++;
+            starts[p->texts] = (int32_t)p->rows;
+        }
         p->ids = ids, p->starts = starts, p->logits = logits + first * m->network.labels;
         const size_t most = threads * TASK_ROWS, tasks = threads * ((p->rows + most - 1) / most);
         p->task_rows = ((p->rows + tasks - 1) / tasks + GRANULE - 1) / GRANULE * GRANULE;

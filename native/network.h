@@ -18,10 +18,11 @@ enum {
 // A matrix product from quantised rows: rows @ weight.T + bias, (rows, inner) -> (rows, outputs).
 typedef struct {
     size_t inner, outputs;
+    size_t groups;           // of equally many channels, each quantised with its own scales
     const float *smoothing;  // (inner,) what each channel is multiplied by before it is quantised
     const int8_t *weight;    // packed: (outputs / PANEL, inner / 4, PANEL, 4)
-    const float *scales;     // (outputs,) what 1 in the weight stands for
-    const float *sums;       // (outputs,) the sum of the output's weights times its scale
+    const float *scales;     // (groups, outputs) what 1 in the weight stands for
+    const float *sums;       // (groups, outputs) the sum of the weights times their scale
     const float *bias;       // (outputs,)
 } product;
 
@@ -38,7 +39,7 @@ typedef struct {
 } layer;
 
 typedef struct {
-    size_t width, heads, head_width, hidden, layers, labels, relu;
+    size_t width, heads, head_width, hidden, layers, labels, relu, group;
     const int8_t *words;        // (vocabulary, width)
     const float *word_scales;   // (vocabulary,)
     const float *positions;     // (MAX_ROWS, width) or fewer
@@ -55,8 +56,8 @@ typedef struct {
     float *wide;        // (TASK_ROWS, hidden)
     float *first;       // (GRANULE, width)
     uint8_t *integers;  // (TASK_ROWS, the widest of these)
-    float *scale;       // (TASK_ROWS,) of each row of integers
-    float *offset;      // (TASK_ROWS,) minus its zero point times its scale
+    float *scale;       // (TASK_ROWS, groups at most) of each row of integers
+    float *offset;      // (TASK_ROWS, groups at most) minus its zero point times its scale
     float *scores;      // (PADDED, 16) attention of up to 16 queries
     float *queries;     // (head_width, 16)
 } scratch;

@@ -30,7 +30,7 @@ from app.sentiment.engines.onnx import OnnxEngine
 from training import data, graph, pack
 from training.data import LABELS, Examples
 from training.evaluate import Scored, score
-from training.quantise import Activations, Extremes
+from training.quantise import Activations, Seen
 from training.train import RECIPE
 
 WINDOW = 256
@@ -81,15 +81,19 @@ def observe(fp32: onnx.ModelProto, rows: Sequence[np.ndarray]) -> Activations:
         helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in names
     )
     session = onnxruntime.InferenceSession(watched.SerializeToString())
-    extremes: dict[str, Extremes] = {}
+    found: dict[str, Seen] = {}
     for row in rows:
         inputs = {"input_ids": row[None], "lengths": np.array([len(row)], dtype=np.int32)}
         for name, values in zip(names, session.run(names, inputs), strict=True):
             channels = values.reshape(-1, values.shape[-1])
-            low, high = channels.min(axis=0), channels.max(axis=0)
-            seen = extremes.get(name, Extremes(low, high))
-            extremes[name] = Extremes(np.minimum(low, seen.low), np.maximum(high, seen.high))
-    return extremes
+            seen = Seen(channels.min(axis=0), channels.max(axis=0), channels.T @ channels)
+            if name in found:
+                low, high, gram = found[name]
+                seen = Seen(
+                    np.minimum(low, seen.low), np.maximum(high, seen.high), gram + seen.gram
+                )
+            found[name] = seen
+    return found
 
 
 def export(source: str, folder: Path, examples: Examples, card: Mapping[str, Any]) -> None:

@@ -57,7 +57,7 @@ class _Graph:
                 self.node("MatMul", name, rows, self.constant(f"{name}.weight", weight.T))
                 for name, weight in weights.items()
             ]
-        low, high = self.activations[rows]
+        low, high, _ = self.activations[rows]
         smooth = quantise.smoothing(self.activations[rows], list(weights.values()), _SMOOTHING)
         factors = self.constant(f"{rows}.smoothing", (1 / smooth).astype(np.float32))
         smoothed = self.node("Mul", f"{rows}.smooth", rows, factors)
@@ -76,7 +76,7 @@ class _Graph:
                     quantised,
                     self.constant(f"{name}.weight", integers.T),
                     scale_name,
-                    self.constant(f"{name}.scales", scales),
+                    self.constant(f"{name}.scales", scales[:, 0]),
                     zero,
                     domain=_MICROSOFT,
                 )

@@ -35,6 +35,8 @@ class Shape:
     labels: int
     relu: int
     """1 where the activation function is ReLU, 0 where it is GELU."""
+    group: int
+    """Channels that are quantised together; all of a row where this does not divide them."""
 
 
 def tensor_names(layers: int) -> list[str]:
@@ -74,7 +76,7 @@ class Network:
         self._labels = shape.labels
         self._vocabulary, self._positions = (header[n]["shape"][0] for n in ("words", "positions"))
         self._model = self._library.model_new(
-            (ctypes.c_size_t * 7)(*astuple(shape)),
+            (ctypes.c_size_t * 8)(*astuple(shape)),
             (ctypes.c_void_p * len(starts))(*(base + start for start in starts)),
             threads or _processors(),
             instructions.encode(),
@@ -129,7 +131,7 @@ def write(path: Path, shape: Shape, tensors: Mapping[str, NDArray[np.generic]]) 
     names = tensor_names(shape.layers)
     if sorted(names) != sorted(tensors):
         raise ValueError(f"not the tensors of this shape: {set(names) ^ set(tensors)}")
-    if any(width % PANEL for width in (shape.width, shape.head_width, shape.hidden)):
+    if any(width % PANEL for width in (shape.width, shape.head_width, shape.hidden, shape.group)):
         raise ValueError(f"a width is no multiple of {PANEL}: {shape}")
     kinds = {"int8": "I8", "float32": "F32"}
     header: dict[str, object] = {"__metadata__": {"shape": json.dumps(vars(shape))}}

@@ -9,7 +9,7 @@ from app.settings import Settings
 from tests.training.conftest import RECIPE, sentences, tiny_model, tiny_tokenizer
 from training import export
 from training.evaluate import Scored
-from training.quantise import Extremes
+from training.quantise import Seen
 from training.train import Run, train
 
 
@@ -101,7 +101,7 @@ def test_temperature_is_that_which_made_the_log_odds_too_sharp():
 
 
 def _narrowed(activations):
-    return {name: Extremes(e.low / 1e3, e.high / 1e3) for name, e in activations.items()}
+    return {name: Seen(e.low / 1e3, e.high / 1e3, e.gram) for name, e in activations.items()}
 
 
 def _flipped(examples):
