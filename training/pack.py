@@ -27,68 +27,79 @@ def save(config: DistilBertConfig, weights: Weights, activations: Activations, p
     Raises:
         ValueError: a width of the network is no multiple of 16.
     """
-    real = config.dim // config.n_heads
-    padded = -(-real // PANEL) * PANEL
+    channels = config.dim // config.n_heads
     shape = Shape(
         width=config.dim,
         heads=config.n_heads,
-        head_width=padded,
+        head_width=-(-channels // PANEL) * PANEL,
         hidden=config.hidden_dim,
         layers=config.n_layers,
         labels=config.num_labels,
         relu=int(config.activation == "relu"),
         group=_GROUP,
     )
-
-    def heads(values: np.ndarray) -> np.ndarray:
-        """Pad each head's channels, the first axis, with zeros."""
-        split = values.reshape(config.n_heads, real, -1)
-        wide = np.pad(split, ((0, 0), (0, padded - real), (0, 0)))
-        return wide.reshape(config.n_heads * padded, *values.shape[1:])
-
     words, word_scales = quantise.rows(weights["distilbert.embeddings.word_embeddings.weight"])
     tensors = {
         "words": words,
         "words.scales": word_scales,
         "positions": weights["distilbert.embeddings.position_embeddings.weight"],
-        **_named("embeddings", weights, "distilbert.embeddings.LayerNorm"),
-        **_named("head", weights, "pre_classifier"),
-        **_named("labels", weights, "classifier"),
+        **_prefixed("embeddings", _part(weights, "distilbert.embeddings.LayerNorm")),
+        **_prefixed("head", _part(weights, "pre_classifier")),
+        **_prefixed("labels", _part(weights, "classifier")),
     }
     for i in range(config.n_layers):
-        source, name = f"distilbert.transformer.layer.{i}", f"layer{i}"
-        attention = {
-            part: {kind: heads(weights[f"{source}.attention.{part}_lin.{kind}"]) for kind in KINDS}
-            for part in "qkv"
+        source = f"distilbert.transformer.layer.{i}"
+        layer = {
+            **_attention(weights, f"{source}.attention", activations, i, shape),
+            **_prefixed("attended", _part(weights, f"{source}.sa_layer_norm")),
+            **_feed_forward(weights, f"{source}.ffn", activations, i),
+            **_prefixed("output", _part(weights, f"{source}.output_layer_norm")),
         }
-        # The scores' factor, 1 / sqrt(channels), goes into the queries.
-        for kind in KINDS:
-            attention["q"][kind] = attention["q"][kind] / np.float32(np.sqrt(real))
-        qkv = {kind: np.concatenate([attention[p][kind] for p in "qkv"]) for kind in KINDS}
-        out = _part(weights, f"{source}.attention.out_lin")
-        out["weight"] = heads(np.ascontiguousarray(out["weight"].T)).T
-        low, high, gram = activations[f"{name}.attention"]
-        attended = Seen(heads(low), heads(high), heads(heads(gram).T))
-        wide, narrow = (_part(weights, f"{source}.ffn.{part}") for part in ("lin1", "lin2"))
-        active = activations[f"{name}.active"]
-        # The order of the hidden channels is free; those of like size share a group's range.
-        reach = np.maximum(-active.low, active.high)
-        order = np.argsort(-reach / quantise.smoothing(active, [narrow["weight"]], _SMOOTHING))
-        wide = {kind: value[order] for kind, value in wide.items()}
-        narrow["weight"] = narrow["weight"][:, order]
-        active = Seen(active.low[order], active.high[order], active.gram[np.ix_(order, order)])
-        products = {
-            "qkv": (qkv, activations[_input(i)]),
-            "out": (out, attended),
-            "wide": (wide, activations[f"{name}.attended"]),
-            "narrow": (narrow, active),
-        }
-        for part, (linear, seen) in products.items():
-            for key, value in _product(linear, seen).items():
-                tensors[f"{name}.{part}.{key}"] = value
-        tensors |= _named(f"{name}.attended", weights, f"{source}.sa_layer_norm")
-        tensors |= _named(f"{name}.output", weights, f"{source}.output_layer_norm")
+        tensors |= _prefixed(f"layer{i}", layer)
     write(path, shape, tensors)
+
+
+def _attention(
+    weights: Weights, source: str, activations: Activations, number: int, shape: Shape
+) -> dict[str, np.ndarray]:
+    channels = shape.width // shape.heads
+
+    def padded(values: np.ndarray) -> np.ndarray:
+        """Fill each head's channels, along the first axis, up with zeros."""
+        split = values.reshape(shape.heads, channels, -1)
+        wide = np.pad(split, ((0, 0), (0, shape.head_width - channels), (0, 0)))
+        return wide.reshape(shape.heads * shape.head_width, *values.shape[1:])
+
+    queries, keys, values = (_part(weights, f"{source}.{part}_lin") for part in "qkv")
+    # The factor of the scores, 1 / sqrt(channels), goes into the queries.
+    queries = {kind: value / np.float32(np.sqrt(channels)) for kind, value in queries.items()}
+    parts = (queries, keys, values)
+    qkv = {kind: np.concatenate([padded(part[kind]) for part in parts]) for kind in KINDS}
+    out = _part(weights, f"{source}.out_lin")
+    out["weight"] = padded(np.ascontiguousarray(out["weight"].T)).T
+    low, high, gram = activations[f"layer{number}.attention"]
+    attended = Seen(padded(low), padded(high), padded(padded(gram).T))
+    return {
+        **_prefixed("qkv", _product(qkv, activations[_input(number)])),
+        **_prefixed("out", _product(out, attended)),
+    }
+
+
+def _feed_forward(
+    weights: Weights, source: str, activations: Activations, number: int
+) -> dict[str, np.ndarray]:
+    wide, narrow = (_part(weights, f"{source}.{part}") for part in ("lin1", "lin2"))
+    low, high, gram = seen = activations[f"layer{number}.active"]
+    # The order of the hidden channels is free; those of like size share a group's range.
+    smooth = quantise.smoothing(seen, [narrow["weight"]], _SMOOTHING)
+    order = np.argsort(-np.maximum(-low, high) / smooth)
+    wide = {kind: value[order] for kind, value in wide.items()}
+    narrow["weight"] = narrow["weight"][:, order]
+    active = Seen(low[order], high[order], gram[np.ix_(order, order)])
+    return {
+        **_prefixed("wide", _product(wide, activations[f"layer{number}.attended"])),
+        **_prefixed("narrow", _product(narrow, active)),
+    }
 
 
 def _input(layer: int) -> str:
@@ -121,5 +132,5 @@ def _part(weights: Weights, source: str) -> dict[str, np.ndarray]:
     return {kind: weights[f"{source}.{kind}"] for kind in KINDS}
 
 
-def _named(name: str, weights: Weights, source: str) -> dict[str, np.ndarray]:
-    return {f"{name}.{kind}": value for kind, value in _part(weights, source).items()}
+def _prefixed(prefix: str, tensors: Weights) -> dict[str, np.ndarray]:
+    return {f"{prefix}.{name}": value for name, value in tensors.items()}
