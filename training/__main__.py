@@ -1,4 +1,8 @@
-"""From labelled text to a model bundle. Files are Parquet, CSV or JSONL with text and label."""
+"""From labelled text to a model bundle.
+
+Labelled text is a Parquet, CSV or JSONL file with text and label, or a folder with a text a file
+under neg and pos, as aclImdb has.
+"""
 
 import argparse
 import json
@@ -10,6 +14,7 @@ from training import data, evaluate, export, recipe
 from training.train import Run, initial_model, train
 
 REVIEWS = Path(__file__).with_name("reviews.csv")
+CONFIGS = Path(__file__).with_name("configs")
 HELD_OUT = "held_out.csv"
 CACHE = Path(".cache")
 
@@ -17,15 +22,16 @@ CACHE = Path(".cache")
 def _train(args: argparse.Namespace) -> None:
     chosen = recipe.load(args.recipe)
     tested = [text for path in args.test for text in data.read(path).texts]
-    reviews = data.without(data.read(args.data[0]), tested)
+    reviews, *others = [data.read(*data.source(given)) for given in args.data]
+    reviews = data.without(reviews, tested)
     training, held_out = data.hold_out(reviews, chosen.held_out, chosen.seed)
-    others = [data.read(path) for path in args.data[1:]]
     training = data.without(data.join([training, *others]), [*tested, *held_out.texts])
     print(f"{len(training)} texts to train on, {len(held_out)} held out")
-    run = Run(args.out, chosen, data.digest([training, held_out]))
-    data.write(held_out, args.out / HELD_OUT)
+    folder = args.out or Path("runs") / chosen.name
+    run = Run(folder, chosen, data.digest([training, held_out]))
+    data.write(held_out, folder / HELD_OUT)
     train(run, *initial_model(chosen, CACHE), training, held_out)
-    print(f"trained: {args.out / 'checkpoint'}; held out: {args.out / HELD_OUT}")
+    print(f"trained: {folder / 'checkpoint'}; held out: {folder / HELD_OUT}")
 
 
 def _export(args: argparse.Namespace) -> None:
@@ -51,14 +57,23 @@ def main() -> None:
     commands = parser.add_subparsers(required=True, metavar="command")
 
     command = commands.add_parser("train", help="fine-tune; an interrupted run resumes")
-    command.add_argument("--data", type=Path, nargs="+", required=True, metavar="FILE",
-                         help="labelled texts; of the first file some are held out")  # fmt: skip
+    command.add_argument("--data", nargs="+", required=True, metavar="FILE[=WEIGHT]",
+                         help="labelled texts; of the first some are held out; a weight says how "
+                              "often an epoch sees each text of the file")  # fmt: skip
     command.add_argument("--test", type=Path, nargs="*", default=[], metavar="FILE",
                          help="files whose texts must not be trained on")  # fmt: skip
     command.add_argument(
-        "--recipe", type=Path, default=Path(__file__).parent / "configs/shipped.toml"
+        "--recipe",
+        type=Path,
+        default=CONFIGS / "two-phase.toml",
+        help=f"one of {', '.join(sorted(p.name for p in CONFIGS.glob('*.toml')))} or your own",
     )
-    command.add_argument("--out", type=Path, default=Path("runs/shipped"), help="the run's folder")
+    command.add_argument(
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="the run's folder, by default runs/ and the recipe's name",
+    )
     command.set_defaults(run=_train)
 
     command = commands.add_parser("export", help="make a bundle of a checkpoint")

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,21 +23,63 @@ class Examples:
 
     texts: list[str]
     labels: np.ndarray
+    weights: np.ndarray = field(default_factory=lambda: np.empty(0))
+    """How often an epoch sees each, (examples,): 0.5 is every other epoch. By default once."""
+
+    def __post_init__(self) -> None:
+        if not len(self.weights):
+            object.__setattr__(self, "weights", np.ones(len(self.texts)))
 
     def __len__(self) -> int:
         return len(self.texts)
 
     def take(self, indices: Sequence[int] | np.ndarray) -> "Examples":
         """Return the examples at these positions, in this order."""
-        return Examples([self.texts[i] for i in indices], self.labels[np.asarray(indices)])
+        chosen = np.asarray(indices, dtype=int)
+        texts = [self.texts[i] for i in chosen]
+        return Examples(texts, self.labels[chosen], self.weights[chosen])
 
 
-def read(path: Path) -> Examples:
-    """Read ``text`` and ``label`` (0/1 or Negative/Positive) from a Parquet, CSV or JSONL file.
+def source(given: str) -> tuple[Path, float]:
+    """Split ``path`` or ``path=weight`` into the path and its weight, by default 1.
+
+    Raises:
+        ValueError: the weight is not a number above 0.
+    """
+    path, separator, weight = given.rpartition("=")
+    if not separator or Path(given).exists():
+        return Path(given), 1.0
+    try:
+        found = float(weight)
+    except ValueError:
+        found = 0.0
+    if not 0 < found < float("inf"):
+        raise ValueError(f"{given}: the weight must be a number above 0, as in {path}=0.5")
+    return Path(path), found
+
+
+def read(path: Path, weight: float = 1.0) -> Examples:
+    """Read labelled texts from a Parquet, CSV or JSONL file, or from a folder like aclImdb's.
+
+    A file has ``text`` and ``label`` (0/1 or Negative/Positive); a folder has a text a file under
+    ``neg`` and ``pos``.
 
     Raises:
         ValueError: the file's kind is unknown, a column is missing, or a label is none of these.
     """
+    found = _read_folder(path) if path.is_dir() else _read_table(path)
+    return replace(found, weights=np.full(len(found), weight))
+
+
+def _read_folder(folder: Path) -> Examples:
+    files = [sorted((folder / name).glob("*.txt")) for name in ("neg", "pos")]
+    if not all(files):
+        raise ValueError(f"{folder}: expected text files in its folders neg and pos")
+    texts = [normalise(path.read_text(encoding="utf-8")) for of_label in files for path in of_label]
+    return Examples(texts, np.repeat([0, 1], [len(of_label) for of_label in files]))
+
+
+def _read_table(path: Path) -> Examples:
     readers = {".parquet": parquet.read_table, ".csv": _read_csv, ".jsonl": json.read_json}
     if path.suffix not in readers:
         raise ValueError(f"{path}: expected a file ending in {', '.join(readers)}")
@@ -75,6 +117,8 @@ def digest(parts: Sequence[Examples]) -> str:
     for part in parts:
         found.update("\n".join(part.texts).encode())
         found.update(part.labels.tobytes())
+        if (part.weights != 1).any():
+            found.update(part.weights.tobytes())
     return found.hexdigest()
 
 
@@ -83,6 +127,7 @@ def join(parts: Sequence[Examples]) -> Examples:
     return Examples(
         [text for part in parts for text in part.texts],
         np.concatenate([part.labels for part in parts]),
+        np.concatenate([part.weights for part in parts]),
     )
 
 
@@ -126,18 +171,35 @@ def encode(tokenizer: Tokenizer, texts: Sequence[str], length: int) -> list[np.n
     return rows
 
 
-def batches(lengths: Sequence[int], size: int, seed: int, epoch: int) -> list[np.ndarray]:
+def batches(
+    lengths: Sequence[int], size: int, seed: int, epoch: int, weights: np.ndarray | None = None
+) -> list[np.ndarray]:
     """Return an epoch's batches of indices: similar lengths together, all of it shuffled.
 
-    Sorting within pools of 50 batches keeps the padding low and each batch a random draw; the
-    order depends on the seed and the epoch alone, so a resumed run sees what it would have seen.
+    An example of weight 2 comes twice, one of 0.5 in half of the epochs, chosen at random; each
+    epoch has as many batches as any other. Sorting within pools of 50 batches keeps the padding low
+    and each batch a random draw; the order depends on the seed and the epoch alone, so a resumed
+    run sees what it would have seen.
     """
     rng = np.random.default_rng([seed, epoch])
-    order = rng.permutation(len(lengths))
+    drawn = np.arange(len(lengths)) if weights is None else _drawn(weights, rng)
+    order = drawn[rng.permutation(len(drawn))]
     pools = [order[i : i + 50 * size] for i in range(0, len(order), 50 * size)]
     by_length = [pool[np.argsort(np.asarray(lengths)[pool], kind="stable")] for pool in pools]
     found = [pool[i : i + size] for pool in by_length for i in range(0, len(pool), size)]
     return [found[i] for i in rng.permutation(len(found))]
+
+
+def _drawn(weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return indices, each as often as its weight says, those of one weight a fixed number."""
+    found = []
+    for weight in np.unique(weights):
+        members = np.flatnonzero(weights == weight)
+        whole, part = divmod(round(weight * len(members)), len(members))
+        found += [members] * whole
+        if part:
+            found.append(np.sort(rng.permutation(members)[:part]))
+    return np.concatenate(found)
 
 
 def pad(rows: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:

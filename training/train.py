@@ -225,7 +225,8 @@ def train(
     rows = data.encode(tokenizer, training.texts, recipe.length)
     held_rows = data.encode(tokenizer, held_out.texts, recipe.length)
     lengths = [len(row) for row in rows]
-    epoch_steps = -(-len(rows) // recipe.batch_size)
+    weights = training.weights
+    epoch_steps = len(data.batches(lengths, recipe.batch_size, recipe.seed, 0, weights))
     checkpoint = run.load()
     first_phase = checkpoint["phase"] if checkpoint else 0
     bf16 = checkpoint["bf16"] if checkpoint else bf16_is_faster(device)
@@ -247,7 +248,7 @@ def train(
                 part.load_state_dict(checkpoint[name])
             checkpoint = None
         progress = Progress(run, f"phase {number + 1}", done, steps)
-        for step, batch in _remaining(lengths, recipe, epoch_steps, steps, done):
+        for step, batch in _remaining(lengths, weights, recipe, epoch_steps, steps, done):
             ids, mask = (part.to(device) for part in data.pad([rows[i] for i in batch]))
             labels = torch.from_numpy(training.labels[batch]).to(device)
             loss, accuracy = _learn(model, optimizer, recipe, ids, mask, labels, bf16)
@@ -289,11 +290,16 @@ def _learn(
 
 
 def _remaining(
-    lengths: list[int], recipe: Recipe, steps_an_epoch: int, steps: int, done: int
+    lengths: list[int],
+    weights: np.ndarray,
+    recipe: Recipe,
+    steps_an_epoch: int,
+    steps: int,
+    done: int,
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Yield ``(step, batch of indices)`` for the steps still to do, counted from 1."""
     for epoch in range(done // steps_an_epoch, steps // steps_an_epoch):
-        order = data.batches(lengths, recipe.batch_size, recipe.seed, epoch)
+        order = data.batches(lengths, recipe.batch_size, recipe.seed, epoch, weights)
         for step, batch in enumerate(order, epoch * steps_an_epoch + 1):
             if step > done:
                 yield step, batch

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -55,6 +56,53 @@ def test_a_file_that_cannot_be_used_says_why(tmp_path, name, content, reason):
     (tmp_path / name).write_text(content)
     with pytest.raises(ValueError, match=reason):
         data.read(tmp_path / name)
+
+
+def test_a_folder_like_aclimdbs_reads_as_well(tmp_path):
+    for name, text in (
+        ("neg/0_2.txt", "Dull.<br />"),
+        ("pos/0_9.txt", "Bright."),
+        ("pos/1_8.txt", "Fun."),
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    found = data.read(tmp_path)
+    assert found.texts == ["Dull.", "Bright.", "Fun."]
+    assert found.labels.tolist() == [0, 1, 1]
+
+
+def test_a_folder_without_both_labels_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="expected text files in its folders neg and pos"):
+        data.read(tmp_path)
+
+
+def test_a_source_may_have_a_weight():
+    assert data.source("a.csv") == (Path("a.csv"), 1.0)
+    assert data.source("a=b.csv=0.5") == (Path("a=b.csv"), 0.5)
+
+
+def test_a_file_whose_name_looks_like_a_weight_is_a_file(tmp_path):
+    (tmp_path / "run=3").touch()
+    assert data.source(str(tmp_path / "run=3")) == (tmp_path / "run=3", 1.0)
+
+
+@pytest.mark.parametrize("weight", ["0", "-1", "much", "nan", "inf"])
+def test_a_weight_that_is_no_share_is_refused(weight):
+    with pytest.raises(ValueError, match="weight must be a number above 0, as in a.csv=0.5"):
+        data.source(f"a.csv={weight}")
+
+
+def test_an_epoch_sees_each_text_as_often_as_its_weight_says():
+    weights = np.repeat([0.5, 1, 2.5], [40, 30, 20])
+    counts = [
+        np.bincount(np.concatenate(data.batches([8] * 90, 16, 0, epoch, weights)), minlength=90)
+        for epoch in range(2)
+    ]
+    for count in counts:
+        assert [part.sum() for part in np.split(count, [40, 70])] == [20, 30, 50]
+        assert set(count[40:70]) == {1}
+        assert set(count[70:]) == {2, 3}
+    assert (counts[0] != counts[1]).any()
 
 
 def test_blanks_repeats_and_test_texts_are_dropped():
