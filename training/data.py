@@ -25,10 +25,14 @@ class Examples:
     labels: np.ndarray
     weights: np.ndarray = field(default_factory=lambda: np.empty(0))
     """How often an epoch sees each, (examples,): 0.5 is every other epoch. By default once."""
+    targets: np.ndarray = field(default_factory=lambda: np.empty(0))
+    """The probability of Positive to learn, (examples,): a teacher's, or by default the label."""
 
     def __post_init__(self) -> None:
         if not len(self.weights):
             object.__setattr__(self, "weights", np.ones(len(self.texts)))
+        if not len(self.targets):
+            object.__setattr__(self, "targets", self.labels.astype(np.float64))
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -37,7 +41,7 @@ class Examples:
         """Return the examples at these positions, in this order."""
         chosen = np.asarray(indices, dtype=int)
         texts = [self.texts[i] for i in chosen]
-        return Examples(texts, self.labels[chosen], self.weights[chosen])
+        return Examples(texts, self.labels[chosen], self.weights[chosen], self.targets[chosen])
 
 
 def source(given: str) -> tuple[Path, float]:
@@ -119,6 +123,8 @@ def digest(parts: Sequence[Examples]) -> str:
         found.update(part.labels.tobytes())
         if (part.weights != 1).any():
             found.update(part.weights.tobytes())
+        if (part.targets != part.labels).any():
+            found.update(part.targets.tobytes())
     return found.hexdigest()
 
 
@@ -128,6 +134,7 @@ def join(parts: Sequence[Examples]) -> Examples:
         [text for part in parts for text in part.texts],
         np.concatenate([part.labels for part in parts]),
         np.concatenate([part.weights for part in parts]),
+        np.concatenate([part.targets for part in parts]),
     )
 
 

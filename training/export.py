@@ -31,7 +31,7 @@ from training import data, graph, pack
 from training.data import LABELS, Examples
 from training.evaluate import Scored, score
 from training.quantise import Activations, Seen
-from training.train import RECIPE
+from training.recipe import FILE as RECIPE
 
 WINDOW = 256
 """Tokens in a window, where the checkpoint can read so many; the stride is half of it."""

@@ -1,5 +1,6 @@
 """A training recipe: every number that shapes the weights, read from one TOML file."""
 
+import json
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
@@ -43,6 +44,21 @@ class Recipe:
     dropout: float = 0.1
     attention_dropout: float = 0.1
     gradient_clip: float = 1.0
+    softness: float = 2.0
+    """With a teacher: what its log-odds are divided by, to show the student what it doubts."""
+    label_share: float = 0.25
+    """With a teacher: how much of a whole text's target is its label, the rest the teacher's."""
+
+
+FILE = "recipe.json"
+"""The file in a run's folder, and in its checkpoint, that says how the weights were trained."""
+
+
+def of_checkpoint(folder: Path) -> Recipe:
+    """Read the recipe that a checkpoint was trained by."""
+    settings: dict[str, Any] = json.loads((folder / FILE).read_text())
+    del settings["data_sha256"]
+    return Recipe(**settings)
 
 
 def load(path: Path) -> Recipe:

@@ -26,10 +26,9 @@ from transformers import (
 
 from training import base, data
 from training.data import LABELS, Examples
+from training.recipe import FILE as RECIPE
 from training.recipe import Phase, Recipe
 
-RECIPE = "recipe.json"
-"""The file in a run's folder, and in its checkpoint, that says how the weights were trained."""
 CHECKPOINT_STEPS = 200
 """Optimiser steps between checkpoints: what a kill costs at most."""
 LOG_STEPS = 20
@@ -250,8 +249,8 @@ def train(
         progress = Progress(run, f"phase {number + 1}", done, steps)
         for step, batch in _remaining(lengths, weights, recipe, epoch_steps, steps, done):
             ids, mask = (part.to(device) for part in data.pad([rows[i] for i in batch]))
-            labels = torch.from_numpy(training.labels[batch]).to(device)
-            loss, accuracy = _learn(model, optimizer, recipe, ids, mask, labels, bf16)
+            positive = torch.from_numpy(training.targets[batch]).float().to(device)
+            loss, accuracy = _learn(model, optimizer, recipe, ids, mask, positive, bf16)
             scheduler.step()
             progress.advance(step, loss, accuracy)
             if step % epoch_steps == 0:
@@ -274,19 +273,23 @@ def _learn(
     recipe: Recipe,
     ids: torch.Tensor,
     mask: torch.Tensor,
-    labels: torch.Tensor,
+    positive: torch.Tensor,
     bf16: bool,
 ) -> tuple[float, float]:
-    """Take one optimiser step; return the batch's loss and accuracy before it."""
+    """Take one optimiser step towards these probabilities of Positive, (rows,).
+
+    Return the batch's loss and accuracy before it.
+    """
     model.train()
     with torch.autocast(ids.device.type, torch.bfloat16, enabled=bf16):
         logits = model(input_ids=ids, attention_mask=mask).logits
-    loss = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
+    targets = torch.stack([1 - positive, positive], dim=1)
+    loss = F.cross_entropy(logits.float(), targets, label_smoothing=recipe.label_smoothing)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.gradient_clip)
     optimizer.step()
-    return loss.item(), (logits.argmax(1) == labels).float().mean().item()
+    return loss.item(), (logits.argmax(1) == (positive >= 0.5)).float().mean().item()
 
 
 def _remaining(

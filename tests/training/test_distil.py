@@ -1,0 +1,94 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.training.conftest import RECIPE, sentences, tiny_model
+from training import data, distil, train
+from training.data import Examples
+from training.distil import Pieces
+from training.recipe import Phase
+
+REVIEW = " ".join(f"Scene {i} begins well. Then it sags! Does it end?" for i in range(60))
+
+
+def test_windows_cover_a_text_and_passages_are_runs_of_its_sentences():
+    pieces = distil.cut([REVIEW], seed=0)
+    windows, passages = pieces.texts[:4], pieces.texts[4:]
+    assert " ".join(windows) == REVIEW
+    assert all(len(window.split()) <= distil.WINDOW for window in windows)
+    assert passages
+    assert all(passage in REVIEW and passage[-1] in ".!?" for passage in passages)
+    assert len({len(passage.split()) for passage in passages}) > 3
+
+
+def test_pieces_say_where_they_are_from_and_whether_they_are_all_of_it():
+    pieces = distil.cut(["All of this.", REVIEW, "All of this."], seed=0)
+    assert pieces.texts.count("All of this.") == 1
+    assert pieces.sources.tolist() == [0] + [1] * (len(pieces.texts) - 1)
+    assert pieces.whole.tolist() == [True] + [False] * (len(pieces.texts) - 1)
+
+
+def test_pieces_depend_on_the_seed_alone():
+    first, again, other = (distil.cut([REVIEW], seed) for seed in (0, 0, 1))
+    assert first.digest() == again.digest() != other.digest()
+
+
+@pytest.fixture
+def pieces():
+    return Pieces(sentences(300, 1).texts, np.arange(300), np.ones(300, dtype=bool))
+
+
+def test_labels_are_the_teachers_log_odds(tmp_path, model, tokenizer, pieces):
+    distil.label(model, tokenizer, 32, pieces, tmp_path / "l.npz")
+    logits = train.predict(model, data.encode(tokenizer, pieces.texts, 32))
+    found = np.load(tmp_path / "l.npz")["log_odds"]
+    np.testing.assert_allclose(found, logits[:, 1] - logits[:, 0], atol=0.01)
+
+
+def test_labelling_that_was_killed_goes_on(tmp_path, model, tokenizer, pieces, monkeypatch):
+    monkeypatch.setattr(distil, "_SAVED_ROWS", 100)
+    scored = []
+
+    def predict(model, rows, bf16):
+        scored.append(len(rows))
+        if len(scored) == 3:
+            raise KeyboardInterrupt
+        return train.predict(model, rows, bf16)
+
+    monkeypatch.setattr(distil, "predict", predict)
+    with pytest.raises(KeyboardInterrupt):
+        distil.label(model, tokenizer, 32, pieces, tmp_path / "l.npz")
+    distil.label(model, tokenizer, 32, pieces, tmp_path / "l.npz")
+    assert len(scored) == 4
+    assert not np.isnan(np.load(tmp_path / "l.npz")["log_odds"]).any()
+
+
+def test_a_target_is_the_softened_score_and_for_a_whole_text_its_label_too(tmp_path):
+    pieces = Pieces(["whole", "a part"], np.array([1, 0]), np.array([True, False]))
+    np.savez(tmp_path / "l.npz", log_odds=[4.0, -4.0], sha256=pieces.digest())
+    examples = Examples(["it is a part", "whole"], np.array([1, 0]), np.array([1.0, 3.0]))
+    found = distil.learnable(examples, pieces, tmp_path / "l.npz", 2, 0.25)
+    soft = 1 / (1 + np.exp(-2))
+    np.testing.assert_allclose(found.targets, [0.75 * soft, 1 - soft])
+    assert found.weights.tolist() == [3.0, 1.0]
+
+
+def test_labels_of_other_texts_are_refused(tmp_path, pieces):
+    np.savez(tmp_path / "l.npz", log_odds=np.zeros(300), sha256="-")
+    with pytest.raises(ValueError, match="labels other texts"):
+        distil.learnable(sentences(300, 1), pieces, tmp_path / "l.npz", 2, 0.25)
+
+
+def test_a_student_learns_what_a_teacher_knows(tmp_path, model, tokenizer, pieces):
+    """The labels it would otherwise learn are noise."""
+    run = train.Run(tmp_path, RECIPE, "-")
+    train.train(run, model, tokenizer, sentences(400, 1), sentences(64, 2))
+    distil.label(model, tokenizer, 32, pieces, tmp_path / "l.npz")
+    noise = np.random.default_rng(0).integers(0, 2, 300)
+    taught = distil.learnable(Examples(pieces.texts, noise), pieces, tmp_path / "l.npz", 1, 0)
+    student, held_out = tiny_model(), sentences(200, 3)
+    longer = replace(RECIPE, phases=[Phase(epochs=6, learning_rate=3e-3, layers=-1)])
+    train.train(train.Run(tmp_path / "s", longer, "-"), student, tokenizer, taught, held_out)
+    logits = train.predict(student, data.encode(tokenizer, held_out.texts, 32))
+    assert (logits.argmax(axis=1) == held_out.labels).mean() > 0.9
