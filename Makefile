@@ -13,7 +13,7 @@ NATIVE := $(filter-out %.egg-info,$(wildcard native/*.* native/distilbert_int8/*
 export ORT_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test invoke train export evaluate bench readme image check clean
+.PHONY: help serve test invoke train label tune export evaluate card bench readme image check clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,13 +49,21 @@ invoke: $(VENV)/requirements-invoke.installed $(EMULATOR) ## Run EVENT=file.json
 
 # torch frees and takes tensors of many megabytes at each step; kept in the heap, in huge pages,
 # they cost no page faults, which took a third of a step's time.
-train: export MALLOC_MMAP_MAX_ = 0
-train: export MALLOC_TRIM_THRESHOLD_ = 100000000000
-train: export MALLOC_TOP_PAD_ = 268435456
-train: export GLIBC_TUNABLES = glibc.malloc.hugetlb=1
-train: $(VENV)/requirements-train.installed ## Fine-tune on DATA="files" apart from TEST="files", into OUT=
+train label tune: export MALLOC_MMAP_MAX_ = 0
+train label tune: export MALLOC_TRIM_THRESHOLD_ = 100000000000
+train label tune: export MALLOC_TOP_PAD_ = 268435456
+train label tune: export GLIBC_TUNABLES = glibc.malloc.hugetlb=1
+train: $(VENV)/requirements-$(if $(findstring teacher,$(RECIPE)),teacher,train).installed ## Fine-tune on DATA="files" apart from TEST="files", into OUT=
 	@test -n "$(DATA)" || { echo 'train on what? make train DATA="imdb-train.parquet sst2-train.parquet" TEST="imdb-test.parquet"'; exit 2; }
-	@$(BIN)/python -m training train --data $(DATA) $(if $(TEST),--test $(TEST)) $(if $(OUT),--out $(OUT)) $(if $(RECIPE),--recipe $(RECIPE))
+	@$(BIN)/python -m training train --data $(DATA) $(if $(TEST),--test $(TEST)) $(if $(OUT),--out $(OUT)) $(if $(RECIPE),--recipe $(RECIPE)) $(if $(LABELS),--labels $(LABELS))
+
+label: $(VENV)/requirements-train.installed ## Have the teacher MODEL=folder score pieces of DATA= into OUT=
+	@test -n "$(MODEL)" -a -n "$(DATA)" || { echo 'make label MODEL=runs/teacher/checkpoint DATA="what it was trained on" TEST="and apart from"'; exit 2; }
+	@$(BIN)/python -m training label --model $(MODEL) --data $(DATA) $(if $(TEST),--test $(TEST)) $(if $(OUT),--out $(OUT))
+
+tune: $(VENV)/requirements-train.installed ## Search for a better recipe on TEXTS=2000 of DATA=, TRIALS=20
+	@test -n "$(DATA)" || { echo 'tune on what? make tune DATA="imdb-train.parquet" TEST="imdb-test.parquet"'; exit 2; }
+	@$(BIN)/python -m training tune --data $(DATA) $(if $(TEST),--test $(TEST)) $(if $(RECIPE),--recipe $(RECIPE)) $(if $(TEXTS),--texts $(TEXTS)) $(if $(TRIALS),--trials $(TRIALS)) $(if $(OUT),--out $(OUT))
 
 export: $(VENV)/requirements-train.installed ## Make a bundle in OUT=model of the checkpoint MODEL=folder or hub id
 	@test -n "$(MODEL)" || { echo "export what? make export MODEL=runs/shipped/checkpoint DATA=runs/shipped/held_out.csv"; exit 2; }
@@ -63,7 +71,10 @@ export: $(VENV)/requirements-train.installed ## Make a bundle in OUT=model of th
 
 evaluate: $(VENV)/requirements-train.installed ## Measure the bundle on a labelled file, DATA=
 	@test -n "$(DATA)" || { echo "evaluate on what? make evaluate DATA=imdb-test.parquet"; exit 2; }
-	@$(BIN)/python -m training evaluate --data $(DATA) $(if $(ENGINE),--engine $(ENGINE)) $(if $(BUNDLE),--bundle $(BUNDLE)) $(if $(RECORD),--record "$(RECORD)")
+	@$(BIN)/python -m training evaluate --data $(DATA) $(if $(ENGINE),--engine $(ENGINE)) $(if $(BUNDLE),--bundle $(BUNDLE)) $(if $(RECORD),--record "$(RECORD)") $(if $(CARD),--card $(CARD)) $(if $(WEIGHTS),--weights "$(WEIGHTS)")
+
+card: $(VENV)/requirements-train.installed ## Write docs/model-card.md from the bundle's card
+	@$(BIN)/python -m training card
 
 bench: $(VENV)/requirements-test.installed ## Measure against the baseline; a table and bench/results/*.json
 	@$(BIN)/python -m bench

@@ -13,7 +13,7 @@ from transformers import AutoModelForSequenceClassification
 
 from app.sentiment import bundle, classifier
 from app.settings import Settings
-from training import data, distil, evaluate, export, recipe
+from training import card, data, distil, evaluate, export, plots, recipe
 from training.data import Examples
 from training.recipe import Recipe
 from training.train import Run, initial_model, train
@@ -23,6 +23,7 @@ CONFIGS = Path(__file__).with_name("configs")
 LABELS = Path(__file__).with_name("teacher.npz")
 HELD_OUT = "held_out.csv"
 CACHE = Path(".cache")
+EVALUATIONS = Path("runs/evaluations")
 
 
 def _split(args: argparse.Namespace, chosen: Recipe) -> tuple[Examples, Examples]:
@@ -63,20 +64,42 @@ def _train(args: argparse.Namespace) -> None:
 
 
 def _export(args: argparse.Namespace) -> None:
-    card = json.loads(args.card.read_text()) if args.card else {}
-    export.export(args.model, args.out, data.read(args.data), card)
+    known = json.loads(args.card.read_text()) if args.card else {}
+    export.export(args.model, args.out, data.read(args.data), known)
 
 
 def _evaluate(args: argparse.Namespace) -> None:
+    examples = data.read(args.data)
     settings = Settings(engine=args.engine, model_dir=args.bundle, cache_size=0)
-    figures = evaluate.report(evaluate.score(classifier.load(settings), data.read(args.data)))
-    print(json.dumps(figures, indent=2))
+    scored = evaluate.score(classifier.load(settings), examples)
+    figures = evaluate.report(scored, data.ratings(args.data))
+    print(json.dumps({k: v for k, v in figures.items() if k != "reliability"}, indent=2))
+    mistakes = evaluate.mistakes(scored, examples.texts)
+    folder = args.out or EVALUATIONS / args.bundle.name / f"{args.data.stem}-{args.engine}"
+    folder.mkdir(parents=True, exist_ok=True)
+    report = {"data": str(args.data), "engine": args.engine, **figures, "mistakes": mistakes}
+    (folder / "report.json").write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    title = f"{args.data.stem}, {args.engine} engine"
+    (folder / "report.html").write_text(plots.page(title, figures, mistakes))
+    print(f"plots and mistakes: {folder / 'report.html'}")
     if args.record:
-        card = dict(bundle.load(args.bundle).card)
-        metrics = card.setdefault("metrics", {}).setdefault(args.record, {})
-        metrics[args.engine] = figures
-        export.write_card(args.bundle, card)
-        print(f"recorded in {args.bundle / 'card.json'} as {args.record}")
+        card.record(args.card or args.bundle, args.record, args.engine, figures, args.weights)
+
+
+def _tune(args: argparse.Namespace) -> None:
+    from training import tune  # optuna, which nothing else needs
+
+    base = recipe.load(args.recipe)
+    training, held_out = _split(args, base)
+    if args.texts < len(training):
+        _, training = data.hold_out(training, args.texts, base.seed)
+    tune.tune(base, training, held_out, args.trials, args.out, CACHE)
+
+
+def _card(args: argparse.Namespace) -> None:
+    args.out.parent.mkdir(exist_ok=True)
+    args.out.write_text(card.markdown(bundle.load(args.bundle).card))
+    print(f"{args.out}: the card of {args.bundle}")
 
 
 def _add_data(command: argparse.ArgumentParser) -> None:
@@ -129,8 +152,27 @@ def main() -> None:
     command.add_argument("--data", type=Path, required=True, metavar="FILE")
     command.add_argument("--bundle", type=Path, default=Path("model"))
     command.add_argument("--engine", choices=("native", "onnx", "torch"), default="native")
+    command.add_argument("--out", type=Path, metavar="FOLDER",
+                         help="for the report, by default under runs/evaluations")  # fmt: skip
     command.add_argument("--record", metavar="NAME", help="write the figures into the card")
+    command.add_argument("--card", type=Path, metavar="BUNDLE", help="whose card, if not its own")
+    command.add_argument("--weights", metavar="NAME",
+                         help="what they are called there, beside that bundle's own")  # fmt: skip
     command.set_defaults(run=_evaluate)
+
+    command = commands.add_parser("tune", help="search for a better recipe; resumes")
+    _add_data(command)
+    command.add_argument("--recipe", type=Path, default=CONFIGS / "tune.toml",
+                         help="what the search does not vary")  # fmt: skip
+    command.add_argument("--texts", type=int, default=2000, help="how many to train on")
+    command.add_argument("--trials", type=int, default=20, help="in all, those before included")
+    command.add_argument("--out", type=Path, default=Path("runs/tune"), metavar="FOLDER")
+    command.set_defaults(run=_tune)
+
+    command = commands.add_parser("card", help="write the model card as a page")
+    command.add_argument("--bundle", type=Path, default=Path("model"))
+    command.add_argument("--out", type=Path, default=Path("docs/model-card.md"))
+    command.set_defaults(run=_card)
 
     args = parser.parse_args()
     try:

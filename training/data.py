@@ -15,6 +15,9 @@ from tokenizers import Tokenizer
 from app.sentiment.text import normalise
 
 LABELS = ("Negative", "Positive")
+TEXT_COLUMNS = ("text", "sentence", "content")
+"""What a column of texts may be called; the first that there is counts."""
+_NAMES = {"negative": 0, "neg": 0, "positive": 1, "pos": 1}
 
 
 @dataclass(frozen=True)
@@ -63,47 +66,93 @@ def source(given: str) -> tuple[Path, float]:
 
 
 def read(path: Path, weight: float = 1.0) -> Examples:
-    """Read labelled texts from a Parquet, CSV or JSONL file, or from a folder like aclImdb's.
+    """Read labelled texts from a file, a folder or, where there is a hub, a data set of its.
 
-    A file has ``text`` and ``label`` (0/1 or Negative/Positive); a folder has a text a file under
-    ``neg`` and ``pos``.
+    A Parquet, CSV or JSONL file has ``text`` and ``label`` (0/1 or Negative/Positive); a folder
+    like aclImdb's has a text a file under ``neg`` and ``pos``; a data set of the Hugging Face hub
+    is named ``owner/name`` or ``owner/name:split``, by default its split train.
 
     Raises:
         ValueError: the file's kind is unknown, a column is missing, or a label is none of these.
     """
-    found = _read_folder(path) if path.is_dir() else _read_table(path)
+    if path.is_dir():
+        found = _read_folder(path)
+    elif path.suffix or path.exists():
+        found = _examples(str(path), _table(path))
+    else:
+        found = _examples(str(path), _hub_table(str(path)))
     return replace(found, weights=np.full(len(found), weight))
 
 
+def ratings(path: Path) -> np.ndarray | None:
+    """Return the stars that came with each text, (texts,), where the source says them.
+
+    A file says them in the column ``rating``, a folder like aclImdb's in its files' names,
+    ``<number>_<stars>.txt``.
+    """
+    if path.is_dir():
+        stems = [file.stem.split("_") for of_label in _text_files(path) for file in of_label]
+        if not all(len(stem) == 2 and stem[1].isdigit() for stem in stems):
+            return None
+        return np.array([int(stars) for _, stars in stems])
+    table = _table(path)
+    return table["rating"].to_numpy() if "rating" in table.column_names else None
+
+
 def _read_folder(folder: Path) -> Examples:
-    files = [sorted((folder / name).glob("*.txt")) for name in ("neg", "pos")]
+    files = _text_files(folder)
     if not all(files):
         raise ValueError(f"{folder}: expected text files in its folders neg and pos")
     texts = [normalise(path.read_text(encoding="utf-8")) for of_label in files for path in of_label]
     return Examples(texts, np.repeat([0, 1], [len(of_label) for of_label in files]))
 
 
-def _read_table(path: Path) -> Examples:
+def _text_files(folder: Path) -> list[list[Path]]:
+    return [sorted((folder / name).glob("*.txt")) for name in ("neg", "pos")]
+
+
+def _table(path: Path) -> pa.Table:
     readers = {".parquet": parquet.read_table, ".csv": _read_csv, ".jsonl": json.read_json}
     if path.suffix not in readers:
         raise ValueError(f"{path}: expected a file ending in {', '.join(readers)}")
-    table: pa.Table = readers[path.suffix](path)
-    for column in ("text", "label"):
+    return readers[path.suffix](path)
+
+
+def _hub_table(given: str) -> pa.Table:
+    import datasets  # half a second, and only for those who have a hub
+
+    name, _, split = given.partition(":")
+    try:
+        found = datasets.load_dataset(name, split=split or "train")
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{given} is no file or folder, and as a data set: {error}") from error
+    table = found.with_format("arrow")[:]
+    kind = found.features.get("label")
+    if isinstance(kind, datasets.ClassLabel):
+        names = pa.array(kind.names).take(table["label"].combine_chunks())
+        table = table.set_column(table.column_names.index("label"), "label", names)
+    return table
+
+
+def _examples(source: str, table: pa.Table) -> Examples:
+    texts = next((name for name in TEXT_COLUMNS if name in table.column_names), "text")
+    for column in (texts, "label"):
         if column not in table.column_names:
             raise ValueError(
-                f"{path}: no column {column!r}; it has {', '.join(table.column_names)}"
+                f"{source}: no column {column!r}; it has {', '.join(table.column_names)}"
             )
     labels = table["label"]
     if not pa.types.is_integer(labels.type):
-        names = pa.array([name.lower() for name in LABELS])
-        labels = pc.index_in(pc.utf8_lower(labels.cast(pa.string())), names)
-    labels = labels.to_numpy()
+        names = pa.array(list(_NAMES))
+        found = pc.index_in(pc.utf8_lower(labels.cast(pa.string())), names)
+        labels = pa.array(list(_NAMES.values())).take(found.combine_chunks())
+    labels = labels.to_numpy(zero_copy_only=False)
     if not np.isin(labels, (0, 1)).all():
-        raise ValueError(f"{path}: a label is neither 0 nor 1 nor {' nor '.join(LABELS)}")
-    texts = table["text"].cast(pa.string()).to_pylist()
-    if None in texts:
-        raise ValueError(f"{path}: row {texts.index(None) + 1} has no text")
-    return Examples([normalise(text) for text in texts], labels.astype(np.int64))
+        raise ValueError(f"{source}: a label is neither 0 nor 1 nor {' nor '.join(LABELS)}")
+    values = table[texts].cast(pa.string()).to_pylist()
+    if None in values:
+        raise ValueError(f"{source}: row {values.index(None) + 1} has no text")
+    return Examples([normalise(text) for text in values], labels.astype(np.int64))
 
 
 def _read_csv(path: Path) -> pa.Table:

@@ -6,16 +6,22 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from sklearn import metrics
+from sklearn.metrics import roc_auc_score
 from tqdm import tqdm
 
 from app.sentiment.classifier import SentimentClassifier
 from app.sentiment.text import Text
-from training.data import Examples
+from training.data import LABELS, Examples
 
 LENGTHS = (64, 128, 256, 512)
 """Bounds, in tokens, of the length buckets that accuracy is reported by."""
-
+BINS = 15
+"""Equally wide bins of confidence that calibration is judged in (Guo et al. 2017)."""
+RESAMPLES = 1000
+"""Bootstrap samples that the 95 % intervals come from (Efron's percentiles)."""
+MISTAKES = 25
+"""Of the mistakes, those made most confidently."""
+_EXCERPT = 400
 _CHUNK = 256
 
 
@@ -27,6 +33,11 @@ class Scored:
     labels: np.ndarray
     tokens: np.ndarray
 
+    @property
+    def positive(self) -> np.ndarray:
+        """The probability of Positive, (examples,)."""
+        return 1 / (1 + np.exp(-self.log_odds))
+
 
 def score(classifier: SentimentClassifier, examples: Examples) -> Scored:
     """Score every example, with a progress bar."""
@@ -34,56 +45,148 @@ def score(classifier: SentimentClassifier, examples: Examples) -> Scored:
     tokens: list[int] = []
     bar = tqdm(total=len(examples), unit="text", desc="scoring")
     for texts in _chunks(examples.texts):
-        scores = classifier.log_odds(texts)
-        log_odds.extend(scores[:, 1] - scores[:, 0])
-        tokens.extend(classifier.count_tokens(texts))
+        scores = classifier.score(texts)
+        log_odds.extend(scores.log_odds[:, 1] - scores.log_odds[:, 0])
+        tokens.extend(scores.tokens)
         bar.update(len(texts))
     bar.close()
     return Scored(np.array(log_odds), examples.labels, np.array(tokens))
 
 
-def report(scored: Scored) -> dict[str, Any]:
-    """Return the figures, shares between 0 and 1, rounded to four digits.
+def report(scored: Scored, ratings: np.ndarray | None = None) -> dict[str, Any]:
+    """Return the figures: shares between 0 and 1, rounded to four digits.
 
-    The calibration error is over 15 equally wide bins of confidence (Guo et al. 2017).
+    ``intervals`` holds the 95 % bootstrap interval of each figure under its own name; those of the
+    groups stand with them. ``ratings``: the stars of each example, if they are known.
     """
-    labels = scored.labels
-    positive = 1 / (1 + np.exp(-scored.log_odds))
-    found = (positive >= 0.5).astype(int)
+    count = len(scored.labels)
+    groups = {"by_length": _by_length(scored.tokens)}
+    if ratings is not None:
+        groups["by_rating"] = {str(stars): ratings == stars for stars in np.unique(ratings)}
+    whole = _figures(scored, groups, np.ones(count))
+    rng = np.random.default_rng(0)
+    samples = [
+        _figures(scored, groups, np.bincount(rng.integers(0, count, count), minlength=count))
+        for _ in range(RESAMPLES)
+    ]
+    intervals = {}
+    for name in whole:
+        found = [sample.get(name, np.nan) for sample in samples]
+        intervals[name] = [_rounded(bound) for bound in np.nanpercentile(found, (2.5, 97.5))]
+    confusion = {name: int(whole.pop(name)) for name in ("tn", "fp", "fn", "tp")}
+    grouped = {
+        kind: {
+            name: {
+                "examples": int(members.sum()),
+                "accuracy": _rounded(whole.pop(f"{kind} {name}")),
+                "interval": intervals.pop(f"{kind} {name}"),
+            }
+            for name, members in of_kind.items()
+        }
+        for kind, of_kind in groups.items()
+    }
+    return {
+        **{name: _rounded(value) for name, value in whole.items()},
+        "examples": count,
+        "confusion": confusion,
+        "intervals": intervals,
+        **grouped,
+        "reliability": _reliability(scored),
+    }
+
+
+def mistakes(scored: Scored, texts: list[str]) -> list[dict[str, Any]]:
+    """Return the mistakes made most confidently, each with how its text begins."""
+    wrong = np.flatnonzero((scored.log_odds >= 0) != (scored.labels == 1))
+    worst = wrong[np.argsort(-np.abs(scored.log_odds[wrong]), kind="stable")][:MISTAKES]
+    return [
+        {
+            "row": int(i),
+            "label": LABELS[scored.labels[i]],
+            "confidence": _rounded(max(scored.positive[i], 1 - scored.positive[i])),
+            "tokens": int(scored.tokens[i]),
+            "text": texts[i] if len(texts[i]) <= _EXCERPT else f"{texts[i][:_EXCERPT]} …",
+        }
+        for i in worst
+    ]
+
+
+def _figures(
+    scored: Scored, groups: dict[str, dict[str, np.ndarray]], weights: np.ndarray
+) -> dict[str, float]:
+    """Return each figure of a sample that holds every example so many times."""
+    labels, positive = scored.labels == 1, scored.positive
+    found = positive >= 0.5
     right = found == labels
     confidence = np.maximum(positive, 1 - positive)
-    (tn, fp), (fn, tp) = metrics.confusion_matrix(labels, found, labels=(0, 1)).tolist()
-    figures: dict[str, Any] = {
-        "accuracy": right.mean(),
-        "f1": metrics.f1_score(labels, found),
-        "precision": metrics.precision_score(labels, found),
-        "recall": metrics.recall_score(labels, found),
-        "roc_auc": metrics.roc_auc_score(labels, positive),
-        "log_loss": metrics.log_loss(labels, positive),
-        "calibration_error": calibration_error(confidence, right),
+    tp, tn = weights[labels & right].sum(), weights[~labels & right].sum()
+    fn, fp = weights[labels & ~right].sum(), weights[~labels & ~right].sum()
+    loss = np.logaddexp(0, np.where(labels, -scored.log_odds, scored.log_odds))
+    figures = {
+        "accuracy": np.average(right, weights=weights),
+        "f1": _share(2 * tp, 2 * tp + fp + fn),
+        "precision": _share(tp, tp + fp),
+        "recall": _share(tp, tp + fn),
+        "log_loss": np.average(loss, weights=weights),
+        "calibration_error": calibration_error(confidence, right, weights),
+        "tn": tn,
+        "fp": fp,
+        "fn": fn,
+        "tp": tp,
     }
-    figures = {name: round(float(value), 4) for name, value in figures.items()}
-    figures["examples"] = len(labels)
-    figures["confusion"] = {"tn": tn, "fp": fp, "fn": fn, "tp": tp}
-    bounds = [0, *LENGTHS, np.inf]
-    figures["by_length"] = {}
-    for low, high in pairwise(bounds):
-        inside = (scored.tokens > low) & (scored.tokens <= high)
-        if inside.any():
-            name = f"over {low}" if high == np.inf else f"{low + 1}-{high}"
-            accuracy = round(float(right[inside].mean()), 4)
-            figures["by_length"][name] = {"examples": int(inside.sum()), "accuracy": accuracy}
+    if tp + fn and tn + fp:
+        figures["roc_auc"] = roc_auc_score(labels, positive, sample_weight=weights)
+    for kind, of_kind in groups.items():
+        for name, members in of_kind.items():
+            inside = weights[members]
+            figures[f"{kind} {name}"] = _share((right[members] * inside).sum(), inside.sum())
     return figures
 
 
-def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = 15) -> float:
+def calibration_error(
+    confidence: np.ndarray, right: np.ndarray, weights: np.ndarray | None = None
+) -> float:
     """Return the mean distance of confidence from accuracy, over the bins, weighted by size."""
-    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
-    distances = [
-        abs(confidence[bin_of == i].mean() - right[bin_of == i].mean()) * (bin_of == i).mean()
-        for i in np.unique(bin_of)
+    weights = np.ones(len(right)) if weights is None else weights
+    distances = np.bincount(_bins(confidence), weights * (confidence - right), minlength=BINS)
+    return float(np.abs(distances).sum() / weights.sum())
+
+
+def _reliability(scored: Scored) -> list[dict[str, float]]:
+    """Return the mean confidence and the accuracy in each bin of confidence that is not empty."""
+    confidence = np.maximum(scored.positive, 1 - scored.positive)
+    right = (scored.log_odds >= 0) == (scored.labels == 1)
+    bins = _bins(confidence)
+    return [
+        {
+            "confidence": _rounded(confidence[bins == i].mean()),
+            "accuracy": _rounded(right[bins == i].mean()),
+            "examples": int((bins == i).sum()),
+        }
+        for i in np.unique(bins)
     ]
-    return float(sum(distances))
+
+
+def _bins(confidence: np.ndarray) -> np.ndarray:
+    return np.minimum((confidence * BINS).astype(int), BINS - 1)
+
+
+def _by_length(tokens: np.ndarray) -> dict[str, np.ndarray]:
+    """Return which examples are in each length bucket that has any."""
+    buckets = {}
+    for low, high in pairwise((0, *LENGTHS, np.inf)):
+        inside = (tokens > low) & (tokens <= high)
+        if inside.any():
+            buckets[f"over {low}" if high == np.inf else f"{low + 1}-{high}"] = inside
+    return buckets
+
+
+def _share(part: float, whole: float) -> float:
+    return part / whole if whole else float("nan")
+
+
+def _rounded(value: float) -> float | None:
+    return None if np.isnan(value) else round(float(value), 4)
 
 
 def _chunks(texts: list[str]) -> Iterator[list[Text]]:

@@ -28,6 +28,7 @@ from app.sentiment.engines import Engine
 from app.sentiment.engines.native import WEIGHTS, NativeEngine
 from app.sentiment.engines.onnx import OnnxEngine
 from training import data, graph, pack
+from training.card import write as write_card
 from training.data import LABELS, Examples
 from training.evaluate import Scored, score
 from training.quantise import Activations, Seen
@@ -101,7 +102,8 @@ def export(source: str, folder: Path, examples: Examples, card: Mapping[str, Any
 
     ``examples``: texts like those to be served, none of which the checkpoint was trained or will
     be tested on. They set the int8 ranges and the temperature, and the int8 graph is verified on
-    them. ``card``: what is known of the model; what is found here is added.
+    them. ``card``: what is known of the model; what is found here is added. What the card of the
+    bundle that was there says of other weights (``compared``) is kept.
 
     Raises:
         ValueError: the folder holds something else than a bundle, or int8 is less accurate than
@@ -144,6 +146,8 @@ def export(source: str, folder: Path, examples: Examples, card: Mapping[str, Any
     recipe = Path(source) / RECIPE
     if recipe.exists():
         identity["recipe"] = json.loads(recipe.read_text())
+    if (folder / CHECKSUMS).exists() and (compared := load_bundle(folder).card.get("compared")):
+        identity["compared"] = compared
     inference = {"window": window, "stride": window // 2, "temperature": 1.0}
     write_card(unfinished, {**identity, "revision": "", "inference": inference})
 
@@ -212,14 +216,6 @@ def temperature(scored: Scored) -> float:
         return float(np.logaddexp(0, -odds).mean())
 
     return float(np.exp(minimize_scalar(loss, bounds=(-2, 2), method="bounded").x))
-
-
-def write_card(folder: Path, card: Mapping[str, Any]) -> None:
-    """Replace the bundle's card, and its checksums with it."""
-    _write_json(folder / "card.json", card)
-    files = sorted(path for path in folder.iterdir() if path.name != CHECKSUMS)
-    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files]
-    (folder / CHECKSUMS).write_text("".join(lines))
 
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:

@@ -2,9 +2,11 @@
 
 import json
 import tomllib
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
+import tomli_w
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass as validated
 
@@ -69,3 +71,8 @@ def load(path: Path) -> Recipe:
     """
     settings: dict[str, Any] = tomllib.loads(path.read_text())
     return Recipe(**{"name": path.stem, **settings})
+
+
+def dump(recipe: Recipe) -> str:
+    """Return the recipe as ``load`` reads it."""
+    return tomli_w.dumps(asdict(recipe))

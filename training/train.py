@@ -4,7 +4,7 @@ import json
 import platform
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from transformers import (
     PreTrainedModel,
 )
 
-from training import base, data
+from training import base, data, plots
 from training.data import LABELS, Examples
 from training.recipe import FILE as RECIPE
 from training.recipe import Phase, Recipe
@@ -163,6 +163,18 @@ class Run:
         with (self.folder / "metrics.jsonl").open("a") as file:
             file.write(json.dumps(values) + "\n")
 
+    def rewind(self, phase: str, step: int) -> None:
+        """Drop the lines of metrics after this step of this phase: they will be written again."""
+        path = self.folder / "metrics.jsonl"
+        lines = path.read_text().splitlines() if path.exists() else []
+        kept = [
+            line
+            for line in lines
+            if (found := json.loads(line))["phase"] < phase
+            or (found["phase"] == phase and found["step"] <= step)
+        ]
+        path.write_text("".join(f"{line}\n" for line in kept))
+
     def save(self, state: dict[str, Any]) -> None:
         """Replace the checkpoint in one step, so that a kill leaves the old one or the new."""
         unfinished = self.folder / "checkpoint.unfinished"
@@ -214,10 +226,12 @@ def train(
     tokenizer: Tokenizer,
     training: Examples,
     held_out: Examples,
+    reached: Callable[[float], None] = lambda accuracy: None,
 ) -> None:
-    """Fine-tune phase by phase into ``checkpoint`` in the run's folder.
+    """Fine-tune into ``checkpoint`` in the run's folder; earlier phases end in ``phase-1``, ….
 
-    A run that was killed goes on from its last checkpoint to the same weights.
+    A run that was killed goes on from its last checkpoint to the same weights. ``reached`` is
+    called with the held-out accuracy after each epoch; what it raises ends the run.
     """
     recipe = run.recipe
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -243,28 +257,36 @@ def train(
         if checkpoint:
             done = checkpoint["step"]
             torch.set_rng_state(checkpoint["rng"])
-            for name, part in stateful.items():
-                part.load_state_dict(checkpoint[name])
+            for part, state in stateful.items():
+                state.load_state_dict(checkpoint[part])
             checkpoint = None
-        progress = Progress(run, f"phase {number + 1}", done, steps)
+        name = f"phase {number + 1}"
+        run.rewind(name, done)
+        progress = Progress(run, name, done, steps)
         for step, batch in _remaining(lengths, weights, recipe, epoch_steps, steps, done):
             ids, mask = (part.to(device) for part in data.pad([rows[i] for i in batch]))
             positive = torch.from_numpy(training.targets[batch]).float().to(device)
             loss, accuracy = _learn(model, optimizer, recipe, ids, mask, positive, bf16)
             scheduler.step()
             progress.advance(step, loss, accuracy)
-            if step % epoch_steps == 0:
+            epoch_ends = step % epoch_steps == 0
+            if epoch_ends:
                 found = predict(model, held_rows, bf16).argmax(1)
-                progress.epoch(step, float((found == held_out.labels).mean()))
-            if step % CHECKPOINT_STEPS == 0 or step % epoch_steps == 0:
+                held_out_accuracy = float((found == held_out.labels).mean())
+                progress.epoch(step, held_out_accuracy)
+                plots.curves(run.folder)
+            if epoch_ends or step % CHECKPOINT_STEPS == 0:
                 states = {name: part.state_dict() for name, part in stateful.items()}
                 where = {"phase": number, "step": step, "bf16": bf16}
                 run.save({**where, "rng": torch.get_rng_state(), **states})
+            if epoch_ends:
+                reached(held_out_accuracy)
         progress.close()
-    finished = run.folder / "checkpoint"
-    model.save_pretrained(finished)
-    tokenizer.save(str(finished / "tokenizer.json"))
-    shutil.copy(run.folder / RECIPE, finished / RECIPE)
+        last = number + 1 == len(recipe.phases)
+        finished = run.folder / ("checkpoint" if last else f"phase-{number + 1}")
+        model.save_pretrained(finished)
+        tokenizer.save(str(finished / "tokenizer.json"))
+        shutil.copy(run.folder / RECIPE, finished / RECIPE)
 
 
 def _learn(

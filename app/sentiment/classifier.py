@@ -1,6 +1,7 @@
 """Text to sentiment: cache, tokens, windows, engine, pooled logits, temperature, label."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,16 @@ class Prediction(BaseModel):
     model: str = Field(description="The revision of the weights.")
 
 
+class Scores(NamedTuple):
+    """What was computed of texts, in their order."""
+
+    log_odds: NDArray[np.float64]
+    """Calibrated, of each label, (texts, labels)."""
+    tokens: list[int]
+    """In each whole text, the two special ones included."""
+    windows: list[int]
+
+
 class SentimentClassifier:
     """One loaded model; safe to call from several threads."""
 
@@ -50,34 +61,15 @@ class SentimentClassifier:
             for text, prediction in found.items()
             if prediction is not None
         }
-        for text, prediction in zip(missing, self._score(missing), strict=True):
+        for text, prediction in zip(missing, self._predictions(missing), strict=True):
             self.cache.put(text, prediction)
             answers[text] = prediction
         return [answers[text] for text in texts]
 
-    def log_odds(self, texts: Sequence[Text]) -> NDArray[np.float64]:
-        """Return each text's calibrated log-odds of its labels, (texts, labels), uncached."""
-        return self._pooled(self._engine.tokenise(texts))[0]
-
-    def count_tokens(self, texts: Sequence[Text]) -> list[int]:
-        """Return each text's number of tokens, the two special ones included."""
-        return [len(ids) + 2 for ids in self._engine.tokenise(texts)]
-
-    def _score(self, texts: Sequence[Text]) -> list[Prediction]:
-        if not texts:
-            return []
-        tokens = self._engine.tokenise(texts)
-        log_odds, counts = self._pooled(tokens)
-        weights = np.exp(log_odds - log_odds.max(axis=1, keepdims=True))
-        probabilities = weights / weights.sum(axis=1, keepdims=True)
-        return [
-            self._prediction(row, len(ids) + 2, count)
-            for row, ids, count in zip(probabilities, tokens, counts, strict=True)
-        ]
-
-    def _pooled(self, tokens: Sequence[Sequence[int]]) -> tuple[NDArray[np.float64], list[int]]:
-        """Return the mean over each text's windows of its logits / temperature, and the counts."""
+    def score(self, texts: Sequence[Text]) -> Scores:
+        """Score each text, uncached: the mean over its windows of logits / temperature."""
         engine, bundle = self._engine, self.bundle
+        tokens = engine.tokenise(texts)
         spans = [windowing.spans(len(ids), bundle.window - 2, bundle.stride) for ids in tokens]
         rows = [
             [engine.start_token, *ids[start:end], engine.end_token]
@@ -90,7 +82,19 @@ class SentimentClassifier:
         counts = [len(of_text) for of_text in spans]
         starts = np.cumsum([0, *counts[:-1]])
         sums = np.add.reduceat(logits, starts, axis=0)
-        return sums / np.array(counts)[:, None] / bundle.temperature, counts
+        log_odds = sums / np.array(counts)[:, None] / bundle.temperature
+        return Scores(log_odds, [len(ids) + 2 for ids in tokens], counts)
+
+    def _predictions(self, texts: Sequence[Text]) -> list[Prediction]:
+        if not texts:
+            return []
+        scores = self.score(texts)
+        weights = np.exp(scores.log_odds - scores.log_odds.max(axis=1, keepdims=True))
+        probabilities = weights / weights.sum(axis=1, keepdims=True)
+        return [
+            self._prediction(*found)
+            for found in zip(probabilities, scores.tokens, scores.windows, strict=True)
+        ]
 
     def _prediction(
         self, probabilities: NDArray[np.float64], tokens: int, windows: int
@@ -121,5 +125,5 @@ def load(settings: Settings) -> SentimentClassifier:
     bundle = load_bundle(settings.model_dir)
     engine = engines.load(settings.engine, bundle, settings.threads)
     classifier = SentimentClassifier(bundle, engine, settings.cache_size)
-    classifier.log_odds([Text("warm up")])
+    classifier.score([Text("warm up")])
     return classifier

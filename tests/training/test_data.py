@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import datasets
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -74,6 +75,39 @@ def test_a_folder_like_aclimdbs_reads_as_well(tmp_path):
 def test_a_folder_without_both_labels_is_refused(tmp_path):
     with pytest.raises(ValueError, match="expected text files in its folders neg and pos"):
         data.read(tmp_path)
+
+
+@pytest.mark.parametrize("names", [["neg", "pos"], ["positive", "negative"]])
+def test_a_data_set_of_the_hub_reads_as_well(tmp_path, monkeypatch, names):
+    """The library is real; a folder stands where the hub would be."""
+    kinds = datasets.Features(
+        {"content": datasets.Value("string"), "label": datasets.ClassLabel(names=names)}
+    )
+    stored = datasets.Dataset.from_dict({"content": TEXTS, "label": names[::-1] + names[:1]}, kinds)
+    stored.to_parquet(tmp_path / "acme" / "reviews" / "test-00000.parquet")
+    load = datasets.load_dataset
+    monkeypatch.setattr(
+        datasets,
+        "load_dataset",
+        lambda name, split: load(str(tmp_path / name), split=split, cache_dir=tmp_path / "cache"),
+    )
+    found = data.read(Path("acme/reviews:test"))
+    assert found.texts == ["Good, really.", 'A "bad" one.', "Fine then."]
+    expected = [int(name.startswith("pos")) for name in names[::-1] + names[:1]]
+    assert found.labels.tolist() == expected
+
+
+def test_stars_come_from_a_column_or_from_the_files_names(tmp_path):
+    parquet.write_table(
+        pa.table({"text": ["a", "b"], "label": [1, 0], "rating": [8, 2]}), tmp_path / "r.parquet"
+    )
+    assert data.ratings(tmp_path / "r.parquet").tolist() == [8, 2]
+    for name in ("neg/0_2.txt", "pos/0_9.txt"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("text")
+    assert data.ratings(tmp_path).tolist() == [2, 9]
+    (tmp_path / "pos" / "unrated.txt").write_text("text")
+    assert data.ratings(tmp_path) is None
 
 
 def test_a_source_may_have_a_weight():

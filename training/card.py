@@ -1,0 +1,145 @@
+"""The model card: what is known of the weights, in the bundle and as a page."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from app.sentiment import bundle
+from app.sentiment.bundle import CHECKSUMS
+
+FILE = "card.json"
+_SHARES = ("accuracy", "f1", "roc_auc", "log_loss", "calibration_error")
+_ENGINES = {
+    "native": "native (int8)",
+    "onnx": "onnx (int8)",
+    "torch": "torch (fp16 weights, computed in fp32)",
+    "reported": "as reported",
+}
+
+
+def write(folder: Path, card: Mapping[str, Any]) -> None:
+    """Replace the bundle's card, and its checksums with it."""
+    (folder / FILE).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n")
+    files = sorted(path for path in folder.iterdir() if path.name != CHECKSUMS)
+    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files]
+    (folder / CHECKSUMS).write_text("".join(lines))
+
+
+def record(
+    folder: Path, data: str, engine: str, figures: Mapping[str, Any], weights: str | None = None
+) -> None:
+    """Write an evaluation's figures into the bundle's card.
+
+    ``weights``: whose they are, where they are not this bundle's own but stand beside them.
+    """
+    card = dict(bundle.load(folder).card)
+    metrics = card.setdefault("compared", {}).setdefault(weights, {}) if weights else (
+        card.setdefault("metrics", {})
+    )  # fmt: skip
+    kept = {name: value for name, value in figures.items() if name != "reliability"}
+    metrics.setdefault(data, {})[engine] = kept
+    write(folder, card)
+    print(f"recorded in {folder / FILE} as {data}{f' of {weights}' if weights else ''}")
+
+
+def markdown(card: Mapping[str, Any]) -> str:
+    """Return the card as a page."""
+    return "\n".join(_lines(card)) + "\n"
+
+
+def _lines(card: Mapping[str, Any]) -> Iterator[str]:
+    shape, inference, recipe = card["architecture"], card["inference"], card["recipe"]
+    yield f"# {card['name']}"
+    yield ""
+    yield (
+        f"Made by `make card` from `model/{FILE}`, whose figures `make evaluate` wrote; revision "
+        f"`{card['revision']}`."
+    )
+    yield from ("", "## What it is for", "", card["task"], "")
+    yield (
+        f"A `{shape['type']}` of {shape['layers']} layers, {shape['width']} wide, with "
+        f"{shape['heads']} heads: {shape['parameters'] / 1e6:.1f} million parameters. A text over "
+        f"{inference['window']} tokens is read in windows of {inference['window']}, one every "
+        f"{inference['stride']}; their mean log-odds, over a temperature of "
+        f"{inference['temperature']}, give the confidence. Languages: "
+        f"{', '.join(card['languages'])}. Licence: {card['license']}."
+    )
+    yield from ("", "## How good it is", "")
+    yield (
+        "With 95 % bootstrap intervals. Each row is what `make evaluate DATA=… ENGINE=…` prints of "
+        "the set: texts that were neither trained on nor chosen by."
+    )
+    yield ""
+    yield from _table(
+        (
+            "data",
+            "engine",
+            "examples",
+            "accuracy",
+            "F1",
+            "ROC AUC",
+            "log loss",
+            "calibration error",
+        ),
+        (
+            (data, _ENGINES[engine], f"{found['examples']:,}", *_with_intervals(found))
+            for data, engines in card["metrics"].items()
+            for engine, found in engines.items()
+        ),
+    )
+    for kind, title, unit in (
+        ("by_length", "By length", "tokens"),
+        ("by_rating", "By rating", "stars"),
+    ):
+        rows = [
+            (data, group, f"{of_group['examples']:,}", _accuracy(of_group))
+            for data, engines in card["metrics"].items()
+            for group, of_group in engines.get("native", {}).get(kind, {}).items()
+        ]
+        if rows:
+            yield from ("", f"### {title}", "")
+            yield from _table(("data", unit, "examples", "accuracy"), rows)
+    if card.get("compared"):
+        yield from ("", "### Beside others", "")
+        yield from _table(
+            ("weights", "data", "engine", "accuracy", "F1"),
+            (
+                (weights, data, _ENGINES[engine], f"{found['accuracy']:.2%}", f"{found['f1']:.4f}")
+                for weights, sets in {"these": card["metrics"], **card["compared"]}.items()
+                for data, engines in sets.items()
+                for engine, found in engines.items()
+                if data in {name for of in card["compared"].values() for name in of}
+            ),
+        )
+    base = card["base"]
+    yield from ("", "## How it was made", "")
+    yield f"From `{base['name']}` ({base['license']}), {base['conversion']}."
+    yield from ("", *(f"- {data}" for data in card["data"]), "")
+    yield f"By the recipe `{recipe['name']}`, on data whose sha256 is `{recipe['data_sha256']}`:"
+    yield from ("", "```json", json.dumps(recipe, indent=2), "```", "")
+    yield from ("To make it again:", "", "```sh", *card["reproduce"], "```", "")
+    yield from ("## Limits", "", *(f"- {limit}" for limit in card["limits"]), "")
+    yield from ("## Bias", "", *(f"- {note}" for note in card["bias"]))
+
+
+def _with_intervals(found: Mapping[str, Any]) -> Iterator[str]:
+    for name in _SHARES:
+        low, high = found["intervals"][name]
+        if name in ("accuracy", "calibration_error"):
+            yield f"{found[name]:.2%} ({low:.2%} – {high:.2%})"
+        else:
+            yield f"{found[name]:.4f} ({low:.4f} – {high:.4f})"
+
+
+def _accuracy(found: Mapping[str, Any]) -> str:
+    low, high = found["interval"]
+    return f"{found['accuracy']:.2%} ({low:.2%} – {high:.2%})"
+
+
+def _table(names: tuple[str, ...], rows: Any) -> Iterator[str]:
+    yield f"| {' | '.join(names)} |"
+    yield f"|{'---|' * len(names)}"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"

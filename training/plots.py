@@ -1,0 +1,151 @@
+"""Pictures of a training run and of an evaluation."""
+
+import html
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+
+mpl.use("agg")
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from training.data import LABELS
+
+FIGURES = (
+    "accuracy", "f1", "precision", "recall", "roc_auc", "log_loss", "calibration_error",
+)  # fmt: skip
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 62rem; padding: 0 1rem }
+table { border-collapse: collapse; margin: 1rem 0 }
+th, td { border-bottom: 1px solid #ccc; padding: .3rem .8rem; text-align: right }
+td:last-child, th:first-child, td.text { text-align: left }
+svg { height: auto; max-width: 100% }
+"""
+
+
+def curves(folder: Path) -> None:
+    """Draw a run's ``metrics.jsonl`` as ``curves.png``: loss and accuracy by step."""
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    figure, (loss, accuracy) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+    start = 0
+    for phase in dict.fromkeys(line["phase"] for line in lines):
+        of_phase = [line for line in lines if line["phase"] == phase]
+        running = [line for line in of_phase if "loss" in line]
+        epochs = [line for line in of_phase if "held_out_accuracy" in line]
+        steps = [start + line["step"] for line in running]
+        loss.plot(steps, [line["loss"] for line in running], label=phase)
+        [drawn] = accuracy.plot(steps, [line["accuracy"] for line in running], label=phase)
+        accuracy.plot(
+            [start + line["step"] for line in epochs],
+            [line["held_out_accuracy"] for line in epochs],
+            marker="o",
+            linestyle="--",
+            color=drawn.get_color(),
+            label=f"{phase}, held out",
+        )
+        start += max(line["step"] for line in of_phase)
+    for axes, name in ((loss, "loss"), (accuracy, "accuracy")):
+        axes.set(xlabel="optimiser steps", ylabel=name)
+        axes.grid(alpha=0.3)
+        axes.legend()
+    figure.savefig(folder / "curves.png", dpi=120)
+    plt.close(figure)
+
+
+def page(title: str, report: Mapping[str, Any], mistakes: Sequence[Mapping[str, Any]]) -> str:
+    """Return an evaluation as one HTML page that needs no other file."""
+    rows = [
+        f"<tr><th>{name.replace('_', ' ')}</th><td>{report[name]:.4f}</td>"
+        f"<td>{_interval(report['intervals'][name])}</td></tr>"
+        for name in FIGURES
+        if report.get(name) is not None
+    ]
+    wrong = [
+        f"<tr><td>{found['row']}</td><td>{found['label']}</td><td>{found['confidence']:.4f}</td>"
+        f"<td>{found['tokens']}</td><td class=text>{html.escape(found['text'])}</td></tr>"
+        for found in mistakes
+    ]
+    pictures = [_reliability, _confusion, _by_length]
+    if "by_rating" in report:
+        pictures.append(_by_rating)
+    return "\n".join(
+        [
+            "<!doctype html><html lang=en><meta charset=utf-8>",
+            f"<title>{html.escape(title)}</title><style>{_STYLE}</style>",
+            f"<h1>{html.escape(title)}</h1><p>{report['examples']:,} examples.</p>",
+            "<table><tr><th></th><th></th><th>95 % interval</th></tr>",
+            *rows,
+            "</table>",
+            *(_svg(picture, report) for picture in pictures),
+            "<h2>Mistakes made most confidently</h2>",
+            "<table><tr><th>row</th><th>label</th><th>confidence</th><th>tokens</th><th></th></tr>",
+            *wrong,
+            "</table></html>",
+        ]
+    )
+
+
+def _svg(picture: Any, report: Mapping[str, Any]) -> str:
+    figure = Figure(figsize=(6, 4.2), layout="constrained")
+    picture(figure.subplots(), report)
+    written = io.StringIO()
+    figure.savefig(written, format="svg", metadata={"Date": None})
+    return written.getvalue()[written.getvalue().index("<svg") :]
+
+
+def _reliability(axes: Axes, report: Mapping[str, Any]) -> None:
+    bins = report["reliability"]
+    confidence = [found["confidence"] for found in bins]
+    axes.plot((0.5, 1), (0.5, 1), color="grey", linestyle=":", label="perfectly calibrated")
+    axes.plot(confidence, [found["accuracy"] for found in bins], marker="o", label="measured")
+    most = max(found["examples"] for found in bins)
+    shares = [0.1 * found["examples"] / most for found in bins]
+    axes.bar(confidence, shares, 0.02, bottom=0.4, alpha=0.3, label="examples")
+    axes.set(title="Reliability", xlabel="confidence", ylabel="accuracy", ylim=(0.4, 1.02))
+    axes.legend()
+
+
+def _confusion(axes: Axes, report: Mapping[str, Any]) -> None:
+    counts = report["confusion"]
+    cells = [[counts["tn"], counts["fp"]], [counts["fn"], counts["tp"]]]
+    axes.imshow(cells, cmap="Blues")
+    dark = max(max(row) for row in cells) / 2
+    for i, row in enumerate(cells):
+        for j, count in enumerate(row):
+            colour = "white" if count > dark else "black"
+            axes.text(j, i, f"{count:,}", ha="center", va="center", color=colour)
+    axes.set(title="Confusion matrix", xlabel="found", ylabel="label")
+    axes.set_xticks((0, 1), LABELS)
+    axes.set_yticks((0, 1), LABELS)
+
+
+def _by_length(axes: Axes, report: Mapping[str, Any]) -> None:
+    _accuracies(axes, report["by_length"])
+    axes.set(title="Accuracy by length", xlabel="tokens", ylabel="accuracy")
+
+
+def _by_rating(axes: Axes, report: Mapping[str, Any]) -> None:
+    _accuracies(axes, report["by_rating"])
+    axes.set(title="Accuracy by rating", xlabel="stars", ylabel="accuracy")
+
+
+def _accuracies(axes: Axes, groups: Mapping[str, Mapping[str, Any]]) -> None:
+    accuracies = [found["accuracy"] for found in groups.values()]
+    errors = [
+        [abs(found["accuracy"] - found["interval"][side]) for found in groups.values()]
+        for side in (0, 1)
+    ]
+    names = [f"{name}\n{found['examples']:,}" for name, found in groups.items()]
+    axes.errorbar(range(len(names)), accuracies, errors, marker="o", capsize=4)
+    axes.set_xticks(range(len(names)), names)
+    axes.grid(alpha=0.3)
+
+
+def _interval(bounds: Sequence[float]) -> str:
+    return f"{bounds[0]:.4f} – {bounds[1]:.4f}"
