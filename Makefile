@@ -13,7 +13,7 @@ NATIVE := $(filter-out %.egg-info,$(wildcard native/*.* native/distilbert_int8/*
 export ORT_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test invoke train label tune export evaluate card bench readme image check clean
+.PHONY: help serve test invoke train label tune snippets export evaluate card bench readme image check clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -64,6 +64,9 @@ label: $(VENV)/requirements-train.installed ## Have the teacher MODEL=folder sco
 tune: $(VENV)/requirements-train.installed ## Search for a better recipe on TEXTS=2000 of DATA=, TRIALS=20
 	@test -n "$(DATA)" || { echo 'tune on what? make tune DATA="imdb-train.parquet" TEST="imdb-test.parquet"'; exit 2; }
 	@$(BIN)/python -m training tune --data $(DATA) $(if $(TEST),--test $(TEST)) $(if $(RECIPE),--recipe $(RECIPE)) $(if $(TEXTS),--texts $(TEXTS)) $(if $(TRIALS),--trials $(TRIALS)) $(if $(OUT),--out $(OUT))
+
+snippets: $(VENV)/requirements-train.installed ## Fetch rated sentences of product reviews and tweets into data/
+	@$(BIN)/python -m training snippets
 
 export: $(VENV)/requirements-train.installed ## Make a bundle in OUT=model of the checkpoint MODEL=folder or hub id
 	@test -n "$(MODEL)" || { echo "export what? make export MODEL=runs/shipped/checkpoint DATA=runs/shipped/held_out.csv"; exit 2; }

@@ -1,19 +1,24 @@
-"""From labelled text to a model bundle.
+"""From labelled text to a model bundle: train, export, evaluate, card.
 
-Labelled text is a Parquet, CSV or JSONL file with text and label, or a folder with a text a file
-under neg and pos, as aclImdb has.
+Labelled text is any of:
+  reviews.parquet, .csv, .jsonl   columns text (sentence, content) and label (0/1, neg/pos, ...)
+  aclImdb/train                   a folder with a text a file under neg and pos
+  owner/name[:split]              a data set of the Hugging Face hub
 """
 
 import argparse
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tokenizers import Tokenizer
 from transformers import AutoModelForSequenceClassification
 
-from app.sentiment import bundle, classifier
-from app.settings import Settings
-from training import card, data, distil, evaluate, export, plots, recipe
+from app.sentiment import bundle, engines
+from app.sentiment.classifier import SentimentClassifier
+from training import card, data, distil, evaluate, export, plots, recipe, snippets
 from training.data import Examples
 from training.recipe import Recipe
 from training.train import Run, initial_model, train
@@ -22,6 +27,7 @@ REVIEWS = Path(__file__).with_name("reviews.csv")
 CONFIGS = Path(__file__).with_name("configs")
 LABELS = Path(__file__).with_name("teacher.npz")
 HELD_OUT = "held_out.csv"
+MODEL = Path("model")
 CACHE = Path(".cache")
 EVALUATIONS = Path("runs/evaluations")
 
@@ -70,8 +76,11 @@ def _export(args: argparse.Namespace) -> None:
 
 def _evaluate(args: argparse.Namespace) -> None:
     examples = data.read(args.data)
-    settings = Settings(engine=args.engine, model_dir=args.bundle, cache_size=0)
-    scored = evaluate.score(classifier.load(settings), examples)
+    given = {name: getattr(args, name) for name in ("window", "stride") if getattr(args, name)}
+    served = replace(bundle.load(args.bundle), **given)
+    scored = evaluate.score(
+        SentimentClassifier(served, engines.load(args.engine, served, threads=0)), examples
+    )
     figures = evaluate.report(scored, data.ratings(args.data))
     print(json.dumps({k: v for k, v in figures.items() if k != "reliability"}, indent=2))
     mistakes = evaluate.mistakes(scored, examples.texts)
@@ -96,84 +105,90 @@ def _tune(args: argparse.Namespace) -> None:
     tune.tune(base, training, held_out, args.trials, args.out, CACHE)
 
 
+def _snippets(args: argparse.Namespace) -> None:
+    snippets.fetch(args.out)
+
+
 def _card(args: argparse.Namespace) -> None:
     args.out.parent.mkdir(exist_ok=True)
     args.out.write_text(card.markdown(bundle.load(args.bundle).card))
     print(f"{args.out}: the card of {args.bundle}")
 
 
-def _add_data(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--data", nargs="+", required=True, metavar="FILE[=WEIGHT]",
-                         help="labelled texts; of the first some are held out; a weight says how "
-                              "often an epoch sees each text of the file")  # fmt: skip
-    command.add_argument("--test", type=Path, nargs="*", default=[], metavar="FILE",
-                         help="files whose texts must not be trained on")  # fmt: skip
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m training",
+        description=__doc__,
+        epilog="Each command explains itself: python -m training train --help",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    def command(run: Callable[[argparse.Namespace], None], help: str) -> Callable[..., Any]:
+        """Add a command, named for its function; return what adds its options."""
+        name = run.__name__.removeprefix("_")
+        added = commands.add_parser(name, help=help, description=f"{help}.".capitalize())
+        added.set_defaults(run=run)
+        return added.add_argument
+
+    def add_data(option: Callable[..., Any]) -> None:
+        option("--data", nargs="+", required=True, metavar="TEXTS[=WEIGHT]",
+               help="labelled texts, one source or several; of the first some are held out; a "
+                    "weight says how often an epoch sees each text of the source")  # fmt: skip
+        option("--test", type=Path, nargs="*", default=[], metavar="TEXTS",
+               help="labelled texts that must not be trained on")  # fmt: skip
+
+    recipes = ", ".join(sorted(path.name for path in CONFIGS.glob("*.toml")))
+
+    option = command(_train, "fine-tune by a recipe; an interrupted run resumes")
+    add_data(option)
+    option("--recipe", type=Path, default=CONFIGS / "two-phase.toml",
+           help=f"{recipes} of training/configs, or your own")  # fmt: skip
+    option("--labels", type=Path, metavar="FILE", help="what a teacher found, as label wrote it")
+    option("--out", type=Path, metavar="FOLDER", help="by default runs/ and the recipe's name")
+
+    option = command(_label, "have a teacher score pieces of the texts; resumes")
+    option("--model", type=Path, required=True, metavar="FOLDER", help="the teacher's checkpoint")
+    add_data(option)
+    option("--out", type=Path, default=LABELS, metavar="FILE", help="ends in .npz")
+
+    option = command(_tune, "search for a better recipe; resumes")
+    add_data(option)
+    option("--recipe", type=Path, default=CONFIGS / "tune.toml", help="what stays as it is")
+    option("--texts", type=int, default=2000, help="how many to train on, by default 2000")
+    option("--trials", type=int, default=20, help="how many in all, by default 20")
+    option("--out", type=Path, default=Path("runs/tune"), metavar="FOLDER")
+
+    option = command(_export, "make a bundle of a checkpoint")
+    option("--model", required=True, help="a folder or, where there is a hub, an id")
+    option("--data", type=Path, default=REVIEWS, metavar="TEXTS",
+           help="held-out labelled texts, to calibrate and verify on")  # fmt: skip
+    option("--card", type=Path, metavar="FILE", help="JSON with what else the card shall say")
+    option("--out", type=Path, default=MODEL, metavar="BUNDLE")
+
+    option = command(_evaluate, "measure a bundle on labelled texts")
+    option("--data", type=Path, required=True, metavar="TEXTS")
+    option("--bundle", type=Path, default=MODEL)
+    option("--engine", choices=("native", "onnx", "torch"), default="native")
+    option("--window", type=int, help="tokens in a window, if not the bundle's")
+    option("--stride", type=int, help="tokens from window to window, if not the bundle's")
+    option("--out", type=Path, metavar="FOLDER", help="by default one under runs/evaluations")
+    option("--record", metavar="NAME", help="write the figures into the card, as those on NAME")
+    option("--card", type=Path, metavar="BUNDLE", help="whose card, if not its own")
+    option("--weights", metavar="NAME", help="what it is called there, beside that bundle's own")
+
+    option = command(_snippets, "fetch rated sentences of product reviews and tweets from PyPI")
+    option("--out", type=Path, default=Path("data"), metavar="FOLDER")
+
+    option = command(_card, "write the model card as a page")
+    option("--bundle", type=Path, default=MODEL)
+    option("--out", type=Path, default=Path("docs/model-card.md"), metavar="FILE")
+    return parser
 
 
 def main() -> None:
     """Run the command that the arguments name."""
-    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="command")
-
-    command = commands.add_parser("train", help="fine-tune; an interrupted run resumes")
-    _add_data(command)
-    command.add_argument(
-        "--recipe",
-        type=Path,
-        default=CONFIGS / "two-phase.toml",
-        help=f"one of {', '.join(sorted(p.name for p in CONFIGS.glob('*.toml')))} or your own",
-    )
-    command.add_argument("--labels", type=Path, metavar="FILE",
-                         help="what a teacher found, as label wrote it")  # fmt: skip
-    command.add_argument(
-        "--out",
-        type=Path,
-        metavar="FOLDER",
-        help="the run's folder, by default runs/ and the recipe's name",
-    )
-    command.set_defaults(run=_train)
-
-    command = commands.add_parser("label", help="have a teacher score pieces of the texts")
-    command.add_argument("--model", type=Path, required=True, metavar="FOLDER",
-                         help="the teacher's checkpoint")  # fmt: skip
-    _add_data(command)
-    command.add_argument("--out", type=Path, default=LABELS, metavar="FILE", help="ends in .npz")
-    command.set_defaults(run=_label)
-
-    command = commands.add_parser("export", help="make a bundle of a checkpoint")
-    command.add_argument("--model", required=True, help="a folder or, where there is a hub, an id")
-    command.add_argument("--data", type=Path, default=REVIEWS, metavar="FILE",
-                         help="held-out labelled texts, to calibrate and verify on")  # fmt: skip
-    command.add_argument("--card", type=Path, help="JSON with what else the card shall say")
-    command.add_argument("--out", type=Path, default=Path("model"), help="the bundle's folder")
-    command.set_defaults(run=_export)
-
-    command = commands.add_parser("evaluate", help="measure a bundle on a labelled file")
-    command.add_argument("--data", type=Path, required=True, metavar="FILE")
-    command.add_argument("--bundle", type=Path, default=Path("model"))
-    command.add_argument("--engine", choices=("native", "onnx", "torch"), default="native")
-    command.add_argument("--out", type=Path, metavar="FOLDER",
-                         help="for the report, by default under runs/evaluations")  # fmt: skip
-    command.add_argument("--record", metavar="NAME", help="write the figures into the card")
-    command.add_argument("--card", type=Path, metavar="BUNDLE", help="whose card, if not its own")
-    command.add_argument("--weights", metavar="NAME",
-                         help="what they are called there, beside that bundle's own")  # fmt: skip
-    command.set_defaults(run=_evaluate)
-
-    command = commands.add_parser("tune", help="search for a better recipe; resumes")
-    _add_data(command)
-    command.add_argument("--recipe", type=Path, default=CONFIGS / "tune.toml",
-                         help="what the search does not vary")  # fmt: skip
-    command.add_argument("--texts", type=int, default=2000, help="how many to train on")
-    command.add_argument("--trials", type=int, default=20, help="in all, those before included")
-    command.add_argument("--out", type=Path, default=Path("runs/tune"), metavar="FOLDER")
-    command.set_defaults(run=_tune)
-
-    command = commands.add_parser("card", help="write the model card as a page")
-    command.add_argument("--bundle", type=Path, default=Path("model"))
-    command.add_argument("--out", type=Path, default=Path("docs/model-card.md"))
-    command.set_defaults(run=_card)
-
+    parser = _parser()
     args = parser.parse_args()
     try:
         args.run(args)

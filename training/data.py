@@ -68,7 +68,8 @@ def source(given: str) -> tuple[Path, float]:
 def read(path: Path, weight: float = 1.0) -> Examples:
     """Read labelled texts from a file, a folder or, where there is a hub, a data set of its.
 
-    A Parquet, CSV or JSONL file has ``text`` and ``label`` (0/1 or Negative/Positive); a folder
+    A Parquet, CSV or JSONL file has ``text`` and ``label``: 0/1, Negative/Positive or a probability
+    of Positive, which is then what to learn. A folder
     like aclImdb's has a text a file under ``neg`` and ``pos``; a data set of the Hugging Face hub
     is named ``owner/name`` or ``owner/name:split``, by default its split train.
 
@@ -95,7 +96,7 @@ def ratings(path: Path) -> np.ndarray | None:
         if not all(len(stem) == 2 and stem[1].isdigit() for stem in stems):
             return None
         return np.array([int(stars) for _, stars in stems])
-    table = _table(path)
+    table = _table(path) if path.exists() else pa.table({})
     return table["rating"].to_numpy() if "rating" in table.column_names else None
 
 
@@ -135,24 +136,27 @@ def _hub_table(given: str) -> pa.Table:
 
 
 def _examples(source: str, table: pa.Table) -> Examples:
-    texts = next((name for name in TEXT_COLUMNS if name in table.column_names), "text")
-    for column in (texts, "label"):
+    found = next((name for name in TEXT_COLUMNS if name in table.column_names), "text")
+    for column in (found, "label"):
         if column not in table.column_names:
             raise ValueError(
                 f"{source}: no column {column!r}; it has {', '.join(table.column_names)}"
             )
     labels = table["label"]
-    if not pa.types.is_integer(labels.type):
-        names = pa.array(list(_NAMES))
-        found = pc.index_in(pc.utf8_lower(labels.cast(pa.string())), names)
-        labels = pa.array(list(_NAMES.values())).take(found.combine_chunks())
-    labels = labels.to_numpy(zero_copy_only=False)
-    if not np.isin(labels, (0, 1)).all():
-        raise ValueError(f"{source}: a label is neither 0 nor 1 nor {' nor '.join(LABELS)}")
-    values = table[texts].cast(pa.string()).to_pylist()
+    if not (pa.types.is_integer(labels.type) or pa.types.is_floating(labels.type)):
+        names = pc.utf8_lower(labels.cast(pa.string()))
+        positions = pc.index_in(names, pa.array(list(_NAMES))).combine_chunks()
+        labels = pa.array(list(_NAMES.values())).take(positions)
+    targets = labels.to_numpy(zero_copy_only=False).astype(np.float64)
+    if not ((targets >= 0) & (targets <= 1)).all():
+        raise ValueError(
+            f"{source}: a label is neither 0 nor 1 nor {' nor '.join(LABELS)}, nor a probability"
+        )
+    values = table[found].cast(pa.string()).to_pylist()
     if None in values:
         raise ValueError(f"{source}: row {values.index(None) + 1} has no text")
-    return Examples([normalise(text) for text in values], labels.astype(np.int64))
+    texts = [normalise(text) for text in values]
+    return Examples(texts, (targets >= 0.5).astype(np.int64), targets=targets)
 
 
 def _read_csv(path: Path) -> pa.Table:

@@ -25,7 +25,7 @@ WINDOW = 190
 """Words in a piece at most: about 256 tokens, a window as served."""
 PASSAGE = (3, 48)
 """Words in a passage, the shortest and the longest asked for; it ends with a sentence."""
-PASSAGES = 0.35
+PASSAGES = 0.3
 """Share of a text's passages that are taken."""
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _SAVED_ROWS = 4096
@@ -114,7 +114,7 @@ def learnable(
     """Return the pieces of the examples with what a student shall learn of each.
 
     That is the teacher's probability, softened by ``temperature``; where the piece is a whole text,
-    ``label_share`` of it is the label.
+    ``label_share`` of it is what the text was to teach without a teacher.
 
     Raises:
         ValueError: the scores in ``path`` were made for other pieces.
@@ -126,9 +126,9 @@ def learnable(
             f"{path} labels other texts: --data, --test, held_out and seed must be those that it "
             "was made with"
         )
-    labels = examples.labels[pieces.sources]
+    own = examples.targets[pieces.sources]
     share = np.where(pieces.whole, label_share, 0.0)
-    targets = share * labels + (1 - share) / (1 + np.exp(-log_odds / temperature))
+    targets = share * own + (1 - share) / (1 + np.exp(-log_odds / temperature))
     return Examples(
         pieces.texts, (targets >= 0.5).astype(np.int64), examples.weights[pieces.sources], targets
     )

@@ -146,8 +146,9 @@ def export(source: str, folder: Path, examples: Examples, card: Mapping[str, Any
     recipe = Path(source) / RECIPE
     if recipe.exists():
         identity["recipe"] = json.loads(recipe.read_text())
-    if (folder / CHECKSUMS).exists() and (compared := load_bundle(folder).card.get("compared")):
-        identity["compared"] = compared
+    if (folder / CHECKSUMS).exists():
+        before = load_bundle(folder).card.get("compared", {})
+        identity["compared"] = {**card.get("compared", {}), **before}
     inference = {"window": window, "stride": window // 2, "temperature": 1.0}
     write_card(unfinished, {**identity, "revision": "", "inference": inference})
 

@@ -48,7 +48,7 @@ class Recipe:
     gradient_clip: float = 1.0
     softness: float = 2.0
     """With a teacher: what its log-odds are divided by, to show the student what it doubts."""
-    label_share: float = 0.25
+    label_share: float = 0.5
     """With a teacher: how much of a whole text's target is its label, the rest the teacher's."""
 
 

@@ -43,6 +43,14 @@ def test_labels_may_be_names(tmp_path):
     assert data.read(path).labels.tolist() == [1, 0]
 
 
+def test_labels_may_be_probabilities(tmp_path):
+    path = tmp_path / "reviews.csv"
+    path.write_text("text,label\na,0.9\nb,0.25\n")
+    found = data.read(path)
+    assert found.targets.tolist() == [0.9, 0.25]
+    assert found.labels.tolist() == [1, 0]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [

