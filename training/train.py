@@ -244,6 +244,9 @@ def train(
     first_phase = checkpoint["phase"] if checkpoint else 0
     bf16 = checkpoint["bf16"] if checkpoint else bf16_is_faster(device)
     run.describe(bf16)
+    if bf16 and device.type == "cpu":
+        # A sixth faster there than torch's fused attention, whose backward pass is slow in bf16.
+        model.set_attn_implementation("eager")
     model.to(device)
     torch.manual_seed(recipe.seed)
     for number, phase in enumerate(recipe.phases[first_phase:], first_phase):
