@@ -2,15 +2,34 @@
 
 from typing import Any
 
-from app.events import Source, UnsupportedEvent
+from app.events import Source, UnsupportedEvent, sinks
+from app.events.delivery import Delivery
 from app.events.direct import Direct
+from app.events.dynamodb import DynamoDb
+from app.events.eventbridge import EventBridge
 from app.events.http import Http
+from app.events.kinesis import Kinesis
+from app.events.sns import Sns
+from app.events.sqs import Sqs
 from app.main import app
+from app.serving import Scorer
 
-SOURCES: dict[str, Source] = {
-    "HTTP (REST API, HTTP API, Function URL, ALB)": Http(app),
-    'direct ({"text": …} or {"texts": […]})': Direct(app.state.scorer),
-}
+
+def sources(scorer: Scorer) -> dict[str, Source]:
+    delivery = Delivery(scorer.classifier, sinks.switched_on(scorer.settings))
+    longest = scorer.settings.max_text_characters
+    return {
+        "HTTP (REST API, HTTP API, Function URL, ALB)": Http(app),
+        'direct ({"text": …}, {"texts": […]} or {"Items": […]})': Direct(scorer),
+        "SQS": Sqs(delivery, longest),
+        "SNS": Sns(delivery, longest),
+        "Kinesis": Kinesis(delivery, longest),
+        "DynamoDB stream": DynamoDb(delivery, longest),
+        "EventBridge": EventBridge(delivery, longest),
+    }
+
+
+SOURCES = sources(app.state.scorer)
 
 
 def handler(event: Any, context: Any) -> Any:

@@ -60,6 +60,12 @@ class Settings(BaseModel):
     cors_origins: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
         (), description="Origins whose pages may call the API, comma separated; `*` for any."
     )
+    results_queue_url: str = Field("", description="An SQS queue that gets the results of events.")
+    results_table: str = Field("", description="A DynamoDB table that does, keyed by `id`.")
+    results_ttl_days: int = Field(
+        90, ge=1, description="Days until the table may drop a result, by its attribute `expires`."
+    )
+    results_bus: str = Field("", description="An EventBridge bus that gets the results of events.")
     on_lambda: bool = Field(
         False,
         description="Score in the calling thread, as requests come one at a time; Lambda sets it.",

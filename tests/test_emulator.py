@@ -2,24 +2,57 @@
 
 import json
 import shutil
+from collections.abc import Iterator
+from typing import Any
 
+import boto3
 import pytest
+from moto.server import ThreadedMotoServer
 
 from scripts.emulator import Emulator, InvocationError
 from tests.conftest import ROOT
 
+CREDENTIALS = {
+    "aws_access_key_id": "testing",
+    "aws_secret_access_key": "testing",
+    "region_name": "us-east-1",
+}
 EVENTS = sorted((ROOT / "tests/events").glob("*.json"))
 
 
 @pytest.fixture(scope="module")
-def emulator():
-    with Emulator() as running:
+def queue() -> Iterator[tuple[Any, str]]:
+    """A client of a local AWS, and the results queue in it."""
+    server = ThreadedMotoServer("127.0.0.1", 0)
+    server.start()
+    host, port = server.get_host_and_port()
+    client = boto3.client("sqs", endpoint_url=f"http://{host}:{port}", **CREDENTIALS)
+    yield client, client.create_queue(QueueName="results")["QueueUrl"]
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def emulator(queue):
+    client, url = queue
+    settings = {
+        "SENTIMENT_RESULTS_QUEUE_URL": url,
+        "AWS_ENDPOINT_URL": client.meta.endpoint_url,
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    with Emulator(settings) as running:
         yield running
 
 
 @pytest.mark.parametrize("path", EVENTS, ids=lambda path: path.stem)
-def test_every_recorded_event_is_answered(emulator, path):
-    assert "Positive" in json.dumps(emulator.invoke(json.loads(path.read_text())))
+def test_every_recorded_event_is_answered_or_its_results_are_in_the_queue(emulator, queue, path):
+    client, url = queue
+    answer = emulator.invoke(json.loads(path.read_text()))
+    messages = client.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+    for message in messages:
+        client.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    assert "Positive" in json.dumps([answer, *(message["Body"] for message in messages)])
 
 
 def test_an_event_of_no_known_shape_fails_with_what_is_known(emulator):

@@ -1,0 +1,71 @@
+"""The handler with every sink switched on, and a local AWS behind it."""
+
+import json
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+import handler as entry
+from app.events import sinks
+from app.serving import Scorer
+from app.settings import Settings
+
+REGION = "us-east-1"
+
+
+@pytest.fixture
+def aws(monkeypatch) -> Iterator[SimpleNamespace]:
+    """An account with a results queue, a results table, and a bus whose events reach a queue."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    with mock_aws():
+        sqs, table, events = (boto3.client(name) for name in ("sqs", "dynamodb", "events"))
+        queues = [sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("results", "from-bus")]
+        table.create_table(
+            TableName="results",
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        events.create_event_bus(Name="results")
+        events.put_rule(
+            Name="all", EventBusName="results", EventPattern=json.dumps({"source": ["sentiment"]})
+        )
+        arn = f"arn:aws:sqs:{REGION}:123456789012:from-bus"
+        events.put_targets(Rule="all", EventBusName="results", Targets=[{"Id": "q", "Arn": arn}])
+
+        def received(url: str) -> list[dict[str, Any]]:
+            found = []
+            while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get(
+                "Messages"
+            ):
+                for message in messages:
+                    found.append(json.loads(message["Body"]))
+                    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            return found
+
+        yield SimpleNamespace(
+            queue_url=queues[0],
+            queue=lambda: received(queues[0]),
+            bus=lambda: [event["detail"] for event in received(queues[1])],
+            table=lambda: table.scan(TableName="results")["Items"],
+        )
+
+
+@pytest.fixture
+def handle(aws, native, monkeypatch) -> Callable[[Any], Any]:
+    """The Lambda entry point."""
+    monkeypatch.setattr(sinks, "FIRST_PAUSE", 0.001)
+    settings = Settings(
+        results_queue_url=aws.queue_url,
+        results_table="results",
+        results_bus="results",
+        max_text_characters=2000,
+    )
+    monkeypatch.setattr(entry, "SOURCES", entry.sources(Scorer(native, settings)))
+    return lambda event: entry.handler(event, None)

@@ -1,0 +1,78 @@
+"""Sinks that fail now and then, through the handler: nothing is lost, nothing doubled."""
+
+from collections import Counter
+from types import SimpleNamespace
+
+import botocore.client
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.events.test_sources import failed, messages
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Counts calls of AWS by operation; what ``fail`` names by its number fails so."""
+    make = botocore.client.BaseClient._make_api_call
+
+    counted = SimpleNamespace(made=Counter(), fail={})
+
+    def call(self, operation, arguments):
+        counted.made[operation] += 1
+        if code := counted.fail.get((operation, counted.made[operation])):
+            error = {"Code": code, "Message": "no"}
+            answer = {"Error": error, "ResponseMetadata": {"HTTPStatusCode": 400}}
+            raise ClientError(answer, operation)
+        return make(self, operation, arguments)
+
+    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
+    return counted
+
+
+HUNDRED = messages(*(f"Review {i}: a great film." for i in range(100)))
+
+
+def test_a_throttled_call_is_made_again(handle, aws, calls):
+    calls.fail = {("BatchWriteItem", 2): "ThrottlingException"}
+    assert failed(handle(HUNDRED)) == []
+    assert calls.made["BatchWriteItem"] == 5
+    assert len(aws.table()) == 100
+    assert len(aws.queue()) == 100
+
+
+def test_a_call_that_goes_on_failing_fails_its_records_and_their_retry_mends_it(
+    handle, aws, calls, caplog
+):
+    calls.fail = {("BatchWriteItem", n): "ThrottlingException" for n in (2, 5, 6, 7, 8)}
+    lost = failed(handle(HUNDRED))
+    assert lost == [f"m{i}" for i in range(25, 50)]
+    assert "record m25 failed: table: An error occurred (ThrottlingException)" in caplog.text
+    calls.fail = {}
+    again = [record for record in HUNDRED["Records"] if record["messageId"] in lost]
+    assert failed(handle({"Records": again})) == []
+    assert sorted(item["id"]["S"] for item in aws.table()) == sorted(f"m{i}" for i in range(100))
+
+
+def test_an_item_that_the_table_refuses_fails_alone(handle, aws):
+    big = '{"text": "Good.", "metadata": "%s"}'
+    sent = messages(big % "x", big % ("x" * 500_000), "Good.")
+    assert failed(handle(sent)) == ["m1"]
+    assert len(aws.table()) == 2
+
+
+def test_a_call_refused_for_one_entry_is_made_again_entry_by_entry(handle, aws, calls):
+    calls.fail = {("BatchWriteItem", n): "ValidationException" for n in (1, 3)}
+    assert failed(handle(messages("Good.", "Fine.", "Great."))) == ["m1"]
+    assert len(aws.table()) == 2
+
+
+def test_calls_stay_within_the_limits_of_each_service(handle, calls):
+    handle(HUNDRED)
+    assert calls.made == {"SendMessageBatch": 10, "BatchWriteItem": 4, "PutEvents": 10}
+
+
+def test_results_of_one_id_are_one_item_and_the_last_stays(handle, aws):
+    same = ['{"id": "a", "text": "A great film."}', '{"id": "a", "text": "A dull mess."}']
+    assert failed(handle(messages(*same))) == []
+    [item] = aws.table()
+    assert item["sentiment"]["S"] == "Negative"

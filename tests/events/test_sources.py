@@ -1,0 +1,158 @@
+"""Each source's own event, through the handler, into every sink."""
+
+import base64
+import copy
+import json
+from pathlib import Path
+
+import pytest
+
+import handler as entry
+from app.events.delivery import FailedRecords, NoSink
+
+FOLDER = Path(__file__).parent
+PRAISE = "This movie was amazing and thrilling!"
+
+
+def event(name: str) -> dict:
+    return json.loads((FOLDER / f"{name}.json").read_text())
+
+
+def found(results: list[dict]) -> dict[str, str]:
+    return {result["id"]: result["sentiment"] for result in results}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("sqs", {"059f36b4-87a3-44ab-83d2-661970000001": "Positive", "review-17": "Negative"}),
+        ("sns", {"review-18": "Positive"}),
+        (
+            "kinesis",
+            {
+                "shardId-000000000006:49590338271490256608559692538361571095921575989136588891": (
+                    "Positive"
+                ),
+                "review-19": "Positive",
+            },
+        ),
+        ("dynamodb-stream", {"review-20": "Positive"}),
+        ("eventbridge", {"review-23": "Positive"}),
+    ],
+)
+def test_results_of_each_source_reach_every_sink(handle, aws, name, expected):
+    assert handle(event(name)) in (None, {"batchItemFailures": []})
+    assert found(aws.queue()) == expected
+    assert found(aws.bus()) == expected
+    items = aws.table()
+    assert {item["id"]["S"]: item["sentiment"]["S"] for item in items} == expected
+
+
+def test_a_result_says_all_that_was_found_and_returns_the_metadata(handle, aws):
+    handle(event("sqs"))
+    result = next(result for result in aws.queue() if result["id"] == "review-17")
+    assert result["metadata"] == {"product": "B00X", "stars": 1.5}
+    assert result["confidence"] == result["scores"]["Negative"] > 0.9
+    assert result["model"] == entry.app.state.scorer.classifier.bundle.revision
+    assert result["time"].endswith("+00:00")
+
+
+def test_a_table_item_expires(handle, aws):
+    handle(event("eventbridge"))
+    [item] = aws.table()
+    assert int(item["expires"]["N"]) > 0
+    assert item["metadata"]["M"] == {"product": {"S": "B00X"}}
+
+
+def test_numbers_and_sets_of_a_dynamodb_item_come_back_as_json_has_them(handle, aws):
+    handle(event("dynamodb-stream"))
+    [result] = aws.queue()
+    assert result["metadata"] == {"stars": 9, "tags": ["a", "b"]}
+
+
+def messages(*bodies: str) -> dict:
+    [first, _] = event("sqs")["Records"]
+    return {
+        "Records": [{**first, "messageId": f"m{i}", "body": body} for i, body in enumerate(bodies)]
+    }
+
+
+def failed(answer: dict) -> list[str]:
+    return [item["itemIdentifier"] for item in answer["batchItemFailures"]]
+
+
+def test_of_ten_messages_three_poison_ones_fail_alone(handle, aws, caplog):
+    good = [f"Review {i}: a great film." for i in range(7)]
+    answer = handle(
+        messages(*good[:3], '{"text": ', *good[3:5], '{"title": "x"}', "x" * 2001, *good[5:])
+    )
+    assert answer == {"batchItemFailures": [{"itemIdentifier": id} for id in ("m3", "m6", "m7")]}
+    assert len(aws.queue()) == len(aws.table()) == len(aws.bus()) == 7
+    reasons = {record.getMessage() for record in caplog.records}
+    assert "record m6 failed: has no text; it has title" in reasons
+    assert "record m7 failed: text must have at most 2,000 characters, not 2,001" in reasons
+    assert any(
+        reason.startswith("record m3 failed: begins like a JSON object") for reason in reasons
+    )
+
+
+def test_the_same_delivery_twice_is_one_item(handle, aws):
+    for _ in range(2):
+        handle(event("sqs"))
+    assert len(aws.table()) == 2
+
+
+def test_a_notification_inside_a_message_is_unwrapped(handle, aws):
+    notification = {"Type": "Notification", "Message": json.dumps({"id": "n1", "text": PRAISE})}
+    assert failed(handle(messages(json.dumps(notification)))) == []
+    assert found(aws.queue()) == {"n1": "Positive"}
+
+
+@pytest.mark.parametrize("id", [[], True, "", None, 1.5])
+def test_an_id_that_is_none_is_refused(handle, caplog, id):
+    assert failed(handle(messages(json.dumps({"text": PRAISE, "id": id})))) == ["m0"]
+    assert "has an id that is neither a text nor a whole number" in caplog.text
+
+
+def test_in_a_fifo_queue_nothing_overtakes_a_failed_message_of_its_group(handle, aws):
+    sent = messages("{", "Good.", "Good.", "Good.")
+    for record, group in zip(sent["Records"], "abab", strict=True):
+        record["attributes"] = {**record["attributes"], "MessageGroupId": group}
+    assert failed(handle(sent)) == ["m0", "m2"]
+    assert found(aws.queue()) == {"m1": "Positive", "m3": "Positive"}
+
+
+def test_a_stream_stops_at_its_first_failed_record(handle, aws, caplog):
+    sent = event("kinesis")
+    poison = copy.deepcopy(sent["Records"][0])
+    poison["kinesis"].update(
+        data=base64.b64encode(b"caf\xe9").decode(), sequenceNumber="4959033827149025660855968"
+    )
+    sent["Records"].insert(1, poison)
+    assert failed(handle(sent)) == ["4959033827149025660855968"]
+    assert list(found(aws.queue())) == [sent["Records"][0]["eventID"]]
+    assert "is not UTF-8: byte 3 is 0xe9" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["sns", "eventbridge"])
+def test_what_can_only_fail_as_a_whole_raises(handle, name):
+    sent = json.loads((FOLDER / f"{name}.json").read_text().replace(PRAISE, " "))
+    with pytest.raises(FailedRecords, match="failed, with the reasons in the log"):
+        handle(sent)
+
+
+def test_its_own_results_on_a_bus_are_not_scored_again(handle, aws):
+    handle({**event("eventbridge"), "source": "sentiment", "detail": {"id": "1"}})
+    assert aws.queue() == []
+
+
+def test_without_a_sink_nothing_is_scored_into_the_void():
+    with pytest.raises(NoSink, match="set SENTIMENT_RESULTS_QUEUE_URL"):
+        entry.handler(event("sqs"), None)
+
+
+def test_items_invoked_directly_are_answered_under_their_ids():
+    answer = entry.handler(event("direct-items"), None)
+    assert found(answer["results"]) == {"a": "Positive", "b": "Negative"}
+    [error] = answer["errors"]
+    assert (error["id"], error["index"]) == ("c", 2)
