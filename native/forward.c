@@ -9,6 +9,7 @@
 #include "network.h"
 
 #include <math.h>
+#include <sched.h>
 #include <string.h>
 
 #if defined(__AVX2__)
@@ -34,6 +35,8 @@ typedef float floats __attribute__((vector_size(4 * LANES)));
 typedef int32_t ints __attribute__((vector_size(4 * LANES)));
 typedef uint8_t bytes __attribute__((vector_size(LANES)));
 typedef int8_t signed_bytes __attribute__((vector_size(LANES)));
+
+enum { MAX_PAUSES = 1024 };  // tens of microseconds
 
 #define INLINE static inline __attribute__((always_inline))
 // Arrays of vectors stay in registers only where the loops over them are unrolled.
@@ -463,6 +466,9 @@ void FORWARD(pass *p) {
             }
             atomic_fetch_add(&p->done[stage], 1);
         }
-        while (atomic_load(&p->done[stage]) < tasks) PAUSE;
+        // A pause is all it takes, unless a thread with a task has lost its processor to another.
+        for (unsigned pauses = 0; atomic_load(&p->done[stage]) < tasks; pauses++)
+            if (pauses < MAX_PAUSES) PAUSE;
+            else sched_yield();
     }
 }

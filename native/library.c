@@ -1,6 +1,7 @@
 // What the Python package calls: a network made of its tensors, and logits of texts.
 #include "network.h"
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,18 +55,19 @@ static void run_together(pool *p, pass *todo) {
     pthread_mutex_lock(&p->lock);
     p->pass = NULL;
     pthread_mutex_unlock(&p->lock);
-    while (atomic_load(&p->helping)) {}
+    while (atomic_load(&p->helping)) sched_yield();
 }
 
 // Memory is kept from pass to pass: fresh pages would cost more than the arithmetic on them.
-static void *take(char **memory, size_t bytes) {
-    char *found = *memory;
+static void *take(uintptr_t *memory, size_t bytes) {
+    const uintptr_t found = *memory;
     *memory += (bytes + 63) / 64 * 64;
-    return found;
+    return (void *)found;
 }
 
-static size_t lay_out(const network *n, size_t threads, pass *p, char *memory) {
-    const char *start = memory;
+// Lays a pass out from this address on, or from 0 only to learn how much memory it needs.
+static size_t lay_out(const network *n, size_t threads, pass *p, uintptr_t memory) {
+    const uintptr_t start = memory;
     const size_t heads = n->heads * n->head_width, widest = heads > n->width ? heads : n->width;
     const size_t wide = n->hidden > widest ? n->hidden : widest;
     const size_t groups = wide / n->group + 1, f = sizeof(float);
@@ -90,16 +92,16 @@ static size_t lay_out(const network *n, size_t threads, pass *p, char *memory) {
         };
         if (start) p->scratch[i] = s;
     }
-    return (size_t)(memory - start);
+    return memory - start;
 }
 
 static pass *new_pass(const network *n, size_t threads) {
     pass sizes, *found;
     const size_t own = (sizeof(pass) + 63) / 64 * 64;
-    const size_t bytes = own + lay_out(n, threads, &sizes, NULL);
+    const size_t bytes = own + lay_out(n, threads, &sizes, 0);
     if (posix_memalign((void **)&found, 64, bytes)) return NULL;
     memset(found, 0, bytes);
-    lay_out(n, threads, found, (char *)found + own);
+    lay_out(n, threads, found, (uintptr_t)found + own);
     found->network = n;
     return found;
 }
@@ -113,7 +115,7 @@ static forward_function *best_forward(void) {
     if (!__get_cpuid(1, &a, &b, &one_c, &d) || !__get_cpuid_count(7, 0, &a, &b, &c, &d))
         return forward_portable;
     // Which registers the operating system saves: 6 are AVX's, e0 those of AVX-512.
-    if (one_c & OSXSAVE) __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    if (one_c & OSXSAVE) __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
     if ((low & 0xe6) == 0xe6 && (b & avx512) == avx512 && c & VNNI) return forward_avx512;
     if ((low & 6) == 6 && b & AVX2 && one_c & FMA) return forward_avx2;
 #endif

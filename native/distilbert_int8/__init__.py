@@ -1,6 +1,6 @@
 """A DistilBERT classifier in int8 on a CPU: token ids in, logits out, by kernels of its own.
 
-The weights are a safetensors file as `tensor_names` and `network.h` describe it.
+The weights are a safetensors file as `tensors_of` and `network.h` describe it.
 """
 
 import ctypes
@@ -12,6 +12,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +21,17 @@ MAX_TOKENS = 512
 """The longest text of one pass."""
 PANEL = 16
 """Widths must be multiples of this."""
+MAX_LAYERS = 62
+_KINDS = {"int8": ("I8", 1), "float32": ("F32", 4)}
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What the kernels must know of the network, in the order in which they are told."""
+    """What the kernels must know of the network, in the order in which they are told.
+
+    Raises:
+        ValueError: the kernels cannot compute such a network.
+    """
 
     width: int
     heads: int
@@ -38,16 +45,53 @@ class Shape:
     group: int
     """Channels that are quantised together; all of a row where this does not divide them."""
 
+    def __post_init__(self) -> None:
+        widths = (self.width, self.head_width, self.hidden, self.group)
+        if not all(width > 0 and width % PANEL == 0 for width in widths):
+            raise ValueError(f"a width is no multiple of {PANEL}: {self}")
+        if not (0 < self.layers <= MAX_LAYERS and self.heads > 0 and self.labels > 0):
+            raise ValueError(
+                f"there must be 1 to {MAX_LAYERS} layers, and heads, and labels: {self}"
+            )
 
-def tensor_names(layers: int) -> list[str]:
-    """Return the names of the network's tensors in the order of their use."""
-    names = ["words", "words.scales", "positions", "embeddings.weight", "embeddings.bias"]
-    parts = ("smoothing", "weight", "scales", "sums", "bias")
-    for i in range(layers):
-        for name in ("qkv", "out", "attended", "wide", "narrow", "output"):
-            of = ("weight", "bias") if name in ("attended", "output") else parts
-            names += [f"layer{i}.{name}.{part}" for part in of]
-    return [*names, "head.weight", "head.bias", "labels.weight", "labels.bias"]
+
+def tensors_of(shape: Shape, vocabulary: int, positions: int) -> dict[str, tuple[str, int]]:
+    """Return each tensor's kind and number of values, in the order of their use."""
+
+    def norm(name: str) -> dict[str, tuple[str, int]]:
+        return {f"{name}.{part}": ("float32", shape.width) for part in ("weight", "bias")}
+
+    def product(name: str, inner: int, outputs: int) -> dict[str, tuple[str, int]]:
+        groups = 1 if inner % shape.group else inner // shape.group
+        return {
+            f"{name}.smoothing": ("float32", inner),
+            f"{name}.weight": ("int8", outputs * inner),
+            f"{name}.scales": ("float32", groups * outputs),
+            f"{name}.sums": ("float32", groups * outputs),
+            f"{name}.bias": ("float32", outputs),
+        }
+
+    heads = shape.heads * shape.head_width
+    found = {
+        "words": ("int8", vocabulary * shape.width),
+        "words.scales": ("float32", vocabulary),
+        "positions": ("float32", positions * shape.width),
+        **norm("embeddings"),
+    }
+    for i in range(shape.layers):
+        found |= product(f"layer{i}.qkv", shape.width, 3 * heads)
+        found |= product(f"layer{i}.out", heads, shape.width)
+        found |= norm(f"layer{i}.attended")
+        found |= product(f"layer{i}.wide", shape.width, shape.hidden)
+        found |= product(f"layer{i}.narrow", shape.hidden, shape.width)
+        found |= norm(f"layer{i}.output")
+    return {
+        **found,
+        "head.weight": ("float32", shape.width * shape.width),
+        "head.bias": ("float32", shape.width),
+        "labels.weight": ("float32", shape.labels * shape.width),
+        "labels.bias": ("float32", shape.labels),
+    }
 
 
 class Network:
@@ -62,17 +106,17 @@ class Network:
     """
 
     def __init__(self, path: Path, threads: int = 0, instructions: str = "best") -> None:
+        if threads < 0:
+            raise ValueError(f"{threads} threads cannot compute")
         self._library = _library()
         with path.open("rb") as file:
             self._mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        header_bytes = int.from_bytes(self._mapped[:8], "little")
-        header = json.loads(self._mapped[8 : 8 + header_bytes])
-        shape = Shape(**json.loads(header["__metadata__"]["shape"]))
-        base = np.frombuffer(self._mapped, np.uint8).ctypes.data + 8 + header_bytes
         try:
-            starts = [header[name]["data_offsets"][0] for name in tensor_names(shape.layers)]
-        except KeyError as error:
-            raise ValueError(f"{path} holds no tensor {error}") from None
+            shape, header, data = self._read()
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{path} holds no such network: {error!r}") from None
+        starts = [data + header[name]["data_offsets"][0] for name in header]
+        base = np.frombuffer(self._mapped, np.uint8).ctypes.data
         self._labels = shape.labels
         self._vocabulary, self._positions = (header[n]["shape"][0] for n in ("words", "positions"))
         self._model = self._library.model_new(
@@ -83,6 +127,21 @@ class Network:
         )
         if not self._model:
             raise MemoryError("no memory or threads for the network")
+
+    def _read(self) -> tuple[Shape, dict[str, Any], int]:
+        """Return the shape, what is said of each tensor in order, and where their data begins."""
+        data = 8 + int.from_bytes(self._mapped[:8], "little")
+        header = json.loads(self._mapped[8:data])
+        shape = Shape(**json.loads(header["__metadata__"]["shape"]))
+        expected = tensors_of(shape, *(header[name]["shape"][0] for name in ("words", "positions")))
+        for name, (kind, count) in expected.items():
+            dtype, size = _KINDS[kind]
+            start, end = header[name]["data_offsets"]
+            if header[name]["dtype"] != dtype or end - start != count * size:
+                raise ValueError(f"{name} is not {count} values of {dtype}")
+            if not 0 <= start <= end <= len(self._mapped) - data:
+                raise ValueError(f"{name} lies beyond the end of the file")
+        return shape, {name: header[name] for name in expected}, data
 
     def logits(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         """Return (rows, labels) for rows of token ids, special tokens included.
@@ -105,10 +164,13 @@ class Network:
 
 
 def _processors() -> int:
-    """Return how many this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Return how many this process may run on: those it is bound to, or its container's share."""
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return max(1, min(bound or 1, math.ceil(int(quota) / int(period))))
+    except (OSError, ValueError):  # no such limits here, or "max"
+        return bound or 1
 
 
 def _library() -> ctypes.CDLL:
@@ -123,25 +185,27 @@ def _library() -> ctypes.CDLL:
 
 
 def write(path: Path, shape: Shape, tensors: Mapping[str, NDArray[np.generic]]) -> None:
-    """Write a network's file; every tensor but the last begins at a multiple of 64 bytes.
+    """Write a network's file.
+
+    Tensors of a multiple of 64 bytes, which are all large ones of usual shapes, begin at one.
 
     Raises:
-        ValueError: a tensor is missing or one too many, or a width is no multiple of `PANEL`.
+        ValueError: a tensor is missing, one too many, or not of this shape.
     """
-    names = tensor_names(shape.layers)
-    if sorted(names) != sorted(tensors):
-        raise ValueError(f"not the tensors of this shape: {set(names) ^ set(tensors)}")
-    if any(width % PANEL for width in (shape.width, shape.head_width, shape.hidden, shape.group)):
-        raise ValueError(f"a width is no multiple of {PANEL}: {shape}")
-    kinds = {"int8": "I8", "float32": "F32"}
+    vocabulary, positions = (len(tensors[name]) for name in ("words", "positions"))
+    expected = tensors_of(shape, vocabulary, positions)
+    given = {name: (tensor.dtype.name, tensor.size) for name, tensor in tensors.items()}
+    if given != expected:
+        wrong = sorted({name for name, _ in given.items() ^ expected.items()})
+        raise ValueError(f"not the tensors of this shape: {', '.join(wrong)}")
     header: dict[str, object] = {"__metadata__": {"shape": json.dumps(vars(shape))}}
     end, parts = 0, []
-    for name in names:
+    for name in sorted(expected, key=lambda name: tensors[name].nbytes % 64 > 0):
         tensor = np.ascontiguousarray(tensors[name])
         start, end = end, end + tensor.nbytes
         parts.append(tensor.tobytes())
         header[name] = {
-            "dtype": kinds[tensor.dtype.name],
+            "dtype": _KINDS[tensor.dtype.name][0],
             "shape": list(tensor.shape),
             "data_offsets": [start, end],
         }

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from distilbert_int8 import Network, Shape, tensor_names, write
+from distilbert_int8 import Network, Shape, write
 
 from app.sentiment.engines.native import WEIGHTS
 
@@ -73,20 +73,51 @@ def test_an_unknown_token_is_refused(path, unknown):
         Network(path).logits([[unknown]])
 
 
-def test_a_file_without_a_tensor_is_refused(path, tmp_path):
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda data: data.replace(b'"positions"', b'"positionz"', 1), "KeyError..positions"),
+        (lambda data: data.replace(b'"I8"', b'"U8"', 1), "words is not 11720448 values of I8"),
+        (lambda data: data[: len(data) // 2], "lies beyond the end of the file"),
+        (lambda data: data[:100], "holds no such network"),
+        (
+            lambda data: data.replace(b'labels\\": 2', b'labels\\": 3', 1),
+            "labels.weight is not 1152",
+        ),
+    ],
+    ids=["missing", "kind", "cut", "cut in the header", "shape"],
+)
+def test_a_file_that_is_damaged_is_refused(path, tmp_path, damage, reason):
     damaged = tmp_path / "damaged"
-    damaged.write_bytes(path.read_bytes().replace(b'"positions"', b'"positionz"', 1))
-    with pytest.raises(ValueError, match="holds no tensor 'positions'"):
+    damaged.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(ValueError, match=reason):
         Network(damaged)
 
 
-def test_a_width_that_the_kernels_cannot_lay_out_is_refused(tmp_path):
-    shape = Shape(24, 2, 16, 64, 0, 2, 0, 16)
-    tensors = {name: np.zeros(1, dtype=np.float32) for name in tensor_names(0)}
-    with pytest.raises(ValueError, match="a width is no multiple of 16"):
-        write(tmp_path / "network", shape, tensors)
+GOOD = {"width": 16, "heads": 1, "head_width": 16, "hidden": 64, "layers": 1, "labels": 2}
 
 
-def test_a_missing_tensor_is_not_written(tmp_path):
-    with pytest.raises(ValueError, match="not the tensors of this shape"):
-        write(tmp_path / "network", Shape(16, 1, 16, 64, 0, 2, 0, 16), {})
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"width": 24}, "a width is no multiple of 16"),
+        ({"group": 0}, "a width is no multiple of 16"),
+        ({"layers": 0}, "must be 1 to 62 layers"),
+        ({"layers": 63}, "must be 1 to 62 layers"),
+        ({"heads": 0}, "and heads"),
+    ],
+)
+def test_a_shape_that_the_kernels_cannot_compute_is_refused(wrong, reason):
+    with pytest.raises(ValueError, match=reason):
+        Shape(**{**GOOD, "relu": 0, "group": 16, **wrong})
+
+
+def test_tensors_of_another_shape_are_not_written(tmp_path):
+    tensors = {name: np.zeros((2, 16), dtype=np.float32) for name in ("words", "positions")}
+    with pytest.raises(ValueError, match="not the tensors of this shape: embeddings.bias"):
+        write(tmp_path / "network", Shape(**GOOD, relu=0, group=16), tensors)
+
+
+def test_fewer_threads_than_none_are_refused(path):
+    with pytest.raises(ValueError, match="-1 threads cannot compute"):
+        Network(path, threads=-1)
