@@ -13,7 +13,7 @@ NATIVE := $(filter-out %.egg-info,$(wildcard native/*.* native/distilbert_int8/*
 export ORT_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test invoke train label tune snippets export evaluate card bench readme image check clean
+.PHONY: help serve score test invoke train label tune snippets export evaluate card bench readme image check clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,10 @@ $(EMULATOR): | $(BIN)/python
 serve: $(VENV)/requirements.installed ## Serve the API on 127.0.0.1:8000 (PORT= changes it)
 	@echo "serving on http://127.0.0.1:$(PORT), docs on http://127.0.0.1:$(PORT)/docs"
 	@$(BIN)/uvicorn app.main:app --host 127.0.0.1 --port $(PORT)
+
+score: $(VENV)/requirements.installed ## Score the file IN=reviews.csv into OUT=scored.csv (COLUMN= names the text)
+	@test -n "$(IN)" -a -n "$(OUT)" || { echo "score what? make score IN=reviews.csv OUT=scored.csv"; exit 2; }
+	@$(BIN)/python -m app.score $(IN) $(OUT) $(if $(COLUMN),--column $(COLUMN))
 
 test: $(VENV)/requirements-test.installed $(EMULATOR) ## Run all tests
 	@$(BIN)/python -m pytest $(ARGS)
