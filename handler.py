@@ -9,6 +9,7 @@ from app.events.dynamodb import DynamoDb
 from app.events.eventbridge import EventBridge
 from app.events.http import Http
 from app.events.kinesis import Kinesis
+from app.events.s3 import S3, ObjectScoring
 from app.events.sns import Sns
 from app.events.sqs import Sqs
 from app.main import app
@@ -17,14 +18,16 @@ from app.serving import Scorer
 
 def sources(scorer: Scorer) -> dict[str, Source]:
     delivery = Delivery(scorer.classifier, sinks.switched_on(scorer.settings))
+    objects = ObjectScoring(scorer.classifier, scorer.settings)
     longest = scorer.settings.max_text_characters
     return {
         "HTTP (REST API, HTTP API, Function URL, ALB)": Http(app),
         'direct ({"text": …}, {"texts": […]} or {"Items": […]})': Direct(scorer),
-        "SQS": Sqs(delivery, longest),
+        "SQS": Sqs(delivery, objects, longest),
         "SNS": Sns(delivery, longest),
         "Kinesis": Kinesis(delivery, longest),
         "DynamoDB stream": DynamoDb(delivery, longest),
+        "S3, directly or through EventBridge": S3(objects),
         "EventBridge": EventBridge(delivery, longest),
     }
 

@@ -66,6 +66,18 @@ class Settings(BaseModel):
         90, ge=1, description="Days until the table may drop a result, by its attribute `expires`."
     )
     results_bus: str = Field("", description="An EventBridge bus that gets the results of events.")
+    scored_prefix: str = Field(
+        "scored/", min_length=1, description="Where in its bucket a scored object is written."
+    )
+    rejected_prefix: str = Field(
+        "rejected/", min_length=1, description="Where its rows go that cannot be scored."
+    )
+    text_column: str = Field(
+        "", description="The column of an object that is the text; else `text`, `review` and such."
+    )
+    state_machine: str = Field(
+        "", description="ARN of the state machine that takes over what does not fit an invocation."
+    )
     on_lambda: bool = Field(
         False,
         description="Score in the calling thread, as requests come one at a time; Lambda sets it.",

@@ -21,19 +21,21 @@ EVENTS = sorted((ROOT / "tests/events").glob("*.json"))
 
 
 @pytest.fixture(scope="module")
-def queue() -> Iterator[tuple[Any, str]]:
-    """A client of a local AWS, and the results queue in it."""
+def aws() -> Iterator[tuple[Any, str, Any]]:
+    """A local AWS: a client of its queues, the results queue, and a client of its objects."""
     server = ThreadedMotoServer("127.0.0.1", 0)
     server.start()
-    host, port = server.get_host_and_port()
-    client = boto3.client("sqs", endpoint_url=f"http://{host}:{port}", **CREDENTIALS)
-    yield client, client.create_queue(QueueName="results")["QueueUrl"]
+    endpoint = "http://{}:{}".format(*server.get_host_and_port())
+    client, s3 = (boto3.client(s, endpoint_url=endpoint, **CREDENTIALS) for s in ("sqs", "s3"))
+    s3.create_bucket(Bucket="reviews")
+    s3.put_object(Bucket="reviews", Key="incoming/new reviews.jsonl", Body=b'{"text": "Great."}')
+    yield client, client.create_queue(QueueName="results")["QueueUrl"], s3
     server.stop()
 
 
 @pytest.fixture(scope="module")
-def emulator(queue):
-    client, url = queue
+def emulator(aws):
+    client, url, _ = aws
     settings = {
         "SENTIMENT_RESULTS_QUEUE_URL": url,
         "AWS_ENDPOINT_URL": client.meta.endpoint_url,
@@ -46,13 +48,17 @@ def emulator(queue):
 
 
 @pytest.mark.parametrize("path", EVENTS, ids=lambda path: path.stem)
-def test_every_recorded_event_is_answered_or_its_results_are_in_the_queue(emulator, queue, path):
-    client, url = queue
-    answer = emulator.invoke(json.loads(path.read_text()))
-    messages = client.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
-    for message in messages:
+def test_every_recorded_event_is_answered_or_its_results_are_where_they_belong(emulator, aws, path):
+    client, url, s3 = aws
+    found = [emulator.invoke(json.loads(path.read_text()))]
+    for message in client.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+        found.append(message["Body"])
         client.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-    assert "Positive" in json.dumps([answer, *(message["Body"] for message in messages)])
+    if path.stem.startswith("s3"):
+        key = "scored/incoming/new reviews.jsonl"
+        found.append(s3.get_object(Bucket="reviews", Key=key)["Body"].read().decode())
+        s3.delete_object(Bucket="reviews", Key=key)
+    assert "Positive" in json.dumps(found)
 
 
 def test_an_event_of_no_known_shape_fails_with_what_is_known(emulator):

@@ -42,7 +42,7 @@ class Delivery:
         Raises:
             NoSink: no sink is switched on.
         """
-        if not self._sinks:
+        if records and not self._sinks:
             raise NoSink(
                 "results have nowhere to go: set SENTIMENT_RESULTS_QUEUE_URL, "
                 "SENTIMENT_RESULTS_TABLE or SENTIMENT_RESULTS_BUS"

@@ -1,18 +1,23 @@
-"""SQS messages: a text each, ``{"text", "id", "metadata"}``, or an SNS message of such."""
+"""SQS messages: a text each, ``{"text", "id", "metadata"}``, or the event of S3 or SNS in one."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from app.events import Event, records
 from app.events.delivery import Delivery
-from app.events.records import Record
+from app.events.records import InvalidRecord, Record
+from app.events.s3 import ObjectScoring, is_about_objects, objects_of
+
+_logger = logging.getLogger(__name__)
 
 
 class Sqs:
     """A queue's messages, each answered for by itself."""
 
-    def __init__(self, delivery: Delivery, max_characters: int) -> None:
+    def __init__(self, delivery: Delivery, objects: ObjectScoring, max_characters: int) -> None:
         self._delivery = delivery
+        self._objects = objects
         self._max_characters = max_characters
 
     def matches(self, event: Event) -> bool:
@@ -21,16 +26,32 @@ class Sqs:
     def handle(self, event: Event, context: Any) -> Any:
         """Return which messages failed; the queue sends them again, or to its dead-letter queue."""
         messages = event["Records"]
-        ids = [message["messageId"] for message in messages]
-        # Only a FIFO queue's messages have a group.
-        groups = [message["attributes"].get("MessageGroupId") for message in messages]
-        parsed = records.read_each(self._parse, messages)
-        delivered = self._delivery.deliver(parsed, ids, groups)
-        failed = [id for id, done in zip(ids, delivered, strict=True) if not done]
+        read = [self._read(message, context) for message in messages]
+        waiting = [i for i, record in enumerate(read) if record is not None]
+        delivered = self._delivery.deliver(
+            [record for record in read if record is not None],
+            [messages[i]["messageId"] for i in waiting],
+            # Only a FIFO queue's messages have a group.
+            [messages[i]["attributes"].get("MessageGroupId") for i in waiting],
+        )
+        failed = [
+            messages[i]["messageId"] for i, done in zip(waiting, delivered, strict=True) if not done
+        ]
         return {"batchItemFailures": [{"itemIdentifier": id} for id in failed]}
 
-    def _parse(self, message: Mapping[str, Any]) -> Record:
-        payload = records.load(message["body"])
-        if isinstance(payload, dict) and payload.get("Type") == "Notification":
-            payload = records.load(payload["Message"])
-        return records.parse(payload, message["messageId"], self._max_characters)
+    def _read(self, message: Mapping[str, Any], context: Any) -> Record | InvalidRecord | None:
+        """Return its record, why it is none, or None where it was about objects, now scored."""
+        try:
+            payload = records.load(message["body"])
+            if isinstance(payload, dict) and payload.get("Type") == "Notification":
+                payload = records.load(payload["Message"])
+            if isinstance(payload, str) or not is_about_objects(payload):
+                return records.parse(payload, message["messageId"], self._max_characters)
+            for stored in objects_of(payload):
+                self._objects.score(stored, context)
+        except InvalidRecord as error:
+            return error
+        except Exception as error:  # whatever an object's is, the other messages go on
+            _logger.exception("message %s", message["messageId"])
+            return InvalidRecord(f"{type(error).__name__}: {error}")
+        return None

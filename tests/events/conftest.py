@@ -39,6 +39,14 @@ def aws(monkeypatch) -> Iterator[SimpleNamespace]:
         arn = f"arn:aws:sqs:{REGION}:123456789012:from-bus"
         events.put_targets(Rule="all", EventBusName="results", Targets=[{"Id": "q", "Arn": arn}])
 
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket="reviews")
+
+        def objects() -> dict[str, bytes]:
+            listed = s3.list_objects_v2(Bucket="reviews").get("Contents", [])
+            keys = [found["Key"] for found in listed]
+            return {key: s3.get_object(Bucket="reviews", Key=key)["Body"].read() for key in keys}
+
         def received(url: str) -> list[dict[str, Any]]:
             found = []
             while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get(
@@ -54,11 +62,14 @@ def aws(monkeypatch) -> Iterator[SimpleNamespace]:
             queue=lambda: received(queues[0]),
             bus=lambda: [event["detail"] for event in received(queues[1])],
             table=lambda: table.scan(TableName="results")["Items"],
+            put=lambda key, body: s3.put_object(Bucket="reviews", Key=key, Body=body),
+            objects=objects,
+            uploads=lambda: s3.list_multipart_uploads(Bucket="reviews").get("Uploads", []),
         )
 
 
 @pytest.fixture
-def handle(aws, native, monkeypatch) -> Callable[[Any], Any]:
+def handle(aws, native, monkeypatch) -> Callable[..., Any]:
     """The Lambda entry point."""
     monkeypatch.setattr(sinks, "FIRST_PAUSE", 0.001)
     settings = Settings(
@@ -68,4 +79,4 @@ def handle(aws, native, monkeypatch) -> Callable[[Any], Any]:
         max_text_characters=2000,
     )
     monkeypatch.setattr(entry, "SOURCES", entry.sources(Scorer(native, settings)))
-    return lambda event: entry.handler(event, None)
+    return lambda event, context=None: entry.handler(event, context)

@@ -1,0 +1,148 @@
+"""S3 objects: each scored as a whole into another, by whatever way the event of it came."""
+
+import logging
+from collections.abc import Mapping
+from typing import IO, Any, NamedTuple
+from urllib.parse import unquote_plus
+
+from app.events import Event, records
+from app.objects.scoring import Summary, Target, Watch, score_object
+from app.sentiment.classifier import SentimentClassifier
+from app.settings import Settings
+
+_logger = logging.getLogger(__name__)
+
+RESERVE_SECONDS = 15.0
+"""Of an invocation, kept for handing an object over."""
+
+
+class DoesNotFit(RuntimeError):
+    """An object that takes longer than an invocation, where no state machine can take it over."""
+
+
+class StoredObject(NamedTuple):
+    """An object in S3."""
+
+    bucket: str
+    key: str
+
+    @property
+    def uri(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+
+class _OutOfTime(Exception):
+    """The invocation ends before the object does."""
+
+
+def objects_of(event: Mapping[str, Any]) -> list[StoredObject]:
+    """Return the objects that S3 says were created, in its own event or EventBridge's."""
+    if event.get("detail-type") == "Object Created":
+        detail = event["detail"]
+        return [StoredObject(detail["bucket"]["name"], detail["object"]["key"])]
+    return [
+        StoredObject(s3["bucket"]["name"], unquote_plus(s3["object"]["key"]))
+        for s3 in (record["s3"] for record in event.get("Records", ()))
+    ]
+
+
+def is_about_objects(event: Mapping[str, Any]) -> bool:
+    """Return whether it is S3's event, EventBridge's event of S3, or S3's test of a new target."""
+    if event.get("source") == "aws.s3":
+        return event.get("detail-type") == "Object Created"
+    return records.are_of(dict(event), "eventSource", "aws:s3") or event.get("Event") == (
+        "s3:TestEvent"
+    )
+
+
+class ObjectScoring:
+    """Scores objects into the prefixes that the settings name, or has a state machine do it."""
+
+    def __init__(self, classifier: SentimentClassifier, settings: Settings) -> None:
+        self._classifier = classifier
+        self._settings = settings
+
+    def score(self, stored: StoredObject, context: Any) -> None:
+        """Score an object, unless it is one of the function's own.
+
+        Raises:
+            UnreadableObject: none of its rows can be scored.
+            DoesNotFit: it takes longer than an invocation.
+        """
+        settings = self._settings
+        if stored.key.startswith((settings.scored_prefix, settings.rejected_prefix)):
+            _logger.info("%s is a result and is not scored", stored.uri)
+            return
+        place = f"s3://{stored.bucket}"
+        target = Target(
+            scored=f"{place}/{settings.scored_prefix}{stored.key}",
+            rejected=f"{place}/{settings.rejected_prefix}{stored.key}.jsonl",
+            summary=f"{place}/{settings.scored_prefix}{stored.key}.summary.json",
+        )
+        try:
+            summary = score_object(
+                stored.uri,
+                target,
+                self._classifier,
+                column=settings.text_column,
+                max_characters=settings.max_text_characters,
+                watch=_stopping_in_time(context),
+            )
+        except _OutOfTime:
+            self._hand_over(stored)
+            return
+        _logger.info("%s: %d rows, %d rejected", stored.uri, summary.rows, summary.rejected)
+
+    def _hand_over(self, stored: StoredObject) -> None:
+        arn = self._settings.state_machine
+        if not arn:
+            raise DoesNotFit(
+                f"{stored.uri} takes longer than an invocation: set SENTIMENT_STATE_MACHINE, raise "
+                "the function's timeout or memory, or split the object"
+            )
+        import json
+
+        import boto3
+
+        job = json.dumps({"bucket": stored.bucket, "key": stored.key})
+        execution = boto3.client("stepfunctions").start_execution(stateMachineArn=arn, input=job)
+        _logger.info("%s was handed over to %s", stored.uri, execution["executionArn"])
+
+
+def _stopping_in_time(context: Any) -> Watch:
+    """Return a watch that stops while there is time left to hand over, as Lambda counts it."""
+
+    def seconds_left() -> float:
+        return float(context.get_remaining_time_in_millis() / 1000) if context else RESERVE_SECONDS
+
+    slowest, before = 0.0, seconds_left()
+
+    def watch(summary: Summary, file: IO[bytes]) -> None:
+        nonlocal slowest, before
+        left = seconds_left()
+        slowest = max(slowest, before - left)
+        before = left
+        if left < RESERVE_SECONDS + 2 * slowest:
+            raise _OutOfTime
+
+    return watch
+
+
+class S3:
+    """S3's own notifications and EventBridge's events of S3."""
+
+    def __init__(self, scoring: ObjectScoring) -> None:
+        self._scoring = scoring
+
+    def matches(self, event: Event) -> bool:
+        return is_about_objects(event)
+
+    def handle(self, event: Event, context: Any) -> None:
+        """Score the objects.
+
+        Raises:
+            UnreadableObject: none of an object's rows can be scored.
+            DoesNotFit: an object takes longer than an invocation.
+        """
+        for stored in objects_of(event):
+            self._scoring.score(stored, context)
