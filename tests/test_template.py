@@ -28,9 +28,22 @@ def function(template: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
+def events(template: dict[str, Any]) -> dict[str, Any]:
+    return template["Resources"]["EventsFunction"]["Properties"]
+
+
+@pytest.fixture(scope="module")
 def routed(function: dict[str, Any]) -> set[tuple[str, str]]:
     events = [event["Properties"] for event in function["Events"].values()]
     return {(event["Method"], event["Path"]) for event in events}
+
+
+def of_type(template: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
+    return {
+        name: resource["Properties"]
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == kind
+    }
 
 
 def values_of(name: str, node: Any) -> Iterator[Any]:
@@ -70,8 +83,10 @@ def test_concurrency_has_a_ceiling_by_default(template: dict[str, Any]) -> None:
     assert template["Parameters"]["ReservedConcurrency"]["Default"] > 0
 
 
-def test_every_variable_is_a_setting(function: dict[str, Any]) -> None:
+@pytest.mark.parametrize("name", ["SentimentFunction", "EventsFunction"])
+def test_every_variable_is_a_setting(template: dict[str, Any], name: str) -> None:
     settings = {PREFIX + field.upper() for field in Settings.model_fields}
+    function = template["Resources"][name]["Properties"]
     assert set(function["Environment"]["Variables"]) <= settings
 
 
@@ -139,3 +154,85 @@ def test_no_managed_policy_widens_the_role(template: dict[str, Any]) -> None:
 def test_logs_are_not_kept_for_ever(template: dict[str, Any], function: dict[str, Any]) -> None:
     group = template["Resources"][function["LoggingConfig"]["LogGroup"]["Ref"]]
     assert group["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+def queues(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    found = of_type(template, "AWS::SQS::Queue")
+    return {name: queue for name, queue in found.items() if not name.endswith("DeadLetters")}
+
+
+def test_every_queue_has_a_dead_letter_queue_of_its_own(template: dict[str, Any]) -> None:
+    dead = [
+        queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
+        for queue in queues(template).values()
+    ]
+    assert len(dead) == len(set(dead)) == 3
+    assert set(dead) <= set(of_type(template, "AWS::SQS::Queue"))
+
+
+def test_dead_letters_are_kept_for_as_long_as_sqs_keeps_anything(template: dict[str, Any]) -> None:
+    for queue in of_type(template, "AWS::SQS::Queue").values():
+        assert queue["MessageRetentionPeriod"] == 14 * 86400
+
+
+def test_no_message_is_sent_again_while_it_is_worked_on(
+    template: dict[str, Any], events: dict[str, Any]
+) -> None:
+    for event in events["Events"].values():
+        queue = event["Properties"]["Queue"]["Fn::GetAtt"][0]
+        assert queues(template)[queue]["VisibilityTimeout"] >= 6 * events["Timeout"]
+
+
+def test_every_queue_hears_which_messages_failed(events: dict[str, Any]) -> None:
+    for event in events["Events"].values():
+        assert event["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_what_a_queue_may_cause_has_a_ceiling(events: dict[str, Any]) -> None:
+    for event in events["Events"].values():
+        ceiling = event["Properties"]["ScalingConfig"]["MaximumConcurrency"]
+        assert ceiling == {"Ref": "EventsMaximumConcurrency"}
+
+
+def test_every_sink_is_switched_on(events: dict[str, Any]) -> None:
+    variables = events["Environment"]["Variables"]
+    sinks = {name for name in Settings.model_fields if name.startswith("results_")}
+    assert {PREFIX + name.upper() for name in sinks} <= set(variables)
+
+
+def test_results_in_the_table_expire_by_the_attribute_that_they_have(
+    template: dict[str, Any],
+) -> None:
+    [table] = of_type(template, "AWS::DynamoDB::Table").values()
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
+
+
+def test_no_bucket_is_public_plain_or_without_versions(template: dict[str, Any]) -> None:
+    buckets = of_type(template, "AWS::S3::Bucket")
+    assert buckets
+    for bucket in buckets.values():
+        assert all(bucket["PublicAccessBlockConfiguration"].values())
+        assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+        assert bucket["BucketEncryption"]
+        assert bucket["VersioningConfiguration"]["Status"] == "Enabled"
+
+
+def test_an_upload_that_was_not_finished_does_not_stay(template: dict[str, Any]) -> None:
+    for bucket in of_type(template, "AWS::S3::Bucket").values():
+        rules = bucket["LifecycleConfiguration"]["Rules"]
+        assert any("AbortIncompleteMultipartUpload" in rule for rule in rules)
+
+
+def test_the_functions_own_objects_are_no_events_and_all_that_it_may_write(
+    template: dict[str, Any], events: dict[str, Any]
+) -> None:
+    own = {Settings.model_fields[name].default for name in ("scored_prefix", "rejected_prefix")}
+    [rule] = of_type(template, "AWS::Events::Rule").values()
+    [prefix] = [key["prefix"] for key in rule["EventPattern"]["detail"]["object"]["key"]]
+    assert not any(prefix.startswith(one) or one.startswith(prefix) for one in own)
+    role = template["Resources"][events["Role"]["Fn::GetAtt"][0]]["Properties"]
+    [statements] = [policy["PolicyDocument"]["Statement"] for policy in role["Policies"]]
+    [written] = [s["Resource"] for s in statements if "s3:PutObject" in s["Action"]]
+    assert {arn["Fn::Sub"].removeprefix("${ReviewsBucket.Arn}/") for arn in written} == {
+        f"{one}*" for one in own
+    }
