@@ -9,12 +9,8 @@ Labelled text is any of:
 import argparse
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-from tokenizers import Tokenizer
-from transformers import AutoModelForSequenceClassification
 
 from app.sentiment import bundle, engines
 from app.sentiment.classifier import SentimentClassifier
@@ -39,7 +35,12 @@ def _split(args: argparse.Namespace, chosen: Recipe) -> tuple[Examples, Examples
     reviews = data.without(reviews, tested)
     training, held_out = data.hold_out(reviews, chosen.held_out, chosen.seed)
     training = data.without(data.join([training, *others]), [*tested, *held_out.texts])
-    print(f"{len(training)} texts to train on, {len(held_out)} held out")
+    training = data.unseen(training, [*tested, *held_out.texts])
+    seen = int((training.weights > 0).sum())
+    print(
+        f"{seen} texts to train on, {len(held_out)} held out; {len(training) - seen} are left out, "
+        "being nearly one of those held out or of the tests"
+    )
     return training, held_out
 
 
@@ -47,9 +48,7 @@ def _label(args: argparse.Namespace) -> None:
     taught = recipe.of_checkpoint(args.model)
     training, _ = _split(args, taught)
     pieces = distil.cut(training.texts, taught.seed)
-    model = AutoModelForSequenceClassification.from_pretrained(args.model)
-    tokenizer = Tokenizer.from_file(str(args.model / "tokenizer.json"))
-    distil.label(model, tokenizer, taught.length, pieces, args.out)
+    distil.label(args.model, taught.length, pieces, args.out)
     print(f"{args.out}: the scores of {len(pieces.texts)} pieces")
 
 
@@ -76,17 +75,25 @@ def _export(args: argparse.Namespace) -> None:
 
 def _evaluate(args: argparse.Namespace) -> None:
     examples = data.read(args.data)
-    given = {name: getattr(args, name) for name in ("window", "stride") if getattr(args, name)}
-    served = replace(bundle.load(args.bundle), **given)
+    served = bundle.load(args.bundle)
+    if args.window or args.stride:
+        if args.record:
+            raise ValueError("--record is for the bundle as it is served, with its own windows")
+        served = served.with_windows(args.window or served.window, args.stride or served.stride)
+    if (args.card is None) != (args.weights is None):
+        raise ValueError("--card and --weights go together: whose card, and who is beside it")
     scored = evaluate.score(
         SentimentClassifier(served, engines.load(args.engine, served, threads=0)), examples
     )
     figures = evaluate.report(scored, data.ratings(args.data))
     print(json.dumps({k: v for k, v in figures.items() if k != "reliability"}, indent=2))
     mistakes = evaluate.mistakes(scored, examples.texts)
-    folder = args.out or EVALUATIONS / args.bundle.name / f"{args.data.stem}-{args.engine}"
+    name = f"{args.data.stem}-{args.engine}-{served.window}-{served.stride}"
+    folder = args.out or EVALUATIONS / args.bundle.name / name
     folder.mkdir(parents=True, exist_ok=True)
-    report = {"data": str(args.data), "engine": args.engine, **figures, "mistakes": mistakes}
+    how = {"revision": served.revision, "engine": args.engine, "temperature": served.temperature}
+    windows = {"window": served.window, "stride": served.stride}
+    report = {"data": str(args.data), **how, **windows, **figures, "mistakes": mistakes}
     (folder / "report.json").write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     title = f"{args.data.stem}, {args.engine} engine"
     (folder / "report.html").write_text(plots.page(title, figures, mistakes))
@@ -127,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     def command(run: Callable[[argparse.Namespace], None], help: str) -> Callable[..., Any]:
         """Add a command, named for its function; return what adds its options."""
         name = run.__name__.removeprefix("_")
-        added = commands.add_parser(name, help=help, description=f"{help}.".capitalize())
+        added = commands.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.")
         added.set_defaults(run=run)
         return added.add_argument
 
@@ -192,7 +199,7 @@ def main() -> None:
     args = parser.parse_args()
     try:
         args.run(args)
-    except (ValueError, OSError, bundle.BundleError) as error:
+    except (ValueError, OSError, RuntimeError, bundle.BundleError) as error:
         parser.exit(1, f"{error}\n")
 
 

@@ -7,15 +7,16 @@ them, under the soft targets of a larger model (Hinton et al. 2015, arXiv:1503.0
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import torch
 from tokenizers import Tokenizer
 from tqdm import tqdm
-from transformers import PreTrainedModel
+from transformers import AutoModelForSequenceClassification
 
 from training import data
 from training.data import Examples
@@ -83,29 +84,44 @@ def _passages(text: str, rng: np.random.Generator) -> list[str]:
     return found
 
 
-def label(
-    teacher: PreTrainedModel, tokenizer: Tokenizer, length: int, pieces: Pieces, path: Path
-) -> None:
-    """Write the teacher's log-odds of Positive for each piece, (pieces,), as fp16 in ``.npz``.
+def label(checkpoint: Path, length: int, pieces: Pieces, path: Path) -> None:
+    """Write a teacher's log-odds of Positive for each piece, (pieces,), as fp16 in ``.npz``.
 
-    Killed, it goes on from what it had scored. The texts are not in the file, only their checksum.
+    Killed, it goes on from what it had scored. The texts are not in the file, only their checksum
+    and the teacher's.
     """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    teacher = AutoModelForSequenceClassification.from_pretrained(checkpoint).to(device)
+    tokenizer = Tokenizer.from_file(str(checkpoint / "tokenizer.json"))
     rows = data.encode(tokenizer, pieces.texts, length)
-    unfinished = path.with_name(f"{path.name}.unfinished.npy")
+    with (checkpoint / "model.safetensors").open("rb") as file:
+        weights = hashlib.file_digest(file, "sha256").hexdigest()
+    of = {"sha256": pieces.digest(), "teacher": weights}
+    unfinished = path.with_name(f"{path.name}.unfinished.npz")
     log_odds = np.full(len(rows), np.nan, dtype=np.float16)
-    if unfinished.exists() and len(found := np.load(unfinished)) == len(rows):
-        log_odds = found
-    bf16 = bf16_is_faster(teacher.device)
+    if unfinished.exists():
+        with np.load(unfinished) as file:
+            if all(str(file[name]) == value for name, value in of.items()):
+                log_odds = file["log_odds"]
+    bf16 = bf16_is_faster(device)
     with tqdm(total=len(rows), unit="piece", desc="labelling") as bar:
         for start in range(0, len(rows), _SAVED_ROWS):
             part = slice(start, start + _SAVED_ROWS)
             if np.isnan(log_odds[part]).any():
                 logits = predict(teacher, rows[part], bf16)
                 log_odds[part] = logits[:, 1] - logits[:, 0]
-                np.save(unfinished, log_odds)
+                _save(unfinished, log_odds, of)
             bar.update(len(rows[part]))
-    np.savez_compressed(path, log_odds=log_odds, sha256=pieces.digest())
-    unfinished.unlink()
+    _save(path, log_odds, of)
+    unfinished.unlink(missing_ok=True)
+
+
+def _save(path: Path, log_odds: np.ndarray, of: Mapping[str, str]) -> None:
+    """Replace the file in one step, so that a kill leaves the old one or the new."""
+    new = path.with_name(f"{path.name}.new")
+    with new.open("wb") as file:
+        np.savez_compressed(file, log_odds=log_odds, **of)
+    new.replace(path)
 
 
 def learnable(

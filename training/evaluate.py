@@ -46,7 +46,7 @@ def score(classifier: SentimentClassifier, examples: Examples) -> Scored:
     bar = tqdm(total=len(examples), unit="text", desc="scoring")
     for texts in _chunks(examples.texts):
         scores = classifier.score(texts)
-        log_odds.extend(scores.log_odds[:, 1] - scores.log_odds[:, 0])
+        log_odds.extend(scores.logits[:, 1] - scores.logits[:, 0])
         tokens.extend(scores.tokens)
         bar.update(len(texts))
     bar.close()
@@ -70,9 +70,14 @@ def report(scored: Scored, ratings: np.ndarray | None = None) -> dict[str, Any]:
         for _ in range(RESAMPLES)
     ]
     intervals = {}
-    for name in whole:
+    for name, value in whole.items():
         found = [sample.get(name, np.nan) for sample in samples]
-        intervals[name] = [_rounded(bound) for bound in np.nanpercentile(found, (2.5, 97.5))]
+        low, high = np.nanpercentile(found, (2.5, 97.5))
+        if name == "calibration_error":
+            # Noise can only add to a mean of distances: a sample's is too large, by as much as the
+            # figure itself is, so that the interval lies on its other side (the basic bootstrap).
+            low, high = max(0.0, 2 * value - high), max(0.0, 2 * value - low)
+        intervals[name] = [_rounded(low), _rounded(high)]
     confusion = {name: int(whole.pop(name)) for name in ("tn", "fp", "fn", "tp")}
     grouped = {
         kind: {

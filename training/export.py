@@ -33,11 +33,14 @@ from training.data import LABELS, Examples
 from training.evaluate import Scored, score
 from training.quantise import Activations, Seen
 from training.recipe import FILE as RECIPE
+from training.train import predict
 
 WINDOW = 256
 """Tokens in a window, where the checkpoint can read so many; the stride is half of it."""
 CALIBRATION_TEXTS = 200
 """Texts whose activations set the int8 ranges."""
+MAX_DIFFERENCE = 0.01
+"""Of the fp32 graph's logits from torch's; its weights have gone through fp16."""
 MAX_LOSS = 0.002
 """Accuracy that int8 may lose against fp32."""
 
@@ -111,6 +114,7 @@ def export(source: str, folder: Path, examples: Examples, card: Mapping[str, Any
     """
     if folder.exists() and any(folder.iterdir()) and not (folder / CHECKSUMS).exists():
         raise ValueError(f"{folder} holds something that is no bundle; choose another folder")
+    replaced = load_bundle(folder).card if (folder / CHECKSUMS).exists() else {}
     model, tokenizer = load_checkpoint(source)
     window = min(WINDOW, model.config.max_position_embeddings)
     halves = {name: value.half().contiguous() for name, value in model.state_dict().items()}
@@ -146,9 +150,7 @@ def export(source: str, folder: Path, examples: Examples, card: Mapping[str, Any
     recipe = Path(source) / RECIPE
     if recipe.exists():
         identity["recipe"] = json.loads(recipe.read_text())
-    if (folder / CHECKSUMS).exists():
-        before = load_bundle(folder).card.get("compared", {})
-        identity["compared"] = {**card.get("compared", {}), **before}
+    identity["compared"] = {**replaced.get("compared", {}), **card.get("compared", {})}
     inference = {"window": window, "stride": window // 2, "temperature": 1.0}
     write_card(unfinished, {**identity, "revision": "", "inference": inference})
 
@@ -157,7 +159,9 @@ def export(source: str, folder: Path, examples: Examples, card: Mapping[str, Any
     def scored(engine: Engine) -> Scored:
         return score(SentimentClassifier(bundle, engine), examples)
 
-    reference = scored(OnnxEngine(bundle, model=fp32.SerializeToString()))
+    reference_engine = OnnxEngine(bundle, model=fp32.SerializeToString())
+    _verify_graph(reference_engine.logits([row.tolist() for row in rows]), predict(model, rows))
+    reference = scored(reference_engine)
     native = scored(NativeEngine(bundle))
     _verify("native", native, reference)
     _verify("onnx", scored(OnnxEngine(bundle)), reference)
@@ -181,6 +185,14 @@ def _save_tokenizer(tokenizer: Tokenizer, max_length: int, folder: Path) -> None
         "model_max_length": max_length,
     }
     _write_json(folder / "tokenizer_config.json", config)
+
+
+def _verify_graph(graph: np.ndarray, torch: np.ndarray) -> None:
+    """Raise a ValueError where the fp32 graph's logits are not torch's, of the same rows."""
+    difference = float(np.abs(graph - torch).max())
+    print(f"fp32 graph: at most {difference:.1e} from torch")
+    if difference > MAX_DIFFERENCE:
+        raise ValueError(f"the fp32 graph's logits differ from torch's by {difference:.1e}")
 
 
 def _verify(engine: str, served: Scored, reference: Scored) -> None:

@@ -39,15 +39,16 @@ def curves(folder: Path) -> None:
         running = [line for line in of_phase if "loss" in line]
         epochs = [line for line in of_phase if "held_out_accuracy" in line]
         steps = [start + line["step"] for line in running]
-        loss.plot(steps, [line["loss"] for line in running], label=phase)
-        [drawn] = accuracy.plot(steps, [line["accuracy"] for line in running], label=phase)
+        name = f"phase {phase}"
+        loss.plot(steps, [line["loss"] for line in running], label=name)
+        [drawn] = accuracy.plot(steps, [line["accuracy"] for line in running], label=name)
         accuracy.plot(
             [start + line["step"] for line in epochs],
             [line["held_out_accuracy"] for line in epochs],
             marker="o",
             linestyle="--",
             color=drawn.get_color(),
-            label=f"{phase}, held out",
+            label=f"{name}, held out",
         )
         start += max(line["step"] for line in of_phase)
     for axes, name in ((loss, "loss"), (accuracy, "accuracy")):

@@ -4,11 +4,13 @@ import json
 import tomllib
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass as validated
+
+Share = Annotated[float, Field(ge=0, le=1)]
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
@@ -17,11 +19,11 @@ _STRICT = ConfigDict(extra="forbid", frozen=True)
 class Phase:
     """A stretch of training: which layers move, for how long, and how fast."""
 
-    epochs: int
-    learning_rate: float
-    layers: int
+    epochs: PositiveInt
+    learning_rate: PositiveFloat
+    layers: Annotated[int, Field(ge=-1)]
     """How many transformer layers train, counted from the top; -1: all, with the embeddings."""
-    layer_decay: float = 1.0
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Each layer's learning rate is this times that of the layer above it."""
 
 
@@ -30,25 +32,25 @@ class Recipe:
     """See ``configs/*.toml`` for what each shipped recipe is for."""
 
     name: str
-    phases: list[Phase]
+    phases: Annotated[list[Phase], Field(min_length=1)]
     base: Literal["minilm", "mpnet"] = "minilm"
     """The pretrained encoder: minilm, the small one that ships, or mpnet, which only teaches."""
     seed: int = 0
-    batch_size: int = 32
-    length: int = 256
+    batch_size: PositiveInt = 32
+    length: Annotated[int, Field(ge=4, le=512)] = 256
     """Tokens a text may have in training; a longer one keeps its head and its tail."""
-    held_out: int = 1000
+    held_out: PositiveInt = 1000
     """Reviews kept out of training, for choosing, calibrating and verifying."""
-    warmup: float = 0.06
+    warmup: Share = 0.06
     """Share of a phase's steps in which the learning rate rises; then it falls to 0."""
-    weight_decay: float = 0.01
-    label_smoothing: float = 0.0
-    dropout: float = 0.1
-    attention_dropout: float = 0.1
-    gradient_clip: float = 1.0
-    softness: float = 2.0
+    weight_decay: NonNegativeFloat = 0.01
+    label_smoothing: Share = 0.0
+    dropout: Share = 0.1
+    attention_dropout: Share = 0.1
+    gradient_clip: PositiveFloat = 1.0
+    softness: PositiveFloat = 2.0
     """With a teacher: what its log-odds are divided by, to show the student what it doubts."""
-    label_share: float = 0.5
+    label_share: Share = 0.5
     """With a teacher: how much of a whole text's target is its label, the rest the teacher's."""
 
 

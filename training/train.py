@@ -72,9 +72,14 @@ def parameter_groups(
     """Freeze what the phase leaves alone; group the rest by learning rate and weight decay.
 
     Biases and layer norms are not decayed.
+
+    Raises:
+        ValueError: the encoder has fewer layers than are to train.
     """
     encoder = model.base_model
     [layers] = [part for part in encoder.modules() if isinstance(part, torch.nn.ModuleList)]
+    if phase.layers > len(layers):
+        raise ValueError(f"{phase.layers} layers cannot train: the encoder has {len(layers)}")
     moving = len(layers) if phase.layers < 0 else phase.layers
     # From the top down: the head, the layers, and whatever is below or beside them.
     blocks = [[p for part in model.children() if part is not encoder for p in part.parameters()]]
@@ -82,7 +87,8 @@ def parameter_groups(
     if phase.layers < 0:
         above = set(layers.parameters())
         blocks.append([p for p in encoder.parameters() if p not in above])
-    model.requires_grad_(False)
+    # What an earlier phase left in frozen parameters must not count when gradients are clipped.
+    model.requires_grad_(False).zero_grad(set_to_none=True)
     groups = []
     for depth, block in enumerate(blocks):
         rate = phase.learning_rate * phase.layer_decay**depth
@@ -144,7 +150,7 @@ class Run:
         path = folder / RECIPE
         if path.exists() and json.loads(path.read_text()) != asked:
             raise ValueError(f"{folder} holds a run of another recipe or data; choose another")
-        path.write_text(json.dumps(asked, indent=2) + "\n")
+        _replace(path, json.dumps(asked, indent=2) + "\n")
 
     def describe(self, bf16: bool) -> None:
         """Write down what the run computes with."""
@@ -163,17 +169,15 @@ class Run:
         with (self.folder / "metrics.jsonl").open("a") as file:
             file.write(json.dumps(values) + "\n")
 
-    def rewind(self, phase: str, step: int) -> None:
+    def rewind(self, phase: int, step: int) -> None:
         """Drop the lines of metrics after this step of this phase: they will be written again."""
         path = self.folder / "metrics.jsonl"
-        lines = path.read_text().splitlines() if path.exists() else []
         kept = [
             line
-            for line in lines
-            if (found := json.loads(line))["phase"] < phase
-            or (found["phase"] == phase and found["step"] <= step)
+            for line in (path.read_text().splitlines() if path.exists() else ())
+            if ((found := json.loads(line))["phase"], found["step"]) <= (phase, step)
         ]
-        path.write_text("".join(f"{line}\n" for line in kept))
+        _replace(path, "".join(f"{line}\n" for line in kept))
 
     def save(self, state: dict[str, Any]) -> None:
         """Replace the checkpoint in one step, so that a kill leaves the old one or the new."""
@@ -184,16 +188,23 @@ class Run:
     def load(self) -> dict[str, Any] | None:
         """Return the last checkpoint, if there is one."""
         path = self.folder / "checkpoint.pt"
-        return torch.load(path, weights_only=True) if path.exists() else None
+        return torch.load(path, "cpu", weights_only=True) if path.exists() else None
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file in one step, so that a kill leaves the old one or the new."""
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(text)
+    new.replace(path)
 
 
 class Progress:
     """A progress bar with running means of loss and accuracy, and the same in the run's metrics."""
 
-    def __init__(self, run: Run, name: str, done: int, steps: int) -> None:
+    def __init__(self, run: Run, phase: int, done: int, steps: int) -> None:
         self._run = run
-        self._name = name
-        self._bar = tqdm(total=steps, initial=done, desc=name, unit="batch")
+        self._phase = phase
+        self._bar = tqdm(total=steps, initial=done, desc=f"phase {phase}", unit="batch")
         self._loss = self._accuracy = float("nan")
 
     def advance(self, step: int, loss: float, accuracy: float) -> None:
@@ -204,12 +215,12 @@ class Progress:
         self._bar.set_postfix(loss=f"{self._loss:.3f}", accuracy=f"{self._accuracy:.3f}")
         if step % LOG_STEPS == 0:
             means = {"loss": self._loss, "accuracy": self._accuracy}
-            self._run.log(phase=self._name, step=step, time=time.time(), **means)
+            self._run.log(phase=self._phase, step=step, time=time.time(), **means)
 
     def epoch(self, step: int, held_out_accuracy: float) -> None:
         """Show how an epoch ended."""
         self._bar.write(f"step {step}: held-out accuracy {held_out_accuracy:.4f}")
-        self._run.log(phase=self._name, step=step, held_out_accuracy=held_out_accuracy)
+        self._run.log(phase=self._phase, step=step, held_out_accuracy=held_out_accuracy)
 
     def close(self) -> None:
         """Leave the bar as it stands."""
@@ -260,12 +271,12 @@ def train(
         if checkpoint:
             done = checkpoint["step"]
             torch.set_rng_state(checkpoint["rng"])
+            torch.cuda.set_rng_state_all(checkpoint["cuda_rng"])
             for part, state in stateful.items():
                 state.load_state_dict(checkpoint[part])
             checkpoint = None
-        name = f"phase {number + 1}"
-        run.rewind(name, done)
-        progress = Progress(run, name, done, steps)
+        run.rewind(number + 1, done)
+        progress = Progress(run, number + 1, done, steps)
         for step, batch in _remaining(lengths, weights, recipe, epoch_steps, steps, done):
             ids, mask = (part.to(device) for part in data.pad([rows[i] for i in batch]))
             positive = torch.from_numpy(training.targets[batch]).float().to(device)
@@ -281,7 +292,9 @@ def train(
             if epoch_ends or step % CHECKPOINT_STEPS == 0:
                 states = {name: part.state_dict() for name, part in stateful.items()}
                 where = {"phase": number, "step": step, "bf16": bf16}
-                run.save({**where, "rng": torch.get_rng_state(), **states})
+                # Without a GPU the second is empty.
+                rng = {"rng": torch.get_rng_state(), "cuda_rng": torch.cuda.get_rng_state_all()}
+                run.save({**where, **rng, **states})
             if epoch_ends:
                 reached(held_out_accuracy)
         progress.close()

@@ -1,5 +1,6 @@
 """The search for a better recipe: Optuna, on as many texts as time allows."""
 
+import hashlib
 import shutil
 import warnings
 from dataclasses import replace
@@ -54,8 +55,10 @@ def tune(
     Killed, the study goes on; the trial that was under way starts again.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    searched = digest([training, held_out])
     study = optuna.create_study(
-        study_name=digest([training, held_out]),
+        # What else would make trials incomparable is another study.
+        study_name=hashlib.sha256((searched + dump(base)).encode()).hexdigest(),
         storage=f"sqlite:///{folder / 'study.db'}",
         pruner=optuna.pruners.MedianPruner(n_startup_trials=3),
         direction="maximize",
@@ -63,11 +66,14 @@ def tune(
     )
     # Seeded by how far it is: the same seed again would suggest the same again.
     study.sampler = optuna.samplers.TPESampler(seed=base.seed + len(study.trials))
-    for trial in study.get_trials(states=(TrialState.RUNNING,)):
+    for trial in study.get_trials(states=(TrialState.RUNNING,)):  # killed
         study.tell(trial.number, state=TrialState.FAIL)
-        study.enqueue_trial(trial.params)
+    if study.trials and study.trials[-1].state is TrialState.FAIL:
+        study.enqueue_trial(study.trials[-1].params)
     model, _ = initial_model(base, cache)
     layers = model.config.num_hidden_layers
+
+    epochs = base.phases[-1].epochs
 
     def objective(trial: Trial) -> float:
         recipe = suggest(trial, base, layers)
@@ -76,22 +82,23 @@ def tune(
         def reached(accuracy: float) -> None:
             accuracies.append(accuracy)
             trial.report(accuracy, len(accuracies))
-            if trial.should_prune():
+            if len(accuracies) < epochs and trial.should_prune():
                 raise optuna.TrialPruned
 
-        run = Run(folder / recipe.name, recipe, digest([training, held_out]))
+        shutil.rmtree(folder / recipe.name, ignore_errors=True)
+        run = Run(folder / recipe.name, recipe, searched)
         try:
             train(run, *initial_model(recipe, cache), training, held_out, reached)
         finally:
             shutil.rmtree(run.folder)
-        return max(accuracies)
+        return accuracies[-1]
 
     finished = len(study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED)))
     study.optimize(objective, n_trials=max(0, trials - finished))
     best = suggest(optuna.trial.FixedTrial(study.best_params), base, layers)
     (folder / "best.toml").write_text(dump(replace(best, name="best")))
     with warnings.catch_warnings(action="ignore"):  # Optuna's, that drawing is experimental
-        for name, draw in PLOTS.items():
+        for name, draw in PLOTS.items() if len(study.trials) > 1 else ():
             axes = draw(study)
             figure = (axes if hasattr(axes, "figure") else axes.flat[0]).figure
             figure.savefig(folder / f"{name}.png", dpi=120, bbox_inches="tight")

@@ -37,6 +37,16 @@ class Bundle:
     def revision(self) -> str:
         return str(self.card["revision"])
 
+    def with_windows(self, window: int, stride: int) -> "Bundle":
+        """Return the bundle as it is with these windows.
+
+        Raises:
+            ValueError: they leave gaps.
+        """
+        if not 0 < stride <= window - 2:
+            raise ValueError(f"stride {stride} leaves gaps between windows of {window}")
+        return replace(self, window=window, stride=stride)
+
     def file(self, name: str) -> Path:
         """Return the path of one of the bundle's files, verified.
 
@@ -72,17 +82,12 @@ def load(folder: Path) -> Bundle:
     try:
         card, config = (json.loads(path.read_bytes()) for path in files)
         names, inference = config["id2label"], card["inference"]
-        found = replace(
+        return replace(
             unread,
             card=card,
             labels=tuple(names[str(i)] for i in range(len(names))),
-            window=inference["window"],
-            stride=inference["stride"],
             temperature=inference["temperature"],
-        )
-        if not 0 < found.stride <= found.window - 2:
-            raise ValueError(f"stride {found.stride} leaves gaps between windows of {found.window}")
-        return found
+        ).with_windows(inference["window"], inference["stride"])
     except (KeyError, ValueError) as error:
         shown = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise BundleError(f"{files[0]} and {files[1].name} are not a bundle's: {shown}") from None

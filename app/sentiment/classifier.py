@@ -34,8 +34,8 @@ class Prediction(BaseModel):
 class Scores(NamedTuple):
     """What was computed of texts, in their order."""
 
-    log_odds: NDArray[np.float64]
-    """Calibrated, of each label, (texts, labels)."""
+    logits: NDArray[np.float64]
+    """Over the temperature, of each label, (texts, labels)."""
     tokens: list[int]
     """In each whole text, the two special ones included."""
     windows: list[int]
@@ -82,14 +82,14 @@ class SentimentClassifier:
         counts = [len(of_text) for of_text in spans]
         starts = np.cumsum([0, *counts[:-1]])
         sums = np.add.reduceat(logits, starts, axis=0)
-        log_odds = sums / np.array(counts)[:, None] / bundle.temperature
-        return Scores(log_odds, [len(ids) + 2 for ids in tokens], counts)
+        pooled = sums / np.array(counts)[:, None] / bundle.temperature
+        return Scores(pooled, [len(ids) + 2 for ids in tokens], counts)
 
     def _predictions(self, texts: Sequence[Text]) -> list[Prediction]:
         if not texts:
             return []
         scores = self.score(texts)
-        weights = np.exp(scores.log_odds - scores.log_odds.max(axis=1, keepdims=True))
+        weights = np.exp(scores.logits - scores.logits.max(axis=1, keepdims=True))
         probabilities = weights / weights.sum(axis=1, keepdims=True)
         return [
             self._prediction(*found)

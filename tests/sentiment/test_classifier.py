@@ -20,10 +20,8 @@ def test_obvious_reviews_get_the_obvious_label(engine):
 
 def test_batch_and_single_agree(engine, reviews):
     texts = reviews[::4]
-    singles = np.concatenate([engine.score([text]).log_odds for text in texts])
-    np.testing.assert_allclose(
-        _positive(engine.score(texts).log_odds), _positive(singles), atol=1e-3
-    )
+    singles = np.concatenate([engine.score([text]).logits for text in texts])
+    np.testing.assert_allclose(_positive(engine.score(texts).logits), _positive(singles), atol=1e-3)
 
 
 def test_a_batch_comes_back_in_its_own_order(engine, reviews):
@@ -42,14 +40,14 @@ def test_torch_and_the_fp32_graph_agree(torch, bundle, reviews):
     fp32 = graph.build(torch._engine._model.config, weights).SerializeToString()
     engine = OnnxEngine(bundle, model=fp32)
     texts = reviews[::8]
-    found = SentimentClassifier(bundle, engine).score(texts).log_odds
-    np.testing.assert_allclose(found, torch.score(texts).log_odds, atol=1e-4)
+    found = SentimentClassifier(bundle, engine).score(texts).logits
+    np.testing.assert_allclose(found, torch.score(texts).logits, atol=1e-4)
 
 
 @pytest.mark.parametrize("int8", ["native", "onnx"])
 def test_int8_gives_the_reference_label(request, int8, torch, reviews):
-    served = request.getfixturevalue(int8).score(reviews).log_odds
-    assert (served.argmax(axis=1) == torch.score(reviews).log_odds.argmax(axis=1)).mean() >= 0.995
+    served = request.getfixturevalue(int8).score(reviews).logits
+    assert (served.argmax(axis=1) == torch.score(reviews).logits.argmax(axis=1)).mean() >= 0.995
 
 
 def test_a_text_at_the_limit_of_length_is_scored_whole(native):
@@ -68,7 +66,7 @@ def test_score_of_a_long_text_is_the_mean_over_its_windows(native):
         for start in range(0, len(ids) - 254 + 128, 128)
     ]
     expected = engine.logits(rows).mean(axis=0) / native.bundle.temperature
-    np.testing.assert_allclose(native.score([text]).log_odds[0], expected, atol=1e-4)
+    np.testing.assert_allclose(native.score([text]).logits[0], expected, atol=1e-4)
 
 
 def test_a_repeated_text_is_scored_once(bundle, native):
@@ -83,9 +81,7 @@ def test_a_repeated_text_is_scored_once(bundle, native):
 def test_temperature_divides_the_log_odds(bundle, native):
     hot = SentimentClassifier(replace(bundle, temperature=bundle.temperature * 2), native._engine)
     texts = [Text("Superb."), Text("Terrible.")]
-    np.testing.assert_allclose(
-        hot.score(texts).log_odds * 2, native.score(texts).log_odds, rtol=1e-6
-    )
+    np.testing.assert_allclose(hot.score(texts).logits * 2, native.score(texts).logits, rtol=1e-6)
 
 
 @pytest.mark.parametrize("count", [0, 1])

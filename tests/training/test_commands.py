@@ -2,10 +2,12 @@
 
 import json
 import sys
+from argparse import Namespace
+from dataclasses import replace
 
 import pytest
 
-from tests.training.conftest import sentences, tiny_model, tiny_tokenizer
+from tests.training.conftest import RECIPE, sentences, tiny_model, tiny_tokenizer
 from training import __main__ as commands
 from training import data
 
@@ -50,9 +52,65 @@ def test_from_labelled_text_to_a_card(tmp_path, run):
     reached = card["metrics"]["Test"]["native"]["accuracy"]
     assert reached > 0.95
     assert card["compared"]["head only"]["Test"]["native"]["accuracy"] < reached
-    report = tmp_path / "runs" / "evaluations" / "both" / "test-native"
+    report = tmp_path / "runs/evaluations/both/test-native-64-32"
     assert json.loads((report / "report.json").read_text())["accuracy"] == reached
     assert f"{reached:.4f}" in (report / "report.html").read_text()
+
+    run("card", "--bundle", "both", "--out", "card.md")
+    page = (tmp_path / "card.md").read_text()
+    assert f"| Test | native (int8) | 200 | {reached:.2%}" in page
+    assert "| head only | Test | native (int8) |" in page
+
+    run("export", "--model", folder / "checkpoint", *held_out, "--out", "both")
+    again = json.loads((tmp_path / "both" / "card.json").read_text())
+    assert "metrics" not in again
+    assert again["compared"] == card["compared"]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--window", "64"), "stride 128 leaves gaps between windows of 64"),
+        (("--window", "128", "--stride", "64", "--record", "x"), "as it is served"),
+        (("--card", "model"), "--card and --weights go together"),
+    ],
+)
+def test_an_evaluation_that_would_mislead_is_refused(tmp_path, run, capsys, options, reason):
+    data.write(sentences(10, 2), tmp_path / "test.csv")
+    with pytest.raises(SystemExit):
+        run(
+            "evaluate",
+            "--bundle",
+            commands.REVIEWS.parents[1] / "model",
+            "--data",
+            "test.csv",
+            *options,
+        )
+    assert reason in capsys.readouterr().err
+
+
+def test_other_windows_are_measured_beside_the_bundles_own(tmp_path, run):
+    data.write(sentences(10, 2), tmp_path / "test.csv")
+    bundle = commands.REVIEWS.parents[1] / "model"
+    run("evaluate", "--bundle", bundle, "--data", "test.csv", "--window", "128", "--stride", "64")
+    report = json.loads(
+        (tmp_path / "runs/evaluations/model/test-native-128-64/report.json").read_text()
+    )
+    assert (report["window"], report["stride"]) == (128, 64)
+
+
+def test_what_is_held_out_or_tested_is_not_trained_on(tmp_path):
+    first, second = sentences(60, 1), sentences(40, 2)
+    data.write(first, tmp_path / "a.csv")
+    data.write(data.join([second, first]), tmp_path / "b.csv")
+    data.write(second.take(range(10)), tmp_path / "test.csv")
+    paths = [str(tmp_path / name) for name in ("a.csv", "b.csv")]
+    args = Namespace(data=paths, test=[tmp_path / "test.csv"])
+    training, held_out = commands._split(args, replace(RECIPE, held_out=20))
+    seen = {t for t, weight in zip(training.texts, training.weights, strict=True) if weight}
+    assert len(held_out) == 20
+    assert not seen & {*held_out.texts, *second.texts[:10]}
+    assert len(seen) >= 60
 
 
 def test_what_cannot_be_used_ends_the_command_with_the_reason(run, capsys):

@@ -58,6 +58,7 @@ def test_labels_may_be_probabilities(tmp_path):
         ("r.csv", "review,label\na,1\n", "no column 'text'; it has review, label"),
         ("r.csv", "text,label\na,2\n", "a label is neither 0 nor 1"),
         ("r.jsonl", '{"text": "a", "label": 1}\n{"text": null, "label": 0}', "row 2 has no text"),
+        ("r.csv", "text,label\n", "holds no texts"),
         ("r.csv", "text,label\na,meh\n", "a label is neither 0 nor 1 nor Negative nor Positive"),
     ],
 )
@@ -150,6 +151,40 @@ def test_an_epoch_sees_each_text_as_often_as_its_weight_says():
 def test_blanks_repeats_and_test_texts_are_dropped():
     found = data.without(examples(["a", "", "b", "a", "c"]), ["b"])
     assert found.texts == ["a", "c"]
+
+
+TOLD = "The plot is thin, the cast is tired, and by the end nobody in the room cared at all."
+
+
+@pytest.mark.parametrize(
+    ("text", "weight"),
+    [
+        ("the PLOT is thin the cast is tired and by the end nobody in the room cared at all", 0),
+        (TOLD.replace("tired", "superb"), 0),
+        ("The plot is thin, the cast is tired, but I loved what they made of so very little.", 1),
+        ("Thin!", 1),
+    ],
+    ids=["punctuation", "twin", "phrase", "short"],
+)
+def test_what_is_nearly_a_test_text_keeps_its_place_but_is_not_seen(text, weight):
+    found = data.unseen(examples([text, "Another film."]), ["Unrelated.", TOLD])
+    assert found.weights.tolist() == [weight, 1]
+
+
+def test_an_example_of_weight_0_is_in_no_batch():
+    weights = np.array([1.0] * 40 + [0.0] * 8)
+    seen = np.concatenate(data.batches([8] * 48, 16, 0, 0, weights))
+    assert sorted(seen) == list(range(40))
+
+
+def test_holding_out_all_there_is_is_refused():
+    with pytest.raises(ValueError, match="of 3 texts 3 cannot be held out"):
+        data.hold_out(examples(["a", "b", "c"]), 3, seed=0)
+
+
+def test_numbers_in_texts_stay_as_they_are_written(tmp_path):
+    (tmp_path / "r.csv").write_text("text,label\n007,1\n1.50,0\n")
+    assert data.read(tmp_path / "r.csv").texts == ["007", "1.50"]
 
 
 def test_held_out_examples_are_stratified_and_apart():

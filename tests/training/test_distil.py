@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from tests.training.conftest import RECIPE, sentences, tiny_model
 from training import data, distil, train
@@ -39,29 +40,55 @@ def pieces():
     return Pieces(sentences(300, 1).texts, np.arange(300), np.ones(300, dtype=bool))
 
 
-def test_labels_are_the_teachers_log_odds(tmp_path, model, tokenizer, pieces):
-    distil.label(model, tokenizer, 32, pieces, tmp_path / "l.npz")
+@pytest.fixture
+def teacher(tmp_path, model, tokenizer):
+    """A checkpoint that was trained on nothing."""
+    model.save_pretrained(tmp_path / "teacher")
+    tokenizer.save(str(tmp_path / "teacher" / "tokenizer.json"))
+    return tmp_path / "teacher"
+
+
+def test_labels_are_the_teachers_log_odds(tmp_path, teacher, model, tokenizer, pieces):
+    distil.label(teacher, 32, pieces, tmp_path / "l.npz")
     logits = train.predict(model, data.encode(tokenizer, pieces.texts, 32))
     found = np.load(tmp_path / "l.npz")["log_odds"]
     np.testing.assert_allclose(found, logits[:, 1] - logits[:, 0], atol=0.01)
 
 
-def test_labelling_that_was_killed_goes_on(tmp_path, model, tokenizer, pieces, monkeypatch):
+@pytest.fixture
+def scored(monkeypatch):
+    """Counts what is scored, 100 rows at a time; the third such part is interrupted."""
     monkeypatch.setattr(distil, "_SAVED_ROWS", 100)
-    scored = []
+    parts = []
 
     def predict(model, rows, bf16):
-        scored.append(len(rows))
-        if len(scored) == 3:
+        parts.append(len(rows))
+        if len(parts) == 3:
             raise KeyboardInterrupt
         return train.predict(model, rows, bf16)
 
     monkeypatch.setattr(distil, "predict", predict)
+    return parts
+
+
+def test_labelling_that_was_killed_goes_on(tmp_path, teacher, pieces, scored):
     with pytest.raises(KeyboardInterrupt):
-        distil.label(model, tokenizer, 32, pieces, tmp_path / "l.npz")
-    distil.label(model, tokenizer, 32, pieces, tmp_path / "l.npz")
+        distil.label(teacher, 32, pieces, tmp_path / "l.npz")
+    distil.label(teacher, 32, pieces, tmp_path / "l.npz")
     assert len(scored) == 4
     assert not np.isnan(np.load(tmp_path / "l.npz")["log_odds"]).any()
+
+
+def test_what_another_teacher_had_scored_is_not_taken_over(
+    tmp_path, teacher, model, pieces, scored
+):
+    with pytest.raises(KeyboardInterrupt):
+        distil.label(teacher, 32, pieces, tmp_path / "l.npz")
+    with torch.no_grad():
+        model.classifier.bias += 1
+    model.save_pretrained(teacher)
+    distil.label(teacher, 32, pieces, tmp_path / "l.npz")
+    assert len(scored) == 6
 
 
 def test_a_target_is_the_softened_score_and_for_a_whole_text_its_label_too(tmp_path):
@@ -84,7 +111,7 @@ def test_a_student_learns_what_a_teacher_knows(tmp_path, model, tokenizer, piece
     """The labels it would otherwise learn are noise."""
     run = train.Run(tmp_path, RECIPE, "-")
     train.train(run, model, tokenizer, sentences(400, 1), sentences(64, 2))
-    distil.label(model, tokenizer, 32, pieces, tmp_path / "l.npz")
+    distil.label(tmp_path / "checkpoint", 32, pieces, tmp_path / "l.npz")
     noise = np.random.default_rng(0).integers(0, 2, 300)
     taught = distil.learnable(Examples(pieces.texts, noise), pieces, tmp_path / "l.npz", 1, 0)
     student, held_out = tiny_model(), sentences(200, 3)

@@ -34,7 +34,7 @@ def test_a_checkpoint_becomes_a_bundle_that_every_engine_serves(checkpoint, tmp_
     scores = []
     for engine in ("native", "onnx", "torch"):
         served = classifier.load(Settings(engine=engine, model_dir=folder))
-        scores.append(served.score(held_out.texts).log_odds)
+        scores.append(served.score(held_out.texts).logits)
         assert served.predict(["the film was superb"])[0].sentiment == "Positive"
     for served in scores[:2]:
         assert (served.argmax(1) == scores[2].argmax(1)).mean() >= 0.99

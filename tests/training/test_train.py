@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -35,7 +36,7 @@ def test_a_killed_run_resumes_to_the_same_weights(tmp_path, model, tokenizer, mo
     advance = training.Progress.advance
 
     def killed_at_37(self, step, loss, accuracy):
-        if self._name == "phase 2" and step == 37:
+        if self._phase == 2 and step == 37:
             raise Killed
         advance(self, step, loss, accuracy)
 
@@ -47,6 +48,13 @@ def test_a_killed_run_resumes_to_the_same_weights(tmp_path, model, tokenizer, mo
     run(tmp_path / "killed", model, tokenizer)
     for name, value in model.state_dict().items():
         torch.testing.assert_close(value, whole[name], rtol=0, atol=0, msg=name)
+    assert steps(tmp_path / "killed") == steps(tmp_path / "whole")
+
+
+def steps(folder) -> list[tuple[int, int]]:
+    """Return what the metrics are of: (phase, step)."""
+    lines = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
+    return [(line["phase"], line["step"]) for line in lines]
 
 
 def test_a_folder_of_another_recipe_is_refused(tmp_path):
@@ -61,20 +69,41 @@ def test_a_folder_of_other_data_is_refused(tmp_path):
         Run(tmp_path, RECIPE, "other data")
 
 
-@pytest.mark.parametrize(
-    ("layers", "moving"),
-    [
-        (0, {"pre_classifier", "classifier"}),
-        (3, {"pre_classifier", "classifier", "layer.1", "layer.2", "layer.3"}),
-        (-1, {"pre_classifier", "classifier", "embeddings", *(f"layer.{i}" for i in range(4))}),
-    ],
-)
-def test_a_phase_moves_its_layers_and_no_others(model, layers, moving):
-    parameter_groups(model, Phase(1, 1e-3, layers), 0.01)
-    trained = {name for name, p in model.named_parameters() if p.requires_grad}
-    frozen = {name for name, p in model.named_parameters() if not p.requires_grad}
-    assert all(any(part in name for part in moving) for name in trained)
-    assert not any(any(part in name for part in moving) for name in frozen)
+def test_each_phase_moves_its_layers_and_no_others(tmp_path, model, tokenizer):
+    """The recipe that the project is known for: the head, then the last three layers with it."""
+    two_phase = replace(load(training.Path("training/configs/two-phase.toml")), length=32)
+    states = [{name: value.clone() for name, value in model.state_dict().items()}]
+    train(Run(tmp_path, two_phase, "-"), model, tokenizer, sentences(64, 1), sentences(32, 2))
+    for name in ("phase-1", "checkpoint"):
+        finished = type(model).from_pretrained(tmp_path / name)
+        states.append(finished.state_dict())
+    head = {"pre_classifier", "classifier"}
+    assert moved(*states[:2]) == head
+    assert moved(*states[1:]) == head | {"layer.1", "layer.2", "layer.3"}
+
+
+def moved(before: dict, after: dict) -> set[str]:
+    """Return the parts of the tiny model, four layers deep, that differ."""
+    changed = [name for name, value in before.items() if not torch.equal(value, after[name])]
+    parts = ["pre_classifier", "embeddings", *(f"layer.{i}" for i in range(4))]
+    return {next((part for part in parts if part in name), "classifier") for name in changed}
+
+
+def test_all_layers_move_with_the_embeddings(model):
+    parameter_groups(model, Phase(1, 1e-3, -1), 0.01)
+    assert all(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_more_layers_than_there_are_cannot_train(model):
+    with pytest.raises(ValueError, match="5 layers cannot train: the encoder has 4"):
+        parameter_groups(model, Phase(1, 1e-3, 5), 0.01)
+
+
+def test_what_an_earlier_phase_left_does_not_count_when_gradients_are_clipped(model):
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    parameter_groups(model, Phase(1, 1e-3, 0), 0.01)
+    assert all(parameter.grad is None for parameter in model.parameters())
 
 
 def test_lower_layers_learn_more_slowly(model):
@@ -85,6 +114,14 @@ def test_lower_layers_learn_more_slowly(model):
 
 def test_shipped_recipe_is_valid():
     assert load(training.Path("training/configs/shipped.toml")).phases[0].layers == -1
+
+
+@pytest.mark.parametrize("wrong", ["length = 1000", "label_share = 3", "batch_size = 0"])
+def test_a_setting_beyond_reason_is_refused(tmp_path, wrong):
+    phase = "[[phases]]\nepochs = 1\nlearning_rate = 1.0\nlayers = 0"
+    (tmp_path / "r.toml").write_text(f"{wrong}\n{phase}\n")
+    with pytest.raises(ValueError, match=wrong.split()[0]):
+        load(tmp_path / "r.toml")
 
 
 def test_an_unknown_setting_is_refused(tmp_path):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import optuna
 import pytest
 
@@ -42,6 +44,26 @@ def test_a_killed_search_goes_on_with_the_trial_that_was_under_way(tmp_path, mon
     assert states.count("COMPLETE") + states.count("PRUNED") == 4
     assert study.trials[2].state.name == "FAIL"
     assert study.trials[3].params == study.trials[2].params
+
+
+def test_an_interrupted_search_goes_on_alike(tmp_path, monkeypatch):
+    def interrupted(*given):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(tune, "train", interrupted)
+        search(tmp_path, 2)
+    study = search(tmp_path, 2)
+    assert study.trials[1].params == study.trials[0].params
+
+
+def test_trials_of_another_base_recipe_are_not_mixed_in(tmp_path):
+    search(tmp_path, 2)
+    tune.tune(
+        replace(RECIPE, dropout=0.5), sentences(160, 1), sentences(64, 2), 2, tmp_path, tmp_path
+    )
+    studies = optuna.get_all_study_summaries(f"sqlite:///{tmp_path / 'study.db'}")
+    assert [study.n_trials for study in studies] == [2, 2]
 
 
 def test_a_trial_under_the_median_is_pruned(tmp_path, monkeypatch):
