@@ -22,7 +22,9 @@ def sources(scorer: Scorer) -> dict[str, Source]:
     longest = scorer.settings.max_text_characters
     return {
         "HTTP (REST API, HTTP API, Function URL, ALB)": Http(app),
-        'direct ({"text": …}, {"texts": […]} or {"Items": […]})': Direct(scorer),
+        'direct ({"text": …}, {"texts": […]}, {"Items": […]} or {"object": …})': Direct(
+            scorer, objects
+        ),
         "SQS": Sqs(delivery, objects, longest),
         "SNS": Sns(delivery, longest),
         "Kinesis": Kinesis(delivery, longest),

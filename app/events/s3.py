@@ -1,7 +1,9 @@
 """S3 objects: each scored as a whole into another, by whatever way the event of it came."""
 
+import json
 import logging
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import IO, Any, NamedTuple
 from urllib.parse import unquote_plus
 
@@ -62,8 +64,8 @@ class ObjectScoring:
         self._classifier = classifier
         self._settings = settings
 
-    def score(self, stored: StoredObject, context: Any) -> None:
-        """Score an object, unless it is one of the function's own.
+    def score(self, stored: StoredObject, context: Any) -> dict[str, Any] | None:
+        """Score an object, unless it is one of the function's own; return what became of it.
 
         Raises:
             UnreadableObject: none of its rows can be scored.
@@ -72,7 +74,7 @@ class ObjectScoring:
         settings = self._settings
         if stored.key.startswith((settings.scored_prefix, settings.rejected_prefix)):
             _logger.info("%s is a result and is not scored", stored.uri)
-            return
+            return None
         place = f"s3://{stored.bucket}"
         target = Target(
             scored=f"{place}/{settings.scored_prefix}{stored.key}",
@@ -89,24 +91,23 @@ class ObjectScoring:
                 watch=_stopping_in_time(context),
             )
         except _OutOfTime:
-            self._hand_over(stored)
-            return
+            return {"handed_over_to": self._hand_over(stored)}
         _logger.info("%s: %d rows, %d rejected", stored.uri, summary.rows, summary.rejected)
+        return asdict(summary)
 
-    def _hand_over(self, stored: StoredObject) -> None:
+    def _hand_over(self, stored: StoredObject) -> str:
         arn = self._settings.state_machine
         if not arn:
             raise DoesNotFit(
                 f"{stored.uri} takes longer than an invocation: set SENTIMENT_STATE_MACHINE, raise "
                 "the function's timeout or memory, or split the object"
             )
-        import json
-
         import boto3
 
         job = json.dumps({"bucket": stored.bucket, "key": stored.key})
         execution = boto3.client("stepfunctions").start_execution(stateMachineArn=arn, input=job)
         _logger.info("%s was handed over to %s", stored.uri, execution["executionArn"])
+        return str(execution["executionArn"])
 
 
 def _stopping_in_time(context: Any) -> Watch:
