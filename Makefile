@@ -76,9 +76,9 @@ export: $(VENV)/requirements-train.installed ## Make a bundle in OUT=model of th
 	@test -n "$(MODEL)" || { echo "export what? make export MODEL=runs/shipped/checkpoint DATA=runs/shipped/held_out.csv"; exit 2; }
 	@$(BIN)/python -m training export --model $(MODEL) $(if $(DATA),--data $(DATA)) $(if $(CARD),--card $(CARD)) $(if $(OUT),--out $(OUT))
 
-evaluate: $(VENV)/requirements-train.installed ## Measure the bundle on a labelled file, DATA=
+evaluate: $(VENV)/requirements-train.installed ## Measure BUNDLE=model on labelled texts, DATA=; RECORD= writes it into the card
 	@test -n "$(DATA)" || { echo "evaluate on what? make evaluate DATA=imdb-test.parquet"; exit 2; }
-	@$(BIN)/python -m training evaluate --data $(DATA) $(if $(ENGINE),--engine $(ENGINE)) $(if $(BUNDLE),--bundle $(BUNDLE)) $(if $(RECORD),--record "$(RECORD)") $(if $(CARD),--card $(CARD)) $(if $(WEIGHTS),--weights "$(WEIGHTS)")
+	@$(BIN)/python -m training evaluate --data $(DATA) $(if $(ENGINE),--engine $(ENGINE)) $(if $(BUNDLE),--bundle $(BUNDLE)) $(if $(WINDOW),--window $(WINDOW)) $(if $(STRIDE),--stride $(STRIDE)) $(if $(RECORD),--record "$(RECORD)") $(if $(CARD),--card $(CARD)) $(if $(WEIGHTS),--weights "$(WEIGHTS)")
 
 card: $(VENV)/requirements-train.installed ## Write docs/model-card.md from the bundle's card
 	@$(BIN)/python -m training card
