@@ -26,9 +26,9 @@ def score(source: str, scored: str, column: str) -> Summary:
     """
     if type(formats.of(source)) is not type(formats.of(scored)):
         raise formats.UnreadableObject(f"{scored} must have the format of {source}")
+    size = storage.size(source)
     settings = load_settings()
     model = classifier.load(settings.model_copy(update={"cache_size": 0}))
-    size = storage.size(source)
     target = Target(scored, f"{scored}.rejected.jsonl", f"{scored}.summary.json")
     beside = Path(scored.rpartition("/")[2] if storage.is_s3(scored) else scored)
     identity = f"{source} {size} {column} {model.bundle.revision}"

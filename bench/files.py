@@ -65,7 +65,7 @@ def rates() -> tuple[list[float], list[float]]:
 
 
 def growth() -> float:
-    """Return by how many megabytes scoring a large object lets the process grow beyond a small one."""
+    """Return how many megabytes more scoring a large object takes than scoring a small one."""
     with TemporaryDirectory() as folder:
         resident = []
         for rows in (1000, LARGE_ROWS):

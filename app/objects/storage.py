@@ -22,10 +22,16 @@ def reading(uri: str) -> Iterator[IO[bytes]]:
     """Open an object to be read as a stream.
 
     Raises:
-        UnreadableObject: there is none.
+        UnreadableObject: there is none, or it may not be read.
     """
     if is_s3(uri):
-        with _s3(uri, "rb") as file:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            opened = _s3(uri, "rb")
+        except (OSError, BotoCoreError, ClientError) as error:
+            raise UnreadableObject(f"{uri}: {error}") from None
+        with opened as file:
             yield file
         return
     if not Path(uri).is_file():
@@ -55,10 +61,8 @@ def writing(uri: str) -> Iterator[IO[bytes]]:
 
 def size(uri: str) -> int:
     """Return an object's size in bytes."""
-    if not is_s3(uri):
-        return Path(uri).stat().st_size
-    with _s3(uri, "rb") as file:
-        return int(file.seek(0, 2))
+    with reading(uri) as file:
+        return file.seek(0, 2)
 
 
 def _s3(uri: str, mode: str) -> Any:
