@@ -27,3 +27,8 @@ def test_figures_of_other_weights_stand_beside_the_bundles_own(folder):
     found = bundle.load(folder).card
     assert found["compared"]["head only"]["IMDb test"]["native"]["accuracy"] == 0.875
     assert found["metrics"] == before
+
+
+def test_committed_page_is_the_committed_cards():
+    page = Path("docs/model-card.md").read_text()
+    assert page == card.markdown(bundle.load(Path("model")).card)
