@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -33,10 +34,25 @@ class Scored:
     labels: np.ndarray
     tokens: np.ndarray
 
-    @property
+    @cached_property
     def positive(self) -> np.ndarray:
         """The probability of Positive, (examples,)."""
         return 1 / (1 + np.exp(-self.log_odds))
+
+    @cached_property
+    def confidence(self) -> np.ndarray:
+        """The probability of the label that was found, (examples,)."""
+        return np.maximum(self.positive, 1 - self.positive)
+
+    @cached_property
+    def right(self) -> np.ndarray:
+        """Whether the label that was found is the true one, (examples,)."""
+        return (self.log_odds >= 0) == (self.labels == 1)
+
+    @cached_property
+    def loss(self) -> np.ndarray:
+        """The log loss, (examples,)."""
+        return np.logaddexp(0, np.where(self.labels == 1, -self.log_odds, self.log_odds))
 
 
 def score(classifier: SentimentClassifier, examples: Examples) -> Scored:
@@ -102,13 +118,13 @@ def report(scored: Scored, ratings: np.ndarray | None = None) -> dict[str, Any]:
 
 def mistakes(scored: Scored, texts: list[str]) -> list[dict[str, Any]]:
     """Return the mistakes made most confidently, each with how its text begins."""
-    wrong = np.flatnonzero((scored.log_odds >= 0) != (scored.labels == 1))
+    wrong = np.flatnonzero(~scored.right)
     worst = wrong[np.argsort(-np.abs(scored.log_odds[wrong]), kind="stable")][:MISTAKES]
     return [
         {
             "row": int(i),
             "label": LABELS[scored.labels[i]],
-            "confidence": _rounded(max(scored.positive[i], 1 - scored.positive[i])),
+            "confidence": _rounded(scored.confidence[i]),
             "tokens": int(scored.tokens[i]),
             "text": texts[i] if len(texts[i]) <= _EXCERPT else f"{texts[i][:_EXCERPT]} …",
         }
@@ -120,27 +136,23 @@ def _figures(
     scored: Scored, groups: dict[str, dict[str, np.ndarray]], weights: np.ndarray
 ) -> dict[str, float]:
     """Return each figure of a sample that holds every example so many times."""
-    labels, positive = scored.labels == 1, scored.positive
-    found = positive >= 0.5
-    right = found == labels
-    confidence = np.maximum(positive, 1 - positive)
+    labels, right = scored.labels == 1, scored.right
     tp, tn = weights[labels & right].sum(), weights[~labels & right].sum()
     fn, fp = weights[labels & ~right].sum(), weights[~labels & ~right].sum()
-    loss = np.logaddexp(0, np.where(labels, -scored.log_odds, scored.log_odds))
     figures = {
         "accuracy": np.average(right, weights=weights),
         "f1": _share(2 * tp, 2 * tp + fp + fn),
         "precision": _share(tp, tp + fp),
         "recall": _share(tp, tp + fn),
-        "log_loss": np.average(loss, weights=weights),
-        "calibration_error": calibration_error(confidence, right, weights),
+        "log_loss": np.average(scored.loss, weights=weights),
+        "calibration_error": calibration_error(scored.confidence, right, weights),
         "tn": tn,
         "fp": fp,
         "fn": fn,
         "tp": tp,
     }
     if tp + fn and tn + fp:
-        figures["roc_auc"] = roc_auc_score(labels, positive, sample_weight=weights)
+        figures["roc_auc"] = roc_auc_score(labels, scored.positive, sample_weight=weights)
     for kind, of_kind in groups.items():
         for name, members in of_kind.items():
             inside = weights[members]
@@ -159,8 +171,7 @@ def calibration_error(
 
 def _reliability(scored: Scored) -> list[dict[str, float]]:
     """Return the mean confidence and the accuracy in each bin of confidence that is not empty."""
-    confidence = np.maximum(scored.positive, 1 - scored.positive)
-    right = (scored.log_odds >= 0) == (scored.labels == 1)
+    confidence, right = scored.confidence, scored.right
     bins = _bins(confidence)
     return [
         {

@@ -198,8 +198,7 @@ def _verify_graph(graph: np.ndarray, torch: np.ndarray) -> None:
 def _verify(engine: str, served: Scored, reference: Scored) -> None:
     """Print how an engine's int8 compares to fp32; raise a ValueError where it loses too much."""
     right = {
-        name: int(((scored.log_odds >= 0) == (scored.labels == 1)).sum())
-        for name, scored in (("int8", served), ("fp32", reference))
+        name: int(scored.right.sum()) for name, scored in (("int8", served), ("fp32", reference))
     }
     count = len(served.labels)
     agreement = float(((served.log_odds >= 0) == (reference.log_odds >= 0)).mean())

@@ -72,7 +72,6 @@ def tune(
         study.enqueue_trial(study.trials[-1].params)
     model, _ = initial_model(base, cache)
     layers = model.config.num_hidden_layers
-
     epochs = base.phases[-1].epochs
 
     def objective(trial: Trial) -> float:

@@ -33,10 +33,10 @@ class Delivery:
         records: Sequence[Record | InvalidRecord],
         ids: Sequence[str],
         groups: Sequence[str | None] | None = None,
-    ) -> list[bool]:
-        """Return for each record whether its result is in every sink; log why where it is not.
+    ) -> list[str]:
+        """Return the ids of the records whose result is not in every sink; log why.
 
-        ``ids``: what the event calls each record, for the log. ``groups``: what keeps its order,
+        ``ids``: what the event calls each record. ``groups``: what keeps its order,
         None for what keeps none: of a group, nothing behind its first failed record is delivered.
 
         Raises:
@@ -60,10 +60,10 @@ class Delivery:
                     held.add(group)
             else:
                 valid[i] = record
-        results = self._results(list(valid.values()))
+        results, places = self._results(list(valid.values())), list(valid)
         for sink in self._sinks:
             for place, reason in sink.write(results).items():
-                reasons.setdefault(list(valid)[place], f"{sink.name}: {reason}")
+                reasons.setdefault(places[place], f"{sink.name}: {reason}")
         held = set()
         for i, group in enumerate(groups):
             if group in held:
@@ -72,14 +72,13 @@ class Delivery:
                 held.add(group)
         for i, reason in sorted(reasons.items()):
             _logger.error("record %s failed: %s", ids[i], reason)
-        return [i not in reasons for i in range(len(records))]
+        return [ids[i] for i in sorted(reasons)]
 
     def deliver_stream(
         self, records: Sequence[Record | InvalidRecord], ids: Sequence[str]
     ) -> dict[str, list[dict[str, str]]]:
         """Deliver what keeps its order; return the first that failed as a stream's source does."""
-        delivered = self.deliver(records, ids, ["stream"] * len(records))
-        failed = [id for id, done in zip(ids, delivered, strict=True) if not done]
+        failed = self.deliver(records, ids, ["stream"] * len(records))
         return {"batchItemFailures": [{"itemIdentifier": id} for id in failed[:1]]}
 
     def deliver_whole(self, records: Sequence[Record | InvalidRecord], ids: Sequence[str]) -> None:
@@ -89,9 +88,7 @@ class Delivery:
             FailedRecords: a record failed; the invoker sends the whole event again.
             NoSink: no sink is switched on.
         """
-        delivered = self.deliver(records, ids)
-        failed = [id for id, done in zip(ids, delivered, strict=True) if not done]
-        if failed:
+        if failed := self.deliver(records, ids):
             raise FailedRecords(f"failed, with the reasons in the log: {', '.join(failed)}")
 
     def _results(self, records: Sequence[Record]) -> list[Result]:

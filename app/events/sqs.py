@@ -28,15 +28,12 @@ class Sqs:
         messages = event["Records"]
         read = [self._read(message, context) for message in messages]
         waiting = [i for i, record in enumerate(read) if record is not None]
-        delivered = self._delivery.deliver(
+        failed = self._delivery.deliver(
             [record for record in read if record is not None],
             [messages[i]["messageId"] for i in waiting],
             # Only a FIFO queue's messages have a group.
             [messages[i]["attributes"].get("MessageGroupId") for i in waiting],
         )
-        failed = [
-            messages[i]["messageId"] for i, done in zip(waiting, delivered, strict=True) if not done
-        ]
         return {"batchItemFailures": [{"itemIdentifier": id} for id in failed]}
 
     def _read(self, message: Mapping[str, Any], context: Any) -> Record | InvalidRecord | None:
