@@ -30,6 +30,13 @@ $(VENV)/%.installed: %.txt $(wildcard requirements*.txt) constraints.txt $(NATIV
 	@$(PIP) -r $<
 	@touch $@
 
+# A local AWS, in an environment of its own: it holds boto3 to another version.
+.venv-stack/requirements-stack.installed: requirements-stack.txt | $(BIN)/python
+	@echo "installing $<"
+	@$(PYTHON) -m venv .venv-stack
+	@.venv-stack/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
 # The emulator is one binary inside the SAM CLI's package, so none of its dependencies are needed.
 $(EMULATOR): | $(BIN)/python
 	@echo "fetching the Lambda runtime emulator"
@@ -44,7 +51,7 @@ score: $(VENV)/requirements.installed ## Score the file IN=reviews.csv into OUT=
 	@test -n "$(IN)" -a -n "$(OUT)" || { echo "score what? make score IN=reviews.csv OUT=scored.csv"; exit 2; }
 	@$(BIN)/python -m app.score $(IN) $(OUT) $(if $(COLUMN),--column $(COLUMN))
 
-test: $(VENV)/requirements-test.installed $(EMULATOR) ## Run all tests
+test: $(VENV)/requirements-test.installed $(EMULATOR) .venv-stack/requirements-stack.installed ## Run all tests
 	@$(BIN)/python -m pytest $(ARGS)
 
 invoke: $(VENV)/requirements-invoke.installed $(EMULATOR) ## Run EVENT=file.json through the Lambda runtime emulator
@@ -106,4 +113,4 @@ check: $(VENV)/requirements-test.installed .venv-sam/bin/sam ## Lint, types, tem
 	$(MAKE) test
 
 clean: ## Remove what the targets made
-	rm -rf .venv .venv-sam .cache .pytest_cache .mypy_cache .ruff_cache .aws-sam
+	rm -rf .venv .venv-sam .venv-stack .cache .pytest_cache .mypy_cache .ruff_cache .aws-sam

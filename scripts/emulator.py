@@ -39,7 +39,7 @@ class Emulator:
     """One execution environment: a process that is started at the first invocation and kept."""
 
     def __init__(self, environment: Mapping[str, str] | None = None, memory_mb: int = 1769) -> None:
-        self._port, runtime_port = _free_port(), _free_port()
+        self._port, runtime_port = free_port(), free_port()
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed with the emulator)
         self._process = subprocess.Popen(
             [
@@ -113,7 +113,8 @@ class Emulator:
         return Durations(float(_INIT.findall(log)[-1]), float(_RUN.findall(log)[-1]))
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of the loopback address that nothing listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -1,0 +1,183 @@
+"""The stack of ``template.yaml``, deployed on a local AWS that invokes real runtime emulators."""
+
+import json
+import os
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from queue import LifoQueue
+from typing import Any, NamedTuple
+
+import boto3
+import pytest
+from cfnlint.decode import cfn_yaml
+
+from scripts.emulator import Emulator, InvocationError, free_port
+from tests.conftest import ROOT
+
+MINISTACK = ROOT / ".venv-stack/bin/ministack"
+ENVIRONMENTS = 2
+"""Execution environments of the function."""
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_DEFAULT_REGION": "us-east-1",
+}
+
+
+class Stack(NamedTuple):
+    """The deployed stack."""
+
+    outputs: dict[str, str]
+    client: Callable[[str], Any]
+    resources: dict[str, str]
+    """Physical ids by the names in the template; of a queue its URL."""
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The endpoint of a local AWS."""
+    port = free_port()
+    folder = tmp_path_factory.mktemp("aws")
+    environment = {
+        **os.environ,
+        **CREDENTIALS,
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "TMPDIR": str(folder),
+    }
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen([MINISTACK], env=environment, stdout=log, stderr=log)
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                if time.monotonic() > deadline or process.poll() is not None:
+                    raise RuntimeError((folder / "log").read_text()) from None
+                time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def stack(aws: str) -> Iterator[Stack]:
+    """The stack, its events function served by emulators with the function's own variables."""
+
+    def client(service: str) -> Any:
+        names = ("aws_access_key_id", "aws_secret_access_key", "region_name")
+        return boto3.client(
+            service, endpoint_url=aws, **dict(zip(names, CREDENTIALS.values(), strict=True))
+        )
+
+    formation = client("cloudformation")
+    formation.create_stack(
+        StackName="sentiment",
+        TemplateBody=json.dumps(deployable()),
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+    )
+    formation.get_waiter("stack_create_complete").wait(
+        StackName="sentiment", WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+    )
+    [described] = formation.describe_stacks(StackName="sentiment")["Stacks"]
+    outputs = {found["OutputKey"]: found["OutputValue"] for found in described["Outputs"]}
+    resources = {
+        found["LogicalResourceId"]: found["PhysicalResourceId"]
+        for found in formation.describe_stack_resources(StackName="sentiment")["StackResources"]
+    }
+    functions = client("lambda")
+    name = resources["EventsFunction"]
+    known = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    variables = {key: str(value) for key, value in known.items()}
+    with ExitStack() as running:
+        pool: LifoQueue[Emulator] = LifoQueue()
+        for _ in range(ENVIRONMENTS):
+            emulator = Emulator({**variables, **CREDENTIALS, "AWS_ENDPOINT_URL": aws})
+            pool.put(running.enter_context(emulator))
+        server = ThreadingHTTPServer(("127.0.0.1", 0), invoking(pool))
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        running.callback(server.shutdown)
+        functions.update_function_configuration(
+            FunctionName=name,
+            Environment={
+                "Variables": {
+                    **variables,
+                    "MINISTACK_LAMBDA_PROXY_URL": f"http://127.0.0.1:{server.server_port}",
+                }
+            },
+        )
+        yield Stack(outputs, client, resources)
+
+
+def deployable() -> dict[str, Any]:
+    """Return the template as ``sam package`` would leave it, and as far as the local AWS knows it.
+
+    It passes numbers on as text where they are parameters. It reads a map's limits only where they
+    are numbers, and keeps a map's results in its state instead of writing them: so that a map is
+    the last state here.
+    """
+    template: dict[str, Any] = cfn_yaml.load(str(ROOT / "template.yaml"))
+    numbers = {
+        name: parameter["Default"]
+        for name, parameter in template["Parameters"].items()
+        if parameter["Type"] == "Number"
+    }
+    resources = template["Resources"] = _with_numbers(template["Resources"], numbers)
+    for resource in resources.values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["ImageUri"] = "sentiment:test"
+            del resource["Metadata"]
+    backfill = resources["Backfill"]["Properties"]
+    definition = json.loads((ROOT / backfill.pop("DefinitionUri")).read_text())
+    for state in definition["States"].values():
+        if state["Type"] == "Map":
+            del state["MaxConcurrencyPath"], state["ToleratedFailurePercentagePath"], state["Next"]
+            state |= {"MaxConcurrency": ENVIRONMENTS, "ToleratedFailurePercentage": 30}
+            state["End"] = True
+    del definition["States"]["Count"], definition["States"]["Write summary"]
+    backfill["Definition"] = definition
+    return template
+
+
+def _with_numbers(node: Any, numbers: dict[str, int]) -> Any:
+    """Return the node with the parameters among these replaced by their values."""
+    if isinstance(node, dict):
+        if set(node) == {"Ref"} and node["Ref"] in numbers:
+            return numbers[node["Ref"]]
+        return {key: _with_numbers(value, numbers) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_with_numbers(value, numbers) for value in node]
+    return node
+
+
+def invoking(pool: LifoQueue[Emulator]) -> type[BaseHTTPRequestHandler]:
+    """Return what passes an invocation to an execution environment that is free."""
+
+    class Invocation(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            event = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            emulator = pool.get()
+            try:
+                status, answer = 200, json.dumps(emulator.invoke(event))
+            except InvocationError as error:
+                status, answer = 500, str(error)
+            finally:
+                pool.put(emulator)
+            self.send_response(status)
+            self.send_header("content-type", "application/json")
+            self.end_headers()
+            self.wfile.write(answer.encode())
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    return Invocation
