@@ -104,12 +104,14 @@ image: ## Build the container image, with Docker or with buildah
 	@$(PYTHON) -m venv .venv-sam
 	@.venv-sam/bin/pip install --quiet --disable-pip-version-check $(SAM_CLI)
 
-check: $(VENV)/requirements-test.installed .venv-sam/bin/sam ## Lint, types, template, tests
+check: $(VENV)/requirements-test.installed $(EMULATOR) .venv-sam/bin/sam ## Lint, types, template, state machine (with npx), tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/cfn-lint template.yaml
 	SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint --region us-east-1 -t template.yaml
+	sed 's/$${[A-Za-z:]*}/aws/g' statemachine/backfill.asl.json > .cache/backfill.asl.json
+	npx --yes asl-validator@4.0.0 --json-path .cache/backfill.asl.json
 	$(MAKE) test
 
 clean: ## Remove what the targets made
