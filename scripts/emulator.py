@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -61,6 +62,7 @@ class Emulator:
             },
             stdout=self._log,
             stderr=subprocess.STDOUT,
+            start_new_session=True,  # so that kill() finds the function's process too
         )
 
     def __enter__(self) -> Self:
@@ -75,6 +77,10 @@ class Emulator:
                     self.__exit__()
                     raise InvocationError(f"the emulator did not start:\n{log}") from None
                 time.sleep(0.02)
+
+    def kill(self) -> None:
+        """End the emulator and the function at once, as an execution environment may end."""
+        os.killpg(self._process.pid, signal.SIGKILL)
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
