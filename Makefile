@@ -56,7 +56,7 @@ test: $(VENV)/requirements-test.installed $(EMULATOR) .venv-stack/requirements-s
 
 invoke: $(VENV)/requirements-invoke.installed $(EMULATOR) ## Run EVENT=file.json through the Lambda runtime emulator
 	@test -n "$(EVENT)" || { echo "which event? make invoke EVENT=tests/events/rest-api.json"; exit 2; }
-	@$(BIN)/python -m scripts.emulator $(EVENT)
+	@$(BIN)/python -m scripts.invoke $(EVENT)
 
 # torch frees and takes tensors of many megabytes at each step; kept in the heap, in huge pages,
 # they cost no page faults, which took a third of a step's time.

@@ -143,8 +143,10 @@ def main() -> None:
     if args.only != "service":
         growth = files.growth()
         found = {"make score, 1,000 reviews (s)": compare(*files.rates())}
-        figures |= _written("files", {"figures": found, "growth_mb": growth})
+        batch = files.batch()
+        figures |= _written("files", {"figures": found, "growth_mb": growth, "batch": batch})
         print(f"{files.LARGE_ROWS:,} rows take {growth:.0f} MB more than 1,000")
+        print(f"a batch of {batch['rows']} rows takes one processor {batch['seconds']:.2f} s")
         if growth > MAX_GROWTH_MB:
             missed.append("memory of a large object")
     print(table(figures))

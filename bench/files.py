@@ -1,10 +1,12 @@
-"""Whole files: rows a second of `make score` beside a loop over a `transformers` pipeline, and the
-memory that a large object takes.
+"""Whole files: rows a second of `make score` beside a loop over a `transformers` pipeline, the
+memory that a large object takes, and how long one batch of a backfill does.
 """
 
 import csv
 import json
+import os
 import resource
+import statistics
 import subprocess
 import sys
 import time
@@ -29,6 +31,8 @@ SHARES = (0, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 99, 100)
 """Tokens that IMDb's reviews have at these percentiles, read off every fifth of its test half."""
 TOKENS_A_WORD = 1.3
 LARGE_ROWS = 200_000
+BATCHES, BATCH_ROWS = 20, 100
+"""Of a backfill: a distributed map hands each function so many rows."""
 
 
 def reviews(count: int, seed: int) -> Iterator[str]:
@@ -77,22 +81,50 @@ def growth() -> float:
     return resident[1] - resident[0]
 
 
+def batch() -> dict[str, float]:
+    """Return the median seconds of an invocation with one batch on one processor, and its size."""
+    one = {"SENTIMENT_ON_LAMBDA": "1", "SENTIMENT_THREADS": "1", "SENTIMENT_CACHE_SIZE": "0"}
+    return _measured("batch", one)
+
+
 def _scored(source: Path) -> dict[str, Any]:
     """Score a file in a process of its own; return its seconds and its peak of resident memory."""
-    command = [sys.executable, "-m", "bench.files", str(source)]
-    done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
-    return json.loads(done.stdout.splitlines()[-1])
+    return _measured(str(source), {})
 
 
-def _score(source: str) -> None:
+def _measured(what: str, settings: dict[str, str]) -> dict[str, Any]:
+    command = [sys.executable, "-m", "bench.files", what]
+    environment = {**os.environ, **settings}
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True
+    )
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def _score(source: str) -> dict[str, float]:
     from app.score import score
 
     start = time.perf_counter()
     score(source, f"{source}.scored.jsonl", "")
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "resident_mb": peak}))
+    return {"seconds": seconds, "resident_mb": peak}
+
+
+def _batch() -> dict[str, float]:
+    from handler import handler
+
+    texts = list(reviews(BATCHES * BATCH_ROWS, 0))
+    items = [{"id": str(i), "text": text} for i, text in enumerate(texts)]
+    seconds = []
+    for start in tqdm(range(0, len(items), BATCH_ROWS), desc="batches"):
+        began = time.perf_counter()
+        handler({"Items": items[start : start + BATCH_ROWS]}, None)
+        seconds.append(time.perf_counter() - began)
+    row_bytes = sum(len(json.dumps(item)) for item in items) / len(items)
+    return {"seconds": statistics.median(seconds), "rows": BATCH_ROWS, "row_bytes": row_bytes}
 
 
 if __name__ == "__main__":
-    _score(sys.argv[1])
+    print(json.dumps(_batch() if sys.argv[1] == "batch" else _score(sys.argv[1])))

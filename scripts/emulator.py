@@ -1,4 +1,4 @@
-"""The function inside AWS's Lambda Runtime Interface Emulator, for `make invoke` and the tests."""
+"""The function inside AWS's Lambda Runtime Interface Emulator."""
 
 import json
 import os
@@ -124,24 +124,3 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def main() -> None:
-    """Run the event in the file that is named; print the answer and how long it took."""
-    event = json.loads(Path(sys.argv[1]).read_text())
-    with Emulator() as emulator:
-        try:
-            print(json.dumps(emulator.invoke(event), indent=2, ensure_ascii=False))
-        except InvocationError as error:
-            sys.exit(f"the function failed: {error}")
-        took = emulator.durations()
-        emulator.invoke(event)
-        warm = emulator.durations()
-    print(
-        f"init {took.init:.0f} ms, first run {took.run:.1f} ms, warm run {warm.run:.1f} ms",
-        file=sys.stderr,
-    )
-
-
-if __name__ == "__main__":
-    main()

@@ -1,12 +1,15 @@
-"""Writes the README's figures from what measured them."""
+"""Writes the figures of the README and of docs/scale.md from what measured them."""
 
 import json
 import re
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from app import settings
 from app.sentiment import bundle, classifier
 from app.sentiment.text import Text
 from bench.__main__ import RESULTS, ROOT, table
+from scripts import scale
 
 README = ROOT / "README.md"
 _SECTION = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -47,17 +50,23 @@ def accuracy() -> str:
     return "\n".join(rows)
 
 
+Sections = Mapping[str, Callable[[], str]]
+
 SECTIONS = {"example": example, "settings": settings.table, "speed": speed, "accuracy": accuracy}
 
 
-def _written(section: re.Match[str]) -> str:
+PAGES = {README: SECTIONS, scale.PAGE: scale.SECTIONS}
+
+
+def _written(sections: Sections, section: re.Match[str]) -> str:
     start, name, end = section.groups()
-    return f"{start}{SECTIONS[name]()}\n{end}"
+    return f"{start}{sections[name]()}\n{end}"
 
 
 def main() -> None:
-    """Write every section of the README anew."""
-    README.write_text(_SECTION.sub(_written, README.read_text()))
+    """Write every section of the pages anew."""
+    for page, sections in PAGES.items():
+        page.write_text(_SECTION.sub(partial(_written, sections), page.read_text()))
 
 
 if __name__ == "__main__":

@@ -6,92 +6,38 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
-from typing import Any, NamedTuple
+from typing import Any
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
+from app.events.s3 import StoredObject
 from scripts.emulator import Emulator, InvocationError
+from scripts.local_aws import LocalAws
 from tests.conftest import ROOT
 
-CREDENTIALS = {
-    "aws_access_key_id": "testing",
-    "aws_secret_access_key": "testing",
-    "region_name": "us-east-1",
-}
 EVENTS = sorted((ROOT / "tests/events").glob("*.json"))
 
 
 BUCKET = "reviews"
 
 
-class Aws(NamedTuple):
-    """A local AWS: its endpoint, and a bucket and a queue of results in it."""
-
-    endpoint: str
-    queue: Any
-    bucket: Any
-    states: Any
-
-    def results(self) -> list[str]:
-        """Return the messages in the queue of results, and remove them."""
-        bodies = []
-        while messages := self.queue.receive_messages(MaxNumberOfMessages=10):
-            bodies += [message.body for message in messages]
-            for message in messages:
-                message.delete()
-        return bodies
-
-    def put(self, key: str, body: bytes) -> None:
-        self.bucket.put_object(Key=key, Body=body)
-
-    def take(self) -> dict[str, str]:
-        """Return the objects that the function wrote, and remove them."""
-        written = [found for found in self.bucket.objects.all() if not found.key.startswith("inc")]
-        found = {one.key: one.get()["Body"].read().decode() for one in written}
-        for one in written:
-            one.delete()
-        return found
+@pytest.fixture(scope="module")
+def aws() -> Iterator[LocalAws]:
+    with LocalAws() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
-def aws() -> Iterator[Aws]:
-    server = ThreadedMotoServer("127.0.0.1", 0)
-    server.start()
-    endpoint = "http://{}:{}".format(*server.get_host_and_port())
-    session = boto3.Session(**CREDENTIALS)
-    sqs, s3 = (session.resource(name, endpoint_url=endpoint) for name in ("sqs", "s3"))
-    states = session.client("stepfunctions", endpoint_url=endpoint)
-    yield Aws(
-        endpoint, sqs.create_queue(QueueName="results"), s3.create_bucket(Bucket=BUCKET), states
-    )
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def variables(aws: Aws) -> dict[str, str]:
-    """What the function finds in its environment."""
-    return {
-        "SENTIMENT_RESULTS_QUEUE_URL": aws.queue.url,
-        "AWS_ENDPOINT_URL": aws.endpoint,
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
-
-
-@pytest.fixture(scope="module")
-def emulator(variables: dict[str, str]) -> Iterator[Emulator]:
-    with Emulator(variables) as running:
+def emulator(aws: LocalAws) -> Iterator[Emulator]:
+    with Emulator(aws.variables) as running:
         yield running
 
 
 @pytest.mark.parametrize("path", EVENTS, ids=lambda path: path.stem)
 def test_every_recorded_event_is_answered_or_its_results_are_where_they_belong(emulator, aws, path):
-    aws.put("incoming/new reviews.jsonl", b'{"text": "Great."}')
+    aws.put(StoredObject(BUCKET, "incoming/new reviews.jsonl"), b'{"text": "Great."}')
     answer = emulator.invoke(json.loads(path.read_text()))
-    assert "Positive" in json.dumps([answer, aws.results(), aws.take()])
+    assert "Positive" in json.dumps([answer, aws.results(), aws.take(BUCKET, "scored/")])
 
 
 def test_of_ten_messages_three_poison_ones_fail_alone(emulator, aws):
@@ -102,7 +48,7 @@ def test_of_ten_messages_three_poison_ones_fail_alone(emulator, aws):
         {"Records": [{**first, "messageId": f"m{i}", "body": b} for i, b in enumerate(bodies)]}
     )
     assert answer == {"batchItemFailures": [{"itemIdentifier": id} for id in ("m7", "m8", "m9")]}
-    assert sorted(json.loads(body)["id"] for body in aws.results()) == [f"m{i}" for i in range(7)]
+    assert sorted(result["id"] for result in aws.results()) == [f"m{i}" for i in range(7)]
     assert "record m8 failed: has no text; it has title" in emulator.log()
 
 
@@ -114,45 +60,49 @@ LONG = b"".join(
 """More than one chunk of an object, a second of work or more."""
 
 
-def created(key: str) -> dict[str, Any]:
-    return {"source": "aws.s3", "detail-type": "Object Created",
-            "detail": {"bucket": {"name": BUCKET}, "object": {"key": key}}}  # fmt: skip
+LONG_OBJECT = StoredObject(BUCKET, "incoming/long.jsonl")
 
 
-def test_an_invocation_killed_within_an_object_leaves_nothing_and_its_retry_all(variables, aws):
-    aws.put("incoming/long.jsonl", LONG)
-    with Emulator(variables) as killed, ThreadPoolExecutor(1) as pool:
+def created(stored: StoredObject) -> dict[str, Any]:
+    detail = {"bucket": {"name": stored.bucket}, "object": {"key": stored.key}}
+    return {"source": "aws.s3", "detail-type": "Object Created", "detail": detail}
+
+
+def test_an_invocation_killed_within_an_object_leaves_nothing_and_its_retry_all(aws):
+    aws.put(LONG_OBJECT, LONG)
+    with Emulator(aws.variables) as killed, ThreadPoolExecutor(1) as pool:
         killed.invoke({"text": "Warm."})
-        invocation = pool.submit(killed.invoke, created("incoming/long.jsonl"))
+        invocation = pool.submit(killed.invoke, created(LONG_OBJECT))
         time.sleep(0.5)
         killed.kill()
         with pytest.raises((OSError, HTTPException)):
             invocation.result()
-    assert aws.take() == {}
-    with Emulator({**variables, "AWS_LAMBDA_FUNCTION_TIMEOUT": "900"}) as retried:
-        retried.invoke(created("incoming/long.jsonl"))
-    rows = aws.take()["scored/incoming/long.jsonl"].splitlines()
+    assert aws.take(BUCKET, "scored/", "rejected/") == {}
+    with Emulator({**aws.variables, "AWS_LAMBDA_FUNCTION_TIMEOUT": "900"}) as retried:
+        retried.invoke(created(LONG_OBJECT))
+    rows = aws.take(BUCKET, "scored/")["scored/incoming/long.jsonl"].splitlines()
     assert [json.loads(row)["id"] for row in rows] == list(range(ROWS))
 
 
-def test_an_object_that_does_not_fit_is_handed_over_in_time(variables, aws):
-    machine = aws.states.create_state_machine(
+def test_an_object_that_does_not_fit_is_handed_over_in_time(aws):
+    states = aws.client("stepfunctions")
+    machine = states.create_state_machine(
         name="backfill",
         definition=json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}),
         roleArn="arn:aws:iam::123456789012:role/backfill",
     )["stateMachineArn"]
-    aws.put("incoming/long.jsonl", LONG)
+    aws.put(LONG_OBJECT, LONG)
     settings = {
-        **variables,
+        **aws.variables,
         "SENTIMENT_STATE_MACHINE": machine,
         "AWS_LAMBDA_FUNCTION_TIMEOUT": "16",
     }
     with Emulator(settings) as short:
-        short.invoke(created("incoming/long.jsonl"))
-    assert aws.take() == {}
-    [execution] = aws.states.list_executions(stateMachineArn=machine)["executions"]
-    given = aws.states.describe_execution(executionArn=execution["executionArn"])["input"]
-    assert json.loads(given) == {"bucket": BUCKET, "key": "incoming/long.jsonl"}
+        short.invoke(created(LONG_OBJECT))
+    assert aws.take(BUCKET, "scored/", "rejected/") == {}
+    [execution] = states.list_executions(stateMachineArn=machine)["executions"]
+    given = states.describe_execution(executionArn=execution["executionArn"])["input"]
+    assert json.loads(given) == LONG_OBJECT._asdict()
 
 
 def test_an_event_of_no_known_shape_fails_with_what_is_known(emulator):

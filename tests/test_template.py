@@ -194,6 +194,15 @@ def test_what_a_queue_may_cause_has_a_ceiling(events: dict[str, Any]) -> None:
         assert ceiling == {"Ref": "EventsMaximumConcurrency"}
 
 
+def test_queues_and_a_backfill_fit_what_is_reserved_for_them(
+    template: dict[str, Any], events: dict[str, Any]
+) -> None:
+    default = {name: found["Default"] for name, found in template["Parameters"].items()}
+    asked = default["BackfillMaximumConcurrency"]
+    asked += len(events["Events"]) * default["EventsMaximumConcurrency"]
+    assert default["EventsReservedConcurrency"] >= asked
+
+
 def test_every_sink_is_switched_on(events: dict[str, Any]) -> None:
     variables = events["Environment"]["Variables"]
     sinks = {name for name in Settings.model_fields if name.startswith("results_")}
@@ -221,6 +230,24 @@ def test_an_upload_that_was_not_finished_does_not_stay(template: dict[str, Any])
     for bucket in of_type(template, "AWS::S3::Bucket").values():
         rules = bucket["LifecycleConfiguration"]["Rules"]
         assert any("AbortIncompleteMultipartUpload" in rule for rule in rules)
+
+
+def readable(role: dict[str, Any]) -> set[str]:
+    """Return the prefixes whose objects the role may read."""
+    [policy] = role["Properties"]["Policies"]
+    return {
+        arn["Fn::Sub"].removeprefix("${ReviewsBucket.Arn}/")
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Action"] == "s3:GetObject"
+        for arn in statement["Resource"]
+    }
+
+
+@pytest.mark.parametrize("role", ["EventsRole", "BackfillRole"])
+def test_what_arrives_and_what_waits_for_a_backfill_may_be_read(
+    template: dict[str, Any], role: str
+) -> None:
+    assert readable(template["Resources"][role]) >= {"incoming/*", "archive/*"}
 
 
 def test_the_functions_own_objects_are_no_events_and_all_that_it_may_write(

@@ -144,10 +144,10 @@ def test_backfill_maps_the_rows_of_an_object_to_the_end(stack: Stack) -> None:
 
 def test_backfill_maps_the_objects_under_a_prefix(stack: Stack) -> None:
     for name in ("a.txt", "b.txt"):
-        put(stack, f"year/{name}", "Superb.\nAwful.\n")
-    ended = run_backfill(stack, prefix="year/")
+        put(stack, f"archive/year/{name}", "Superb.\nAwful.\n")
+    ended = run_backfill(stack, prefix="archive/year/")
     assert ended["status"] == "SUCCEEDED"
-    assert len(get(stack, "scored/year/b.txt").splitlines()) == 2
+    assert len(get(stack, "scored/archive/year/b.txt").splitlines()) == 2
 
 
 def test_backfill_fails_when_too_many_items_do(stack: Stack) -> None:
