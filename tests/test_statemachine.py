@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from app.events.s3 import MAPPABLE
+
 PATH = Path(__file__).parents[1] / "statemachine/backfill.asl.json"
 
 
@@ -33,6 +35,12 @@ def test_limits_that_the_input_does_not_set_are_the_templates(machine) -> None:
     assert "${MaximumConcurrency}" in defaults
     assert "${ToleratedFailurePercentage}" in defaults
     assert defaults.endswith("$, false)")
+
+
+def test_it_takes_over_what_the_function_hands_over(machine) -> None:
+    choices = machine["States"]["What is it"]["Choices"]
+    patterns = [choice["StringMatches"] for choice in choices if "StringMatches" in choice]
+    assert tuple(pattern.removeprefix("*") for pattern in patterns) == MAPPABLE
 
 
 def test_rows_come_in_batches_that_a_state_may_hold(machine) -> None:

@@ -16,10 +16,12 @@ _logger = logging.getLogger(__name__)
 
 RESERVE_SECONDS = 15.0
 """Of an invocation, kept for handing an object over."""
+MAPPABLE = (".jsonl", ".csv")
+"""What the state machine reads row by row."""
 
 
 class DoesNotFit(RuntimeError):
-    """An object that takes longer than an invocation, where no state machine can take it over."""
+    """An object that takes longer than an invocation, and that no state machine can take over."""
 
 
 class StoredObject(NamedTuple):
@@ -97,10 +99,15 @@ class ObjectScoring:
 
     def _hand_over(self, stored: StoredObject) -> str:
         arn = self._settings.state_machine
-        if not arn:
+        if not arn or not stored.key.endswith(MAPPABLE):
+            other = (
+                f"or have it as {' or '.join(MAPPABLE)}, which the state machine takes over"
+                if arn
+                else "or set SENTIMENT_STATE_MACHINE"
+            )
             raise DoesNotFit(
-                f"{stored.uri} takes longer than an invocation: set SENTIMENT_STATE_MACHINE, raise "
-                "the function's timeout or memory, or split the object"
+                f"{stored.uri} takes longer than an invocation: split it, raise the function's "
+                f"timeout or memory, {other}"
             )
         import boto3
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -65,8 +66,14 @@ def size(uri: str) -> int:
         return file.seek(0, 2)
 
 
-def _s3(uri: str, mode: str) -> Any:
+@cache
+def _client() -> Any:
     import boto3
+
+    return boto3.client("s3")
+
+
+def _s3(uri: str, mode: str) -> Any:
     import smart_open
 
     # Its own decompression is off: the formats see to that.
@@ -74,5 +81,5 @@ def _s3(uri: str, mode: str) -> Any:
         uri,
         mode,
         compression="disable",
-        transport_params={"client": boto3.client("s3"), "min_part_size": PART_BYTES},
+        transport_params={"client": _client(), "min_part_size": PART_BYTES},
     )

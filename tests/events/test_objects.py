@@ -139,8 +139,19 @@ def test_an_object_that_does_not_fit_is_handed_to_the_state_machine(
 
 def test_an_object_that_does_not_fit_and_nobody_takes_over_raises(handle, aws, small_chunks):
     aws.put(KEY, ROWS)
-    with pytest.raises(DoesNotFit, match="set SENTIMENT_STATE_MACHINE"):
+    with pytest.raises(DoesNotFit, match="or set SENTIMENT_STATE_MACHINE"):
         handle(event("s3"), Clock(310, 210))
+
+
+def test_an_object_that_does_not_fit_and_has_no_rows_to_map_raises(
+    aws, native, monkeypatch, small_chunks
+):
+    settings = Settings(state_machine="arn:aws:states:us-east-1:123456789012:stateMachine:score")
+    monkeypatch.setattr(entry, "SOURCES", entry.sources(Scorer(native, settings)))
+    aws.put("incoming/reviews.txt", b"Good.\nBad.\n")
+    sent = json.loads(json.dumps(event("s3")).replace("new+reviews.jsonl", "reviews.txt"))
+    with pytest.raises(DoesNotFit, match="or have it as .jsonl or .csv"):
+        entry.handler(sent, Clock(310, 210))
 
 
 def test_time_is_kept_to_hand_an_object_over():
