@@ -23,14 +23,14 @@ def example() -> str:
 
 
 def speed() -> str:
-    """Return the table of the last benchmark."""
-    result = json.loads((RESULTS / "service.json").read_text())
-    machine = result["machine"]
-    about = (
+    """Return the tables of the last benchmarks, of requests and of files."""
+    results = [json.loads((RESULTS / f"{name}.json").read_text()) for name in ("service", "files")]
+    return "\n\n".join(
         f"On {machine['cores']} cores with Python {machine['python']}; medians, and the median of "
-        "the ratios pair by pair."
+        f"the ratios pair by pair.\n\n{table(result['figures'])}"
+        for result in results
+        for machine in [result["machine"]]
     )
-    return f"{about}\n\n{table(result['figures'])}"
 
 
 def accuracy() -> str:
