@@ -6,9 +6,11 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.staticfiles import StaticFiles
 
-from app import __version__, problems
+from app import __version__, keys, problems
 from app.api import docs, health, model, predict
-from app.security import BodyLimit
+from app.security.access import Access
+from app.security.body import BodyLimit
+from app.security.headers import SecurityHeaders
 from app.sentiment import classifier
 from app.serving import Scorer
 from app.settings import Settings
@@ -21,6 +23,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     Raises:
         BundleError: the model bundle is missing or damaged.
+        SettingsError: API keys or limits cannot be read.
     """
     app = FastAPI(
         title="Sentiment",
@@ -34,15 +37,18 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(resource.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     problems.install(app)
+    # The last that is added is the outermost.
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(Access, keyring=keys.load(settings), settings=settings)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST"],
             allow_headers=["content-type", "authorization", "x-api-key", *ID_HEADERS],
-            expose_headers=[problems.ID_HEADER],
+            expose_headers=[problems.ID_HEADER, "RateLimit-Remaining", "RateLimit-Reset"],
         )
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(SecurityHeaders)
     app.add_middleware(CorrelationId)
     return app
 

@@ -1,6 +1,7 @@
 """Every error the API can return, as RFC 9457 problem details."""
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -10,6 +11,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from app.sentiment.text import InvalidText
 
@@ -75,21 +77,21 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
-        return _response(
-            request, problem(error.status_code, _http_detail(request, error)), error.headers
+        return respond(
+            request.scope, problem(error.status_code, _http_detail(request, error)), error.headers
         )
 
     @app.exception_handler(UnsupportedMediaType)
     async def media_type(request: Request, error: UnsupportedMediaType) -> Response:
-        return _response(request, problem(415, str(error)))
+        return respond(request.scope, problem(415, str(error)))
 
     @app.exception_handler(InvalidText)
     async def text(request: Request, error: InvalidText) -> Response:
-        return _response(request, invalid("#/text", str(error)))
+        return respond(request.scope, invalid("#/text", str(error)))
 
     @app.exception_handler(InvalidBatch)
     async def texts(request: Request, error: InvalidBatch) -> Response:
-        return _response(request, invalid("#/texts", str(error)))
+        return respond(request.scope, invalid("#/texts", str(error)))
 
     @app.exception_handler(RequestValidationError)
     async def validation(request: Request, error: RequestValidationError) -> Response:
@@ -97,28 +99,27 @@ def install(app: FastAPI) -> None:
         if first["type"] == "json_invalid":
             where = f"at character {first['loc'][-1]}"
             detail = f"The body is not valid JSON: {first['ctx']['error']} {where}."
-            return _response(request, problem(400, detail))
+            return respond(request.scope, problem(400, detail))
         faults = [_fault(found) for found in error.errors()]
-        return _response(request, problem(422, " ".join(map(_sentence, faults)), faults))
+        return respond(request.scope, problem(422, " ".join(map(_sentence, faults)), faults))
 
     @app.exception_handler(Overloaded)
     async def overloaded(request: Request, error: Overloaded) -> Response:
         detail = "Too many requests are waiting to be scored; try again in a second."
-        return _response(request, problem(503, detail), {"retry-after": "1"})
+        return respond(request.scope, problem(503, detail), {"retry-after": "1"})
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:
         # Logged here, and not only where it is raised again, because here its id is known.
         _logger.error("request %s failed", request.scope["correlation_id"], exc_info=error)
         detail = "Something went wrong here; the correlation id finds it in the service's logs."
-        return _response(request, problem(500, detail))
+        return respond(request.scope, problem(500, detail))
 
 
-def _response(request: Request, found: Problem, headers: Any = None) -> Response:
-    correlation_id = request.scope.get("correlation_id")
-    located = found.model_copy(
-        update={"instance": request.url.path, "correlation_id": correlation_id}
-    )
+def respond(scope: Scope, found: Problem, headers: Mapping[str, str] | None = None) -> Response:
+    """Return the problem as the answer to this request."""
+    correlation_id = scope.get("correlation_id")
+    located = found.model_copy(update={"instance": scope["path"], "correlation_id": correlation_id})
     return Response(
         located.model_dump_json(exclude_none=True),
         found.status,

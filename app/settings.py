@@ -60,6 +60,29 @@ class Settings(BaseModel):
     cors_origins: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
         (), description="Origins whose pages may call the API, comma separated; `*` for any."
     )
+    api_keys: str = Field(
+        "",
+        description="Who may ask: entries `NAME:SHA256`, or `NAME:SHA256:100/minute`, comma "
+        "separated, as `python -m app.keys new NAME` makes them. Without keys, anyone.",
+    )
+    api_keys_from: str = Field(
+        "",
+        description="Where more entries are: `ssm:/its/name` or `secretsmanager:its-name`.",
+    )
+    api_keys_seconds: float = Field(
+        300, gt=0, description="How long those are believed before they are read again."
+    )
+    rate_limit: str = Field(
+        "", description="How often each key may ask, such as `100/minute`, unless its entry says."
+    )
+    address_rate_limit: str = Field(
+        "", description="How often each client address may ask, with any key or none."
+    )
+    rate_limit_storage: str = Field(
+        "memory://",
+        description="Where that is counted: in this process, or for several in `redis://…` or "
+        "`memcached://…` (`pip install limits[redis]` or `limits[memcached]`).",
+    )
     results_queue_url: str = Field("", description="An SQS queue that gets the results of events.")
     results_table: str = Field("", description="A DynamoDB table that does, keyed by `id`.")
     results_ttl_days: int = Field(

@@ -3,7 +3,9 @@
 import json
 import logging
 import threading
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
 
 import pytest
 from fastapi.testclient import TestClient
@@ -19,9 +21,11 @@ def client(**settings: object) -> TestClient:
     return TestClient(create_app(Settings(**settings)), raise_server_exceptions=False)
 
 
-def post(caller: TestClient, way: str, body: bytes) -> Answer:
+def post(
+    caller: TestClient, way: str, body: bytes, headers: Mapping[str, str] = MappingProxyType({})
+) -> Answer:
     """Post JSON to ``/predict`` over HTTP or inside an event of this kind."""
-    headers = {"content-type": "application/json"}
+    headers = {"content-type": "application/json", **headers}
     if way == "asgi":
         answer = caller.post("/predict", content=body, headers=headers)
         return Answer(answer.status_code, answer.headers, answer.content)

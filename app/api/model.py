@@ -4,7 +4,10 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-router = APIRouter(tags=["service"])
+from app.api.schemas import KEY, REFUSALS
+from app.problems import documented
+
+router = APIRouter(tags=["service"], dependencies=KEY, responses=documented(*REFUSALS))
 
 
 @router.get("/model")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
-from app.api.schemas import BatchRequest, PredictRequest
+from app.api.schemas import KEY, REFUSALS, BatchRequest, PredictRequest
 from app.batch import BatchAnswer, parse_batch
 from app.problems import UnsupportedMediaType, documented
 from app.sentiment.classifier import Prediction
@@ -28,8 +28,8 @@ async def _scorer(request: Request) -> Scorer:
 
 router = APIRouter(
     tags=["sentiment"],
-    dependencies=[Depends(json_body)],
-    responses=documented(400, 413, 415, 422, 500, 503),
+    dependencies=[Depends(json_body), *KEY],
+    responses=documented(400, *REFUSALS, 413, 415, 422, 500, 503),
 )
 
 

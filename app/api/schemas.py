@@ -2,12 +2,23 @@
 
 from typing import Annotated, Any, Self
 
+from fastapi import Security
+from fastapi.security import APIKeyHeader, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 # What is sent is judged by `app.sentiment.text` and `app.batch`, for every way in alike; so here it
 # is only described.
 TEXT = {"type": "string", "minLength": 1, "pattern": r"\S"}
+
+
+# Only described here, for the documentation: `app.security` asks for keys, before any route does.
+KEY = [
+    Security(APIKeyHeader(name="x-api-key", auto_error=False)),
+    Security(HTTPBearer(auto_error=False)),
+]
+REFUSALS = (401, 403, 429)
+"""What a route that asks for a key may answer besides."""
 
 
 class Request(BaseModel):

@@ -1,3 +1,5 @@
+import gzip
+
 import pytest
 
 
@@ -77,6 +79,12 @@ def test_empty_body_is_422(post):
 def test_other_content_type_is_415_with_the_allowed(post, kind):
     problem = is_problem(post("/predict", {"text": "Good."}, {"content-type": kind}), 415)
     assert "'application/json'" in problem["detail"]
+
+
+def test_compressed_body_is_415_and_nothing_is_inflated(post):
+    headers = {"content-type": "application/json", "content-encoding": "gzip"}
+    problem = is_problem(post("/predict", gzip.compress(b'{"text": "Good."}'), headers), 415)
+    assert "uncompressed" in problem["detail"]
 
 
 def test_missing_content_type_is_415(post):

@@ -32,7 +32,7 @@ def test_docs_load_their_assets_from_behind_the_stage(get, stage):
     page = get("/docs").body.decode()
     assert "://" not in page
     links = re.findall(r'(?:href|src)="(/[^"]+)"', page)
-    assert len(links) == 2
+    assert len(links) == 3
     for link in links:
         assert link.startswith(f"{stage}/static/")
         assert get(link.removeprefix(stage)).status == 200

@@ -1,4 +1,4 @@
-"""Limits for where no API Gateway stands in front."""
+"""How many bytes a request may have."""
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -8,7 +8,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 class BodyLimit:
     """ASGI middleware: reading a body of more than ``max_bytes`` raises a 413.
 
-    The declared length is believed where it is too large, and what arrives is counted.
+    The declared length is believed where it is too large, and what arrives is counted. A compressed
+    body raises a 415: nothing is inflated, so that nothing small can become large.
     """
 
     def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
@@ -18,11 +19,17 @@ class BodyLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        declared = Headers(scope=scope).get("content-length", "")
+        headers = Headers(scope=scope)
+        declared = headers.get("content-length", "")
+        encoding = headers.get("content-encoding", "").strip().lower()
         arrived = 0
 
         async def counted() -> Message:
             nonlocal arrived
+            if encoding not in ("", "identity"):
+                raise HTTPException(
+                    415, f"The content encoding is {encoding!r}; send the body uncompressed."
+                )
             if declared.isdecimal() and int(declared) > self.max_bytes:
                 raise self._too_large()
             message = await receive()
