@@ -11,6 +11,7 @@ from cfnlint.config import ManualArgs
 from cfnlint.decode import cfn_yaml
 
 from app.main import app
+from app.security.access import ASSETS, OPEN
 from app.settings import PREFIX, Settings
 
 TEMPLATE = Path(__file__).parents[1] / "template.yaml"
@@ -109,6 +110,67 @@ def test_documentation_is_routed(routed: set[tuple[str, str]], path: str) -> Non
     assert ("GET", path) in routed
 
 
+def keyless(function: dict[str, Any]) -> set[str]:
+    """Return the paths that need no key, other than to ask whether they may be asked."""
+    return {
+        event["Properties"]["Path"]
+        for event in function["Events"].values()
+        if event["Properties"].get("Auth") == {"ApiKeyRequired": False}
+        and event["Properties"]["Method"] != "OPTIONS"
+    }
+
+
+def test_no_route_that_does_work_is_without_a_key(
+    template: dict[str, Any], function: dict[str, Any]
+) -> None:
+    assert template["Resources"]["SentimentApi"]["Properties"]["Auth"]["ApiKeyRequired"] is True
+    assert keyless(function) == {*OPEN, f"{ASSETS}{{proxy+}}"}
+
+
+def test_each_plan_limits_rate_burst_and_month_and_has_a_key(template: dict[str, Any]) -> None:
+    plans = of_type(template, "AWS::ApiGateway::UsagePlan")
+    keyed = [
+        key["UsagePlanId"]["Ref"]
+        for key in of_type(template, "AWS::ApiGateway::UsagePlanKey").values()
+    ]
+    assert sorted(keyed) == sorted(plans)
+    assert len(plans) == 2
+    for plan in plans.values():
+        assert plan["Throttle"].keys() == {"RateLimit", "BurstLimit"}
+        assert plan["Quota"]["Period"] == "MONTH"
+
+
+def test_the_gateway_knows_the_shape_of_every_body_as_the_application_does(
+    template: dict[str, Any], function: dict[str, Any]
+) -> None:
+    models = template["Resources"]["SentimentApi"]["Properties"]["Models"]
+    for event in function["Events"].values():
+        route = event["Properties"]
+        if route["Method"] != "POST":
+            continue
+        model = route["RequestModel"]
+        assert (model["Required"], model["ValidateBody"]) == (True, True)
+        operation = app.openapi()["paths"][route["Path"]]["post"]
+        schema = operation["requestBody"]["content"]["application/json"]["schema"]
+        described = app.openapi()["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+        known = models[model["Model"]]
+        assert known["required"] == described["required"]
+        assert known["properties"].keys() == described["properties"].keys()
+
+
+def test_access_is_logged_without_bodies(template: dict[str, Any]) -> None:
+    setting = template["Resources"]["SentimentApi"]["Properties"]["AccessLogSetting"]
+    logged = json.loads(setting["Fn::If"][1]["Format"])
+    assert {"status", "route", "key"} <= logged.keys()
+    assert not any("body" in value.lower() for value in logged.values())
+
+
+def test_a_firewall_is_there_for_who_asks_for_it(template: dict[str, Any]) -> None:
+    assert template["Parameters"]["Waf"]["Default"] == "off"
+    for name in ("Firewall", "FirewallAssociation"):
+        assert template["Resources"][name]["Condition"] == "UsesWaf"
+
+
 def test_every_post_has_its_preflight(routed: set[tuple[str, str]]) -> None:
     posts = {path for method, path in routed if method == "POST"}
     assert posts <= {path for method, path in routed if method == "OPTIONS"}
@@ -118,6 +180,9 @@ def test_every_post_has_its_preflight(routed: set[tuple[str, str]]) -> None:
     "kind",
     [
         "MISSING_AUTHENTICATION_TOKEN",
+        "INVALID_API_KEY",
+        "BAD_REQUEST_BODY",
+        "QUOTA_EXCEEDED",
         "REQUEST_TOO_LARGE",
         "THROTTLED",
         "DEFAULT_4XX",
@@ -147,8 +212,9 @@ def test_no_permission_is_for_every_action(template: dict[str, Any]) -> None:
     assert "*" not in actions
 
 
-def test_no_managed_policy_widens_the_role(template: dict[str, Any]) -> None:
-    assert not list(values_of("ManagedPolicyArns", template["Resources"]))
+@pytest.mark.parametrize("role", ["SentimentRole", "EventsRole", "BackfillRole"])
+def test_no_managed_policy_widens_a_role(template: dict[str, Any], role: str) -> None:
+    assert "ManagedPolicyArns" not in template["Resources"][role]["Properties"]
 
 
 def test_logs_are_not_kept_for_ever(template: dict[str, Any], function: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ from tests.conftest import ROOT
 
 MINISTACK = ROOT / ".venv-stack/bin/ministack"
 ENVIRONMENTS = 2
-"""Execution environments of the function."""
+"""Execution environments of each function."""
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
@@ -32,6 +32,8 @@ CREDENTIALS = {
 class Stack(NamedTuple):
     """The deployed stack."""
 
+    aws: str
+    """Where AWS answers."""
     outputs: dict[str, str]
     client: Callable[[str], Any]
     resources: dict[str, str]
@@ -70,7 +72,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def stack(aws: str) -> Iterator[Stack]:
-    """The stack, its events function served by emulators with the function's own variables."""
+    """The stack, its functions in runtime emulators."""
 
     def client(service: str) -> Any:
         names = ("aws_access_key_id", "aws_secret_access_key", "region_name")
@@ -93,28 +95,27 @@ def stack(aws: str) -> Iterator[Stack]:
         found["LogicalResourceId"]: found["PhysicalResourceId"]
         for found in formation.describe_stack_resources(StackName="sentiment")["StackResources"]
     }
-    functions = client("lambda")
-    name = resources["EventsFunction"]
+    with ExitStack() as running:
+        for function in ("SentimentFunction", "EventsFunction"):
+            serve(running, client("lambda"), resources[function], aws)
+        yield Stack(aws, outputs, client, resources)
+
+
+def serve(running: ExitStack, functions: Any, name: str, aws: str) -> None:
+    """Have a function's invocations answered by emulators with the function's own variables."""
     known = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     variables = {key: str(value) for key, value in known.items()}
-    with ExitStack() as running:
-        pool: LifoQueue[Emulator] = LifoQueue()
-        for _ in range(ENVIRONMENTS):
-            emulator = Emulator({**variables, **CREDENTIALS, "AWS_ENDPOINT_URL": aws})
-            pool.put(running.enter_context(emulator))
-        server = ThreadingHTTPServer(("127.0.0.1", 0), invoking(pool))
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        running.callback(server.shutdown)
-        functions.update_function_configuration(
-            FunctionName=name,
-            Environment={
-                "Variables": {
-                    **variables,
-                    "MINISTACK_LAMBDA_PROXY_URL": f"http://127.0.0.1:{server.server_port}",
-                }
-            },
-        )
-        yield Stack(outputs, client, resources)
+    pool: LifoQueue[Emulator] = LifoQueue()
+    for _ in range(ENVIRONMENTS):
+        emulator = Emulator({**variables, **CREDENTIALS, "AWS_ENDPOINT_URL": aws})
+        pool.put(running.enter_context(emulator))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), invoking(pool))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    running.callback(server.shutdown)
+    proxy = {"MINISTACK_LAMBDA_PROXY_URL": f"http://127.0.0.1:{server.server_port}"}
+    functions.update_function_configuration(
+        FunctionName=name, Environment={"Variables": {**variables, **proxy}}
+    )
 
 
 def deployable() -> dict[str, Any]:
