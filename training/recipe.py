@@ -33,6 +33,9 @@ class Recipe:
 
     name: str
     phases: Annotated[list[Phase], Field(min_length=1)]
+    average: bool = False
+    """Whether the weights are the mean of what each phase ended with, not what the last did
+    (Izmailov et al. 2018, arXiv:1803.05407); for phases that train the same layers."""
     base: Literal["minilm", "mpnet"] = "minilm"
     """The pretrained encoder: minilm, the small one that ships, or mpnet, which only teaches."""
     seed: int = 0

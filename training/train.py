@@ -4,7 +4,7 @@ import json
 import platform
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 import transformers
+from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from tqdm import tqdm
 from transformers import (
@@ -241,6 +242,8 @@ def train(
 ) -> None:
     """Fine-tune into ``checkpoint`` in the run's folder; earlier phases end in ``phase-1``, ….
 
+    Where the recipe averages, so does the last phase, and ``checkpoint`` is the mean of them.
+
     A run that was killed goes on from its last checkpoint to the same weights. ``reached`` is
     called with the held-out accuracy after each epoch; what it raises ends the run.
     """
@@ -299,10 +302,26 @@ def train(
                 reached(held_out_accuracy)
         progress.close()
         last = number + 1 == len(recipe.phases)
-        finished = run.folder / ("checkpoint" if last else f"phase-{number + 1}")
-        model.save_pretrained(finished)
-        tokenizer.save(str(finished / "tokenizer.json"))
-        shutil.copy(run.folder / RECIPE, finished / RECIPE)
+        if recipe.average or not last:
+            _save(run, model, tokenizer, f"phase-{number + 1}")
+        if last:
+            if recipe.average:
+                phases = [run.folder / f"phase-{i + 1}" for i in range(len(recipe.phases))]
+                model.load_state_dict(_mean(phases))
+            _save(run, model, tokenizer, "checkpoint")
+
+
+def _save(run: Run, model: PreTrainedModel, tokenizer: Tokenizer, name: str) -> None:
+    folder = run.folder / name
+    model.save_pretrained(folder)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    shutil.copy(run.folder / RECIPE, folder / RECIPE)
+
+
+def _mean(folders: Sequence[Path]) -> dict[str, torch.Tensor]:
+    """Return the mean of the weights in the folders."""
+    weights = [load_file(folder / "model.safetensors") for folder in folders]
+    return {name: torch.stack([of[name] for of in weights]).mean(0) for name in weights[0]}
 
 
 def _learn(

@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from tests.training.conftest import RECIPE, sentences
 from training import train as training
@@ -87,6 +88,18 @@ def moved(before: dict, after: dict) -> set[str]:
     changed = [name for name, value in before.items() if not torch.equal(value, after[name])]
     parts = ["pre_classifier", "embeddings", *(f"layer.{i}" for i in range(4))]
     return {next((part for part in parts if part in name), "classifier") for name in changed}
+
+
+def test_weights_may_be_the_mean_of_what_the_phases_ended_with(tmp_path, model, tokenizer):
+    recipe = replace(RECIPE, average=True)
+    train(Run(tmp_path, recipe, "-"), model, tokenizer, sentences(100, 1), sentences(32, 2))
+    first, last, mean = (
+        load_file(tmp_path / name / "model.safetensors")
+        for name in ("phase-1", "phase-2", "checkpoint")
+    )
+    assert not torch.equal(first["classifier.weight"], last["classifier.weight"])
+    for name, value in mean.items():
+        torch.testing.assert_close(value, (first[name] + last[name]) / 2, msg=name)
 
 
 def test_all_layers_move_with_the_embeddings(model):
