@@ -4,11 +4,13 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 from app import settings
 from app.sentiment import bundle, classifier
 from app.sentiment.text import Text
 from bench.__main__ import RESULTS, ROOT, table
+from bench.files import LARGE_ROWS
 from scripts import scale
 
 README = ROOT / "README.md"
@@ -23,13 +25,24 @@ def example() -> str:
 
 
 def speed() -> str:
-    """Return the tables of the last benchmarks, of requests and of files."""
-    results = [json.loads((RESULTS / f"{name}.json").read_text()) for name in ("service", "files")]
-    return "\n\n".join(
+    """Return the table of the last benchmark of requests."""
+    return _table(json.loads((RESULTS / "service.json").read_text()))
+
+
+def file_speed() -> str:
+    """Return the table of the last benchmark of files, and the memory that a large one takes."""
+    result = json.loads((RESULTS / "files.json").read_text())
+    return (
+        f"{_table(result)}\n\nScoring {LARGE_ROWS:,} rows takes {result['growth_mb']:.0f} MB more "
+        "than scoring 1,000."
+    )
+
+
+def _table(result: Mapping[str, Any]) -> str:
+    machine = result["machine"]
+    return (
         f"On {machine['cores']} cores with Python {machine['python']}; medians, and the median of "
         f"the ratios pair by pair.\n\n{table(result['figures'])}"
-        for result in results
-        for machine in [result["machine"]]
     )
 
 
@@ -52,7 +65,13 @@ def accuracy() -> str:
 
 Sections = Mapping[str, Callable[[], str]]
 
-SECTIONS = {"example": example, "settings": settings.table, "speed": speed, "accuracy": accuracy}
+SECTIONS = {
+    "example": example,
+    "settings": settings.table,
+    "speed": speed,
+    "files": file_speed,
+    "accuracy": accuracy,
+}
 
 
 PAGES = {README: SECTIONS, scale.PAGE: scale.SECTIONS}
