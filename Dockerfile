@@ -60,6 +60,8 @@ COPY --from=dependencies ${LAMBDA_TASK_ROOT} ./
 COPY --from=model ${LAMBDA_TASK_ROOT} ./
 COPY --from=code ${LAMBDA_TASK_ROOT} ./
 # Lambda runs every image as its own unprivileged user, whatever is said here; these are that
-# user's numbers, so that the image runs alike, and not as root, elsewhere.
-USER 993:990
+# user's numbers, so that the image runs alike, and not as root, elsewhere. `sam local`, which puts
+# the emulator into the image before it runs it, asks for 0:0.
+ARG RUN_AS=993:990
+USER ${RUN_AS}
 CMD ["handler.handler"]
