@@ -110,7 +110,7 @@ check: $(VENV)/requirements-test.installed $(EMULATOR) .venv-sam/bin/sam ## Lint
 	$(BIN)/mypy
 	$(BIN)/cfn-lint template.yaml
 	SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint --region us-east-1 -t template.yaml
-	sed 's/$${[A-Za-z:]*}/aws/g' statemachine/backfill.asl.json > .cache/backfill.asl.json
+	sed 's/$${[A-Za-z]*}/aws/g' statemachine/backfill.asl.json > .cache/backfill.asl.json
 	npx --yes asl-validator@4.0.0 --json-path .cache/backfill.asl.json
 	$(MAKE) test
 

@@ -95,16 +95,17 @@ class Keyring:
         return self._keys
 
     def refresh(self) -> None:
-        """Ask the sources, unless another thread just did."""
-        with self._lock:
-            if not self.stale:
-                return
-            try:
-                self._keys = self._read()
-                self._stale_at = time.monotonic() + self._seconds
-            except Exception:  # whatever the cause, the keys that are known go on being valid
-                _logger.exception("the API keys could not be read again and stay as they were")
-                self._stale_at = time.monotonic() + min(self._seconds, _RETRY_SECONDS)
+        """Ask the sources, unless another thread does: it goes on with the keys that are known."""
+        if not self.stale or not self._lock.acquire(blocking=False):
+            return
+        try:
+            self._keys = self._read()
+            self._stale_at = time.monotonic() + self._seconds
+        except Exception:  # whatever the cause, the keys that are known go on being valid
+            _logger.exception("the API keys could not be read again and stay as they were")
+            self._stale_at = time.monotonic() + min(self._seconds, _RETRY_SECONDS)
+        finally:
+            self._lock.release()
 
     def _read(self) -> tuple[ApiKey, ...]:
         return tuple(key for source in self._sources for key in parse(source()))
@@ -119,12 +120,11 @@ def load(settings: Settings) -> Keyring | None:
     sources: list[Callable[[], str]] = []
     if settings.api_keys:
         sources.append(lambda: settings.api_keys)
-    if place := settings.api_keys_from:
-        sources.append(_remote(place))
-    if not sources:
-        return None
+    place = settings.api_keys_from
     try:
-        return Keyring(sources, settings.api_keys_seconds)
+        if place:
+            sources.append(_remote(place))
+        return Keyring(sources, settings.api_keys_seconds) if sources else None
     except SettingsError:
         raise
     except Exception as error:
@@ -133,14 +133,17 @@ def load(settings: Settings) -> Keyring | None:
 
 def _remote(place: str) -> Callable[[], str]:
     import boto3
+    from botocore.config import Config
 
+    # Whoever asks waits for the answer, and the keys that are known are still good.
+    soon = Config(connect_timeout=2, read_timeout=2, retries={"total_max_attempts": 2})
     if name := place.removeprefix(_PARAMETER) if place.startswith(_PARAMETER) else "":
-        parameters = boto3.client("ssm")
+        parameters = boto3.client("ssm", config=soon)
         return lambda: str(
             parameters.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
         )
     if name := place.removeprefix(_SECRET) if place.startswith(_SECRET) else "":
-        vault = boto3.client("secretsmanager")
+        vault = boto3.client("secretsmanager", config=soon)
         return lambda: str(vault.get_secret_value(SecretId=name)["SecretString"])
     raise SettingsError(
         f"SENTIMENT_API_KEYS_FROM={place}: expected ssm:/its/name or secretsmanager:its-name"

@@ -8,6 +8,7 @@ from fastapi.staticfiles import StaticFiles
 
 from app import __version__, keys, problems
 from app.api import docs, health, model, predict
+from app.security import rates
 from app.security.access import Access
 from app.security.body import BodyLimit
 from app.security.headers import SecurityHeaders
@@ -38,8 +39,11 @@ def create_app(settings: Settings) -> FastAPI:
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     problems.install(app)
     # The last that is added is the outermost.
+    app.add_middleware(problems.Failures)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
-    app.add_middleware(Access, keyring=keys.load(settings), settings=settings)
+    keyring = keys.load(settings)
+    limits = rates.load(settings, keyed=keyring is not None)
+    app.add_middleware(Access, keyring=keyring, rates=limits, settings=settings)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.types import Scope
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.sentiment.text import InvalidText
 
@@ -108,12 +108,33 @@ def install(app: FastAPI) -> None:
         detail = "Too many requests are waiting to be scored; try again in a second."
         return respond(request.scope, problem(503, detail), {"retry-after": "1"})
 
-    @app.exception_handler(Exception)
-    async def unexpected(request: Request, error: Exception) -> Response:
-        # Logged here, and not only where it is raised again, because here its id is known.
-        _logger.error("request %s failed", request.scope["correlation_id"], exc_info=error)
-        detail = "Something went wrong here; the correlation id finds it in the service's logs."
-        return respond(request.scope, problem(500, detail))
+
+class Failures:
+    """ASGI middleware: answers what nobody handled with a 500, within the other middleware.
+
+    Starlette's own handler of such exceptions stands outside of all, so that its answers would
+    lack what they add.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        except Exception as error:
+            if scope["type"] != "http" or started:
+                raise
+            _logger.error("request %s failed", scope["correlation_id"], exc_info=error)
+            detail = "Something went wrong here; the correlation id finds it in the service's logs."
+            await respond(scope, problem(500, detail))(scope, receive, send)
 
 
 def respond(scope: Scope, found: Problem, headers: Mapping[str, str] | None = None) -> Response:

@@ -32,10 +32,8 @@ def speed() -> str:
 def file_speed() -> str:
     """Return the table of the last benchmark of files, and the memory that a large one takes."""
     result = json.loads((RESULTS / "files.json").read_text())
-    return (
-        f"{_table(result)}\n\nScoring {LARGE_ROWS:,} rows takes {result['growth_mb']:.0f} MB more "
-        "than scoring 1,000."
-    )
+    growth = f"{LARGE_ROWS:,} take {result['growth_mb']:.0f} MB more than 1,000"
+    return f"{_table(result)}\n\nOf an object of short rows, {growth}."
 
 
 def _table(result: Mapping[str, Any]) -> str:

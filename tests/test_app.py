@@ -81,6 +81,16 @@ def test_failure_inside_is_500_without_internals_and_is_logged(way, caplog):
     assert "NoneType" in caplog.text
 
 
+def test_failure_inside_is_answered_with_all_that_answers_carry():
+    caller = client(cors_origins=("https://shop.example",))
+    caller.app.state.scorer.classifier._engine = None
+    origin = {"origin": "https://shop.example"}
+    answer = caller.post("/predict", json={"text": "Good."}, headers=origin)
+    assert answer.status_code == 500
+    assert answer.headers["access-control-allow-origin"] == "https://shop.example"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
 def test_more_requests_than_may_wait_are_503_with_retry_after():
     caller = client(max_pending=1)
     classifier = caller.app.state.scorer.classifier

@@ -1,11 +1,13 @@
 """What the backfill's state machine promises; how it runs is seen with the whole stack."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cfnlint.decode import cfn_yaml
 
 from app.events.s3 import MAPPABLE
 
@@ -15,6 +17,12 @@ PATH = Path(__file__).parents[1] / "statemachine/backfill.asl.json"
 @pytest.fixture(scope="module")
 def machine() -> dict[str, Any]:
     return json.loads(PATH.read_text())
+
+
+def test_the_template_fills_in_all_that_the_definition_leaves_open() -> None:
+    template = cfn_yaml.load(str(PATH.parents[1] / "template.yaml"))
+    given = template["Resources"]["Backfill"]["Properties"]["DefinitionSubstitutions"]
+    assert set(re.findall(r"\$\{([^}]*)\}", PATH.read_text())) == set(given)
 
 
 def maps(machine: dict[str, Any]) -> Iterator[dict[str, Any]]:

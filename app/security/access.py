@@ -2,7 +2,6 @@
 
 import ipaddress
 import logging
-from functools import cached_property
 
 import anyio.to_thread
 from starlette.datastructures import Headers, MutableHeaders
@@ -10,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.keys import ApiKey, Keyring, matching
 from app.problems import problem, respond
-from app.security.rates import RateLimits, Standing, check
+from app.security.rates import RateLimits, Standing
 from app.settings import Settings
 
 _logger = logging.getLogger(__name__)
@@ -34,19 +33,21 @@ class Access:
 
     Without keys it answers anyone, and says so when the first request comes from elsewhere than
     this machine. It does not refuse: IAM, a proxy or a private network may guard it, unseen.
-
-    Raises:
-        SettingsError: a limit is none, or the storage of limits cannot be used.
     """
 
-    def __init__(self, app: ASGIApp, *, keyring: Keyring | None, settings: Settings) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        keyring: Keyring | None,
+        rates: RateLimits | None,
+        settings: Settings,
+    ) -> None:
         self.app = app
         self._keyring = keyring
+        self._rates = rates
         self._settings = settings
         self._said = False
-        for limit in filter(None, (settings.rate_limit, settings.address_rate_limit)):
-            check(limit)
-            self._rates  # noqa: B018 (made now, so that a wrong storage refuses to start)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or _is_open(scope):
@@ -70,7 +71,7 @@ class Access:
         Raises:
             Refused: it has no key, a wrong one, or used up its limit.
         """
-        address = scope["client"][0] if scope.get("client") else "unknown"
+        address = _address(scope)
         # First the address, whose limit is also what slows down who guesses keys.
         standing = await self._take(self._settings.address_rate_limit, f"address {address}")
         if self._keyring:
@@ -104,7 +105,9 @@ class Access:
         return key
 
     async def _take(self, limit: str, caller: str) -> Standing | None:
-        if not limit or not (standing := await self._rates.take(limit, caller)):
+        if not limit or not self._rates:
+            return None
+        if not (standing := await self._rates.take(limit, caller)):
             return None
         if not standing.allowed:
             raise Refused(
@@ -114,9 +117,11 @@ class Access:
             )
         return standing
 
-    @cached_property
-    def _rates(self) -> RateLimits:
-        return RateLimits(self._settings.rate_limit_storage)
+
+def _address(scope: Scope) -> str:
+    """Return the address that the nearest hop saw; what is before it may be made up."""
+    seen = scope["client"][0] if scope.get("client") else ""
+    return str(seen).rpartition(",")[2].strip() or "unknown"
 
 
 def _is_open(scope: Scope) -> bool:

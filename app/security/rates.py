@@ -3,14 +3,20 @@
 import logging
 import math
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import anyio.to_thread
 
-from app.settings import SettingsError
+from app.settings import Settings, SettingsError
 
 _logger = logging.getLogger(__name__)
 _MEMORY = "memory://"
+_TIMEOUTS: dict[str, dict[str, float]] = {
+    "redis": {"socket_timeout": 1, "socket_connect_timeout": 1},
+    "rediss": {"socket_timeout": 1, "socket_connect_timeout": 1},
+    "memcached": {"timeout": 1, "connect_timeout": 1},
+}
+"""Seconds until a storage counts as not answering."""
 
 
 class Standing(NamedTuple):
@@ -20,7 +26,7 @@ class Standing(NamedTuple):
     limit: int
     remaining: int
     reset_seconds: int
-    """Until all of the limit is free again."""
+    """Until more of the limit is free again."""
 
     def headers(self) -> dict[str, str]:
         """Return it as response headers, ``Retry-After`` among them where it is used up."""
@@ -45,9 +51,13 @@ class RateLimits:
         from limits.strategies import SlidingWindowCounterRateLimiter
 
         try:
-            self._limiter = SlidingWindowCounterRateLimiter(storage_from_string(storage))
+            self._limiter = SlidingWindowCounterRateLimiter(
+                storage_from_string(storage, **_TIMEOUTS.get(storage.partition(":")[0], {}))
+            )
         except (ConfigurationError, ValueError) as error:
-            raise SettingsError(f"SENTIMENT_RATE_LIMIT_STORAGE={storage}: {error}") from None
+            shown = f"{storage.partition(':')[0]}:…"  # it may hold a password
+            reason = str(error).replace(storage, shown)
+            raise SettingsError(f"SENTIMENT_RATE_LIMIT_STORAGE={shown}: {reason}") from None
         self._local = storage.startswith(_MEMORY)
 
     async def take(self, limit: str, caller: str) -> Standing | None:
@@ -71,6 +81,24 @@ class RateLimits:
         return Standing(allowed, item.amount, max(0, stats.remaining), seconds)
 
 
+def load(settings: Settings, *, keyed: bool) -> RateLimits | None:
+    """Return what counts, or None where nothing is limited.
+
+    Raises:
+        SettingsError: a limit is none or is of nobody, or the storage cannot be used.
+    """
+    limits = [limit for limit in (settings.rate_limit, settings.address_rate_limit) if limit]
+    for limit in limits:
+        check(limit)
+    if settings.rate_limit and not keyed:
+        raise SettingsError(
+            "SENTIMENT_RATE_LIMIT is of each key, and there are no keys; "
+            "SENTIMENT_ADDRESS_RATE_LIMIT is of each address"
+        )
+    # With keys in any case: one that is added later may have a limit of its own.
+    return RateLimits(settings.rate_limit_storage) if keyed or limits else None
+
+
 def check(limit: str) -> None:
     """Make sure that the limit can be read.
 
@@ -86,7 +114,10 @@ def check(limit: str) -> None:
         ) from None
 
 
-def _parsed(limit: str):  # type: ignore[no-untyped-def]
-    from limits import parse
+def _parsed(limit: str) -> Any:
+    from limits import parse_many
 
-    return parse(limit)
+    found = parse_many(limit)
+    if len(found) != 1 or found[0].amount < 1:
+        raise ValueError(limit)
+    return found[0]
