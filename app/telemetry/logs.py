@@ -26,24 +26,29 @@ class _Correlated(logging.Filter):
         return True
 
 
-def configure(level: str) -> None:
-    """Write the application's log lines to standard output as JSON, from this level on.
+class _EndedFormatter(LambdaPowertoolsFormatter):
+    """For the runtime's own handler, which, unlike others, leaves the line's end to its format."""
 
-    On Lambda it is the runtime's own handler that does, as only it marks where a line ends.
+    def format(self, record: logging.LogRecord) -> str:
+        return super().format(record) + "\n"
+
+
+def configure(level: str) -> None:
+    """Write log lines to standard output as JSON, the application's from this level on.
+
+    On Lambda the runtime's own handler writes them, and so the libraries' too.
     """
     application = logging.getLogger("app")
     application.setLevel(level)
+    form = LambdaPowertoolsFormatter
     handlers = logging.getLogger().handlers if "AWS_LAMBDA_RUNTIME_API" in os.environ else []
-    if not handlers:
-        handlers = [h for h in application.handlers if isinstance(h, logging.StreamHandler)]
-    if not handlers:
-        handlers = [logging.StreamHandler(sys.stdout)]
-        application.addHandler(handlers[0])
+    if handlers:
+        form = _EndedFormatter
+    elif not (handlers := application.handlers):
+        application.addHandler(logging.StreamHandler(sys.stdout))
     for handler in handlers:
         handler.setFormatter(
-            LambdaPowertoolsFormatter(
-                service=SERVICE, use_rfc3339=True, utc=True, serialize_stacktrace=False
-            )
+            form(service=SERVICE, use_rfc3339=True, utc=True, serialize_stacktrace=False)
         )
         handler.addFilter(_Correlated())
 

@@ -151,7 +151,7 @@ def deployable() -> dict[str, Any]:
             resource["Properties"].pop("DeploymentPreference", None)
             resource["Properties"].pop("ProvisionedConcurrencyConfig", None)
             del resource["Metadata"]
-    # It computes with no metrics, so that it refuses these alarms, and the dashboard that shows them.
+    # It does not compute with metrics, and so refuses these alarms, and the dashboard of all.
     computed = {name for name, found in resources.items() if "Metrics" in found["Properties"]}
     for name in (*computed, "Dashboard"):
         del resources[name]
