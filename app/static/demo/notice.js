@@ -1,0 +1,31 @@
+// What went wrong, said where it matters.
+
+import { Problem } from "./api.js";
+import { make } from "./dom.js";
+import { askForKey } from "./key.js";
+
+/** Show the error in the place, as the API means it; throws what is no refusal. */
+export function showProblem(place, error) {
+  if (!(error instanceof Problem)) throw error;
+  if (error.status === 401 || error.status === 403) askForKey();
+  const { title, status, detail, errors = [], correlation_id: id } = error.document;
+  const parts = [make("strong", {}, status ? `${title} (${status})` : title), make("p", {}, detail)];
+  // One fault is what the detail says already.
+  if (errors.length > 1) {
+    const faults = errors.map((fault) =>
+      make("li", {}, make("code", {}, fault.pointer), ` ${fault.detail}`),
+    );
+    parts.push(make("ul", {}, ...faults));
+  }
+  if (id) {
+    parts.push(make("p", { className: "note" }, "To quote, if you ask about it: ", make("code", {}, id)));
+  }
+  const notice = make("div", { className: "notice" }, ...parts);
+  notice.setAttribute("role", "alert");
+  place.replaceChildren(notice);
+}
+
+/** Say in the place what cannot be done, and why. */
+export function showReason(place, reason) {
+  showProblem(place, new Problem({ title: "That cannot be read", detail: reason }));
+}
