@@ -83,8 +83,9 @@ function matching(done) {
 }
 
 function spelled(row) {
+  if (row.fault) return row.line ?? row.fields.join(", ");
   const text = source.textOf(row);
-  return typeof text === "string" ? text : (JSON.stringify(text) ?? row.line ?? row.fields.join(", "));
+  return typeof text === "string" ? text : JSON.stringify(text);
 }
 
 function shown(row) {

@@ -1,6 +1,6 @@
 // What decided: the text with each word, or phrase, tinted by its weight.
 
-import { get, make } from "./dom.js";
+import { count, get, make, percent } from "./dom.js";
 
 const section = get("explanation");
 const place = get("words");
@@ -16,7 +16,7 @@ export function hideExplanation() {
 export function showExplanation(text, found) {
   const strongest = Math.max(...found.words.map((word) => Math.abs(word.weight)), 1e-9);
   place.replaceChildren(...pieces(text, found.words).map((piece) => shown(piece, strongest)));
-  const [first] = buttons();
+  const [first] = place.children;
   if (first) first.tabIndex = 0;
   get("legend-low").textContent = signed(-strongest);
   get("legend-high").textContent = signed(strongest);
@@ -45,7 +45,9 @@ export function pieces(text, words) {
 
 function shown({ text, weight }, strongest) {
   if (weight === undefined) return text;
-  const word = make("button", { type: "button", className: "token", tabIndex: -1 }, text);
+  // No button element: that would be a box of its own, and a phrase has to run on over lines.
+  const word = make("span", { className: "token", tabIndex: -1 }, text);
+  word.setAttribute("role", "button");
   word.dataset.weight = signed(weight);
   word.dataset.towards = weight < 0 ? "negative" : "positive";
   word.setAttribute("aria-label", `${text}, ${signed(weight)}`);
@@ -55,20 +57,14 @@ function shown({ text, weight }, strongest) {
 
 function note({ base_value: base, value, unit, complete, evaluations }) {
   const whole = 1 / (1 + Math.exp(-value));
-  const sum = `No words at all would be ${signed(base)}; with the weights of these ${unit} it is ${signed(value)}`;
-  const means = `log-odds, which is ${(100 * whole).toFixed(1)}% Positive.`;
-  const limit = complete
-    ? ""
-    : ` After ${evaluations} evaluations the budget was used up, so that some ${unit} share a weight.`;
-  return `${sum} ${means}${limit}`;
+  const sum = `Weights are log-odds: ${signed(base)} before any word, ${signed(value)} with all of them, which is ${percent(whole)} Positive.`;
+  return complete
+    ? sum
+    : `${sum} The budget of evaluations was used up after ${count(evaluations)}, so these are ${unit} that share a weight.`;
 }
 
 function signed(weight) {
   return `${weight < 0 ? "−" : "+"}${Math.abs(weight).toFixed(2)}`;
-}
-
-function buttons() {
-  return [...place.querySelectorAll("button")];
 }
 
 function showTip(word) {
@@ -83,7 +79,7 @@ function showTip(word) {
 
 for (const kind of ["pointerover", "focusin"]) {
   place.addEventListener(kind, ({ target }) => {
-    if (target.matches("button")) showTip(target);
+    if (target !== place) showTip(target);
   });
 }
 for (const kind of ["pointerleave", "focusout"]) {
@@ -94,7 +90,7 @@ for (const kind of ["pointerleave", "focusout"]) {
 place.addEventListener("keydown", (event) => {
   if (event.key === "Escape") tip.hidden = true;
   const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -1, ArrowDown: 1 };
-  const all = buttons();
+  const all = [...place.children];
   const at = all.indexOf(document.activeElement);
   const to = { Home: 0, End: all.length - 1 }[event.key] ?? at + (steps[event.key] ?? 0);
   if (at < 0 || to === at || !all[to]) return;
