@@ -16,7 +16,7 @@ expect.set_options(timeout=15_000)
 Visit = Callable[..., Page]
 
 
-# Not for the session: as long as Playwright runs, nothing else can run an event loop in this thread.
+# Not for the session: while Playwright runs, nothing else can run an event loop in this thread.
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     with launched() as running:
@@ -31,7 +31,7 @@ def url() -> Iterator[str]:
 
 @pytest.fixture
 def visit(browser: Browser, url: str) -> Iterator[Visit]:
-    """Open a page in a context of its own; whatever it logs as an error or raises fails the test."""
+    """Open a page in a context of its own; an error that it raises or logs fails the test."""
     failures: list[str] = []
     with ExitStack() as contexts:
 

@@ -139,6 +139,13 @@ function download() {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
+function chosen() {
+  const input = get("file");
+  if (input.files[0]) choose(input.files[0]);
+  // So that the same file, mended, can be chosen again.
+  input.value = "";
+}
+
 const drop = get("drop");
 for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) {
   drop.addEventListener(kind, (event) => {
@@ -147,13 +154,10 @@ for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) {
     if (kind === "drop" && event.dataTransfer.files[0]) choose(event.dataTransfer.files[0]);
   });
 }
-get("file").addEventListener("change", ({ target }) => {
-  if (target.files[0]) choose(target.files[0]);
-  // So that the same file, mended, can be chosen again.
-  target.value = "";
-});
+get("file").addEventListener("change", chosen);
 column.addEventListener("change", begin);
 get("start").addEventListener("click", start);
 get("cancel").addEventListener("click", () => running.abort());
 get("download").addEventListener("click", download);
 onKey(() => problem.replaceChildren());
+chosen(); // before this module was there, maybe

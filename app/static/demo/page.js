@@ -1,7 +1,8 @@
 // The page: its tabs, and what answers. Each tab is a module of its own.
 
-import { ask } from "./api.js";
+import { ask, Problem } from "./api.js";
 import { get } from "./dom.js";
+import { showProblem } from "./notice.js";
 import "./text.js";
 
 const tabs = [get("text-tab"), get("file-tab")];
@@ -14,7 +15,12 @@ function select(tab) {
     get(each.getAttribute("aria-controls")).hidden = !selected;
   }
   // Not before it is asked for: most visitors score a text.
-  if (tab.id === "file-tab") import("./file.js");
+  if (tab.id === "file-tab") import("./file.js").catch(notLoaded);
+}
+
+function notLoaded() {
+  const detail = "This part of the page could not be loaded; reload the page to try again.";
+  showProblem(get("file-problem"), new Problem({ title: "No answer", detail }));
 }
 
 for (const tab of tabs) {
