@@ -1,5 +1,6 @@
 """The Lambda entry point: one function for every event."""
 
+import uuid
 from typing import Any
 
 from app.events import Source, UnsupportedEvent, sinks
@@ -14,6 +15,7 @@ from app.events.sns import Sns
 from app.events.sqs import Sqs
 from app.main import app
 from app.serving import Scorer
+from app.telemetry.telemetry import Telemetry
 
 
 def sources(scorer: Scorer) -> dict[str, Source]:
@@ -35,6 +37,12 @@ def sources(scorer: Scorer) -> dict[str, Source]:
 
 
 SOURCES = sources(app.state.scorer)
+TELEMETRY: Telemetry = app.state.telemetry
+
+
+def invocation_id(context: Any) -> str:
+    """Return the id by which Lambda knows the invocation, or a new one elsewhere."""
+    return str(getattr(context, "aws_request_id", None) or uuid.uuid4())
 
 
 def handler(event: Any, context: Any) -> Any:
@@ -44,9 +52,12 @@ def handler(event: Any, context: Any) -> Any:
         UnsupportedEvent: it has no known shape; nothing was done.
     """
     if isinstance(event, dict):
-        for source in SOURCES.values():
+        for name, source in SOURCES.items():
+            if isinstance(source, Http) and source.matches(event):
+                return source.handle(event, context)  # observed by the application itself
             if source.matches(event):
-                return source.handle(event, context)
+                with TELEMETRY.batch(name.partition(" ")[0], invocation_id(context)):
+                    return source.handle(event, context)
         looks = f"the keys {', '.join(sorted(event))[:200]}" if event else "no keys"
     else:
         looks = f"the type {type(event).__name__}"

@@ -7,7 +7,8 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.staticfiles import StaticFiles
 
 from app import __version__, keys, problems
-from app.api import docs, health, model, page, predict
+from app.api import docs, feedback, health, metrics, model, page, predict
+from app.events import sinks
 from app.security import rates
 from app.security.access import Access
 from app.security.body import BodyLimit
@@ -16,7 +17,9 @@ from app.sentiment import classifier
 from app.serving import Scorer
 from app.settings import Settings
 from app.settings import load as load_settings
-from app.telemetry import ID_HEADERS, CorrelationId
+from app.telemetry import logs, observation
+from app.telemetry.correlation import ID_HEADERS, CorrelationId
+from app.telemetry.telemetry import Observed, Telemetry
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -33,8 +36,10 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.state.scorer = Scorer(classifier.load(settings), settings)
-    for resource in (health, predict, model, docs, page):
+    app.state.scorer = Scorer(classifier.load(settings, observation.scored), settings)
+    app.state.sinks = sinks.switched_on(settings)
+    app.state.telemetry = Telemetry(settings)
+    for resource in (health, predict, feedback, model, metrics, docs, page):
         app.include_router(resource.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     problems.install(app)
@@ -53,8 +58,20 @@ def create_app(settings: Settings) -> FastAPI:
             expose_headers=[problems.ID_HEADER, "RateLimit-Remaining", "RateLimit-Reset"],
         )
     app.add_middleware(SecurityHeaders)
+    if settings.tracing:
+        from app.telemetry import tracing
+
+        app.add_middleware(tracing.Traced)
+    app.add_middleware(Observed, telemetry=app.state.telemetry)
     app.add_middleware(CorrelationId)
     return app
 
 
-app = create_app(load_settings())
+def serve() -> FastAPI:
+    """Return the application as the environment has it, logging as it says."""
+    settings = load_settings()
+    logs.configure(settings.log_level)
+    return create_app(settings)
+
+
+app = serve()

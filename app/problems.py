@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.sentiment.text import InvalidText
+from app.telemetry.observation import current
 
 MEDIA_TYPE = "application/problem+json"
 ID_HEADER = "x-correlation-id"
@@ -101,7 +102,11 @@ def install(app: FastAPI) -> None:
             detail = f"The body is not valid JSON: {first['ctx']['error']} {where}."
             return respond(request.scope, problem(400, detail))
         faults = [_fault(found) for found in error.errors()]
-        return respond(request.scope, problem(422, " ".join(map(_sentence, faults)), faults))
+        answer = respond(request.scope, problem(422, " ".join(map(_sentence, faults)), faults))
+        # Not the sentences, which name unknown fields as they were sent.
+        kinds = zip(faults, error.errors(), strict=True)
+        current().cause = " ".join(f"{fault.pointer}: {found['type']}." for fault, found in kinds)
+        return answer
 
     @app.exception_handler(Overloaded)
     async def overloaded(request: Request, error: Overloaded) -> Response:
@@ -134,11 +139,15 @@ class Failures:
                 raise
             _logger.error("request %s failed", scope["correlation_id"], exc_info=error)
             detail = "Something went wrong here; the correlation id finds it in the service's logs."
-            await respond(scope, problem(500, detail))(scope, receive, send)
+            answer = respond(scope, problem(500, detail))
+            current().cause = type(error).__name__
+            await answer(scope, receive, send)
 
 
 def respond(scope: Scope, found: Problem, headers: Mapping[str, str] | None = None) -> Response:
-    """Return the problem as the answer to this request."""
+    """Return the problem as the answer to this request, and note it as the cause."""
+    # Of what was asked for, a 404 shows the path, which the logs are not to hold.
+    current().cause = found.title if found.status == 404 else found.detail
     correlation_id = scope.get("correlation_id")
     located = found.model_copy(update={"instance": scope["path"], "correlation_id": correlation_id})
     return Response(

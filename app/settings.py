@@ -83,7 +83,37 @@ class Settings(BaseModel):
         description="Where that is counted: in this process, or for several in `redis://…` or "
         "`memcached://…` (`pip install limits[redis]` or `limits[memcached]`).",
     )
-    results_queue_url: str = Field("", description="An SQS queue that gets the results of events.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO",
+        description="What is logged. Above `INFO` there is no line for each request, and so, on "
+        "Lambda, no metrics either.",
+    )
+    log_texts: bool = Field(
+        False, description="Log each text; otherwise only a hash of it is logged."
+    )
+    log_salt: str = Field(
+        "",
+        description="What that hash is salted with, so that equal texts can be told across "
+        "processes; by default each process has a salt of its own.",
+    )
+    metrics: Literal["auto", "cloudwatch", "prometheus", "none"] = Field(
+        "auto",
+        description="Where metrics go: `cloudwatch`, in the log lines, or `prometheus`, at "
+        "`GET /metrics`; by default the one on Lambda, the other elsewhere.",
+    )
+    metrics_keys: str = Field(
+        "",
+        description="Who may fetch `/metrics`: entries as in `SENTIMENT_API_KEYS`. Without any, "
+        "only this machine.",
+    )
+    tracing: bool = Field(
+        False,
+        description="Send traces by OpenTelemetry (`pip install -r requirements-tracing.txt`), to "
+        "where the standard `OTEL_*` variables say.",
+    )
+    results_queue_url: str = Field(
+        "", description="An SQS queue that gets the results of events, and feedback."
+    )
     results_table: str = Field("", description="A DynamoDB table that does, keyed by `id`.")
     results_ttl_days: int = Field(
         90, ge=1, description="Days until the table may drop a result, by its attribute `expires`."

@@ -1,8 +1,13 @@
 """What all tests share: the shipped bundle, loaded once for each engine."""
 
 import csv
+import io
+import json
+import logging
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +19,7 @@ from app.sentiment.bundle import load as load_bundle
 from app.sentiment.classifier import SentimentClassifier
 from app.sentiment.text import Text, normalise
 from app.settings import Settings
+from app.telemetry import logs
 
 ROOT = Path(__file__).parents[1]
 
@@ -49,3 +55,16 @@ def reviews() -> list[Text]:
     """Reviews written for this project, short to several windows long."""
     with (ROOT / "training/reviews.csv").open(newline="") as file:
         return [Text(normalise(row["text"])) for row in csv.DictReader(file)]
+
+
+@pytest.fixture
+def lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """Return each log line that was written so far, parsed."""
+    written = io.StringIO()
+    handler = logging.StreamHandler(written)
+    application = logging.getLogger("app")
+    before = application.handlers[:], application.level
+    application.handlers = [handler]
+    logs.configure("INFO")
+    yield lambda: [json.loads(line) for line in written.getvalue().splitlines()]
+    application.handlers, application.level = before

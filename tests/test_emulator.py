@@ -131,3 +131,16 @@ def test_a_corrupted_weight_file_fails_at_initialisation_and_is_named(tmp_path, 
         pytest.raises(InvocationError, match="model.int8.safetensors has sha256"),
     ):
         broken.invoke({"text": "Good."})
+
+
+def test_each_invocation_is_one_line_that_cloudwatch_counts(emulator):
+    emulator.invoke(json.loads((ROOT / "tests/events/rest-api.json").read_text()))
+    written = [line for line in emulator.log().splitlines() if line.startswith('{"level"')]
+    line = json.loads(written[-1])
+    assert (line["message"], line["route"], line["FunctionName"]) == (
+        "request",
+        "/predict",
+        "sentiment",
+    )
+    named = {metric["Name"] for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
+    assert {"requests", "duration_ms", "predictions_positive"} <= named

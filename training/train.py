@@ -337,7 +337,7 @@ def _learn(
 
     Return the batch's loss and accuracy before it.
     """
-    model.train()
+    _train_what_moves(model)
     with torch.autocast(ids.device.type, torch.bfloat16, enabled=bf16):
         logits = model(input_ids=ids, attention_mask=mask).logits
     targets = torch.stack([1 - positive, positive], dim=1)
@@ -347,6 +347,16 @@ def _learn(
     torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.gradient_clip)
     optimizer.step()
     return loss.item(), (logits.argmax(1) == (positive >= 0.5)).float().mean().item()
+
+
+def _train_what_moves(module: torch.nn.Module) -> None:
+    """Put what learns into training mode; what is frozen computes as it will when it serves."""
+    moves = {parameter.requires_grad for parameter in module.parameters()}
+    if len(moves) <= 1:
+        module.train(moves != {False})
+    else:
+        for child in module.children():
+            _train_what_moves(child)
 
 
 def _remaining(

@@ -10,6 +10,7 @@ from app.problems import UnsupportedMediaType, documented
 from app.sentiment.classifier import Prediction
 from app.sentiment.text import parse
 from app.serving import Scorer
+from app.telemetry.observation import Predicted, current
 
 
 async def json_body(request: Request) -> None:
@@ -37,7 +38,10 @@ router = APIRouter(
 async def predict(body: PredictRequest, scorer: Annotated[Scorer, Depends(_scorer)]) -> Prediction:
     """Score one text. A long one is scored in full, by overlapping windows."""
     text = parse(body.text, scorer.settings.max_text_characters)
-    return (await scorer.predict([text]))[0]
+    [prediction] = await scorer.predict([text])
+    seen = current()
+    seen.predicted.append(Predicted(seen.correlation_id, text, prediction))
+    return prediction
 
 
 @router.post("/predict/batch", response_model_exclude_none=True)
@@ -46,4 +50,11 @@ async def predict_batch(
 ) -> BatchAnswer:
     """Score several texts. A text that cannot be scored is an error of its own."""
     batch = parse_batch(body.texts, scorer.settings)
-    return batch.answer(await scorer.predict(list(batch.texts.values())))
+    predictions = await scorer.predict(list(batch.texts.values()))
+    seen = current()
+    seen.rejected = len(batch.errors)
+    seen.predicted += [
+        Predicted(f"{seen.correlation_id}#{index}", text, prediction)
+        for (index, text), prediction in zip(batch.texts.items(), predictions, strict=True)
+    ]
+    return batch.answer(predictions)

@@ -1,6 +1,6 @@
 """What requests may hold and what answers hold."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from fastapi import Security
 from fastapi.security import APIKeyHeader, HTTPBearer
@@ -63,6 +63,33 @@ class BatchRequest(Request):
     ] = Field(
         examples=[["This movie was amazing and thrilling!", "I want my two hours back."]],
     )
+
+
+PredictionId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:;=@/+#-]{1,160}$")]
+
+
+class FeedbackRequest(Request):
+    """What would have been right."""
+
+    prediction: PredictionId = Field(
+        description="Which prediction: the `x-correlation-id` of its answer, of a batch followed "
+        "by `#` and the text's index, or the id of a record.",
+        examples=["1-67891233-abcdef012345678912345678#3"],
+    )
+    sentiment: Literal["Positive", "Negative"] = Field(
+        description="The right one, whether it was found or not."
+    )
+    note: Annotated[str, Field(max_length=1000)] | None = Field(
+        None, description="Why, in a few words; kept, but not logged."
+    )
+
+
+class FeedbackAnswer(BaseModel):
+    """The feedback was kept."""
+
+    id: str = Field(description="Under which it is kept.")
+    prediction: str
+    sentiment: str
 
 
 class ModelName(BaseModel):

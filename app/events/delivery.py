@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from app.events.records import InvalidRecord, Record
 from app.events.sinks import Result, Sink
 from app.sentiment.classifier import SentimentClassifier
+from app.telemetry.observation import Predicted, current
 
 _logger = logging.getLogger(__name__)
 
@@ -72,6 +73,7 @@ class Delivery:
                 held.add(group)
         for i, reason in sorted(reasons.items()):
             _logger.error("record %s failed: %s", ids[i], reason)
+        current().rejected += len(reasons)
         return [ids[i] for i in sorted(reasons)]
 
     def deliver_stream(
@@ -93,6 +95,10 @@ class Delivery:
 
     def _results(self, records: Sequence[Record]) -> list[Result]:
         predictions = self._classifier.predict([record.text for record in records])
+        current().predicted += [
+            Predicted(record.id, record.text, prediction)
+            for record, prediction in zip(records, predictions, strict=True)
+        ]
         time = datetime.now(UTC).isoformat(timespec="milliseconds")
         return [
             Result(

@@ -11,6 +11,7 @@ from app.events import Event, records
 from app.objects.scoring import Summary, Target, Watch, score_object
 from app.sentiment.classifier import SentimentClassifier
 from app.settings import Settings
+from app.telemetry.observation import current
 
 _logger = logging.getLogger(__name__)
 
@@ -94,6 +95,7 @@ class ObjectScoring:
             )
         except _OutOfTime:
             return {"handed_over_to": self._hand_over(stored)}
+        current().rejected += summary.rejected
         _logger.info("%s: %d rows, %d rejected", stored.uri, summary.rows, summary.rejected)
         return asdict(summary)
 

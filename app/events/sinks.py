@@ -1,4 +1,4 @@
-"""Where results go: an SQS queue, a DynamoDB table, an EventBridge bus, each by its setting."""
+"""Where results and feedback go: a queue, a table, a bus of events, each by its setting."""
 
 import json
 import random
@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
@@ -14,7 +14,6 @@ from app.settings import Settings
 
 EVENT_SOURCE = "sentiment"
 """The source of the events that the bus gets, and by which the function knows its own."""
-DETAIL_TYPE = "Text Scored"
 ATTEMPTS = 5
 """How often an entry is sent before it counts as failed."""
 FIRST_PAUSE = 0.1
@@ -24,12 +23,21 @@ Failures = dict[int, str]
 """Why results were not written, by their place among those given."""
 
 
-class Result(BaseModel):
-    """What a sink gets of a record."""
+class Kept(BaseModel):
+    """What a sink gets."""
 
     model_config = ConfigDict(frozen=True)
+    detail_type: ClassVar[str]
+    """What it is called on the bus."""
 
     id: str
+
+
+class Result(Kept):
+    """What was found of a record."""
+
+    detail_type: ClassVar[str] = "Text Scored"
+
     sentiment: str
     confidence: float
     scores: dict[str, float]
@@ -39,12 +47,26 @@ class Result(BaseModel):
     metadata: Any = None
 
 
+class Feedback(Kept):
+    """What someone said of a prediction; of several words on one prediction the last stays."""
+
+    detail_type: ClassVar[str] = "Feedback Given"
+
+    prediction: str
+    """The id of the prediction."""
+    sentiment: str
+    """What would have been right."""
+    note: str | None = None
+    time: str
+    """When it was said, UTC, ISO 8601."""
+
+
 class Sink(Protocol):
     """A place for results."""
 
     name: str
 
-    def write(self, results: Sequence[Result]) -> Failures:
+    def write(self, results: Sequence[Kept]) -> Failures:
         """Write the results; return those that were not written."""
         ...
 
@@ -151,7 +173,7 @@ class QueueSink:
 
         return boto3.client("sqs")
 
-    def write(self, results: Sequence[Result]) -> Failures:
+    def write(self, results: Sequence[Kept]) -> Failures:
         bodies = [result.model_dump_json() for result in results]
         entries = [Entry(i, body, len(body.encode())) for i, body in enumerate(bodies)]
         return write_batches(entries, self.limits, self._send)
@@ -183,7 +205,7 @@ class TableSink:
 
         return boto3.client("dynamodb")
 
-    def write(self, results: Sequence[Result]) -> Failures:
+    def write(self, results: Sequence[Kept]) -> Failures:
         # One batch may not name a key twice; of results of one id the last stays.
         last = {result.id: i for i, result in enumerate(results)}
         entries = [Entry(i, *self._item(results[i])) for i in last.values()]
@@ -194,7 +216,7 @@ class TableSink:
             if last[result.id] in failures
         }
 
-    def _item(self, result: Result) -> tuple[dict[str, Any], int]:
+    def _item(self, result: Kept) -> tuple[dict[str, Any], int]:
         from boto3.dynamodb.types import TypeSerializer
 
         written = result.model_dump_json(exclude_none=True)
@@ -233,23 +255,17 @@ class BusSink:
 
         return boto3.client("events")
 
-    def write(self, results: Sequence[Result]) -> Failures:
-        details = [result.model_dump_json() for result in results]
-        overhead = len(EVENT_SOURCE) + len(DETAIL_TYPE)
-        entries = [
-            Entry(i, detail, len(detail.encode()) + overhead) for i, detail in enumerate(details)
-        ]
+    def write(self, results: Sequence[Kept]) -> Failures:
+        entries = []
+        for i, result in enumerate(results):
+            body = {"DetailType": result.detail_type, "Detail": result.model_dump_json()}
+            size = len(EVENT_SOURCE) + sum(len(part.encode()) for part in body.values())
+            entries.append(Entry(i, body, size))
         return write_batches(entries, self.limits, self._send)
 
     def _send(self, batch: Sequence[Entry]) -> Mapping[int, Failure]:
         events = [
-            {
-                "Source": EVENT_SOURCE,
-                "DetailType": DETAIL_TYPE,
-                "Detail": entry.body,
-                "EventBusName": self._bus,
-            }
-            for entry in batch
+            {"Source": EVENT_SOURCE, "EventBusName": self._bus, **entry.body} for entry in batch
         ]
         answer = self._client.put_events(Entries=events)
         return {

@@ -2,12 +2,13 @@
 
 import ipaddress
 import logging
+from collections.abc import Sequence
 
 import anyio.to_thread
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.keys import ApiKey, Keyring, matching
+from app.keys import ApiKey, Keyring, matching, parse
 from app.problems import problem, respond
 from app.security.rates import RateLimits, Standing
 from app.settings import Settings
@@ -17,6 +18,8 @@ _logger = logging.getLogger(__name__)
 OPEN = ("/", "/demo", "/docs", "/openapi.json")
 """What anyone may have: the health check, the pages, and under ``ASSETS`` what they show."""
 ASSETS = "/static/"
+METRICS = "/metrics"
+"""What has keys of its own: who scores texts need not see how many others do."""
 
 
 class Refused(Exception):
@@ -47,6 +50,7 @@ class Access:
         self._keyring = keyring
         self._rates = rates
         self._settings = settings
+        self._metrics_keys = parse(settings.metrics_keys)
         self._said = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,7 +78,9 @@ class Access:
         address = _address(scope)
         # First the address, whose limit is also what slows down who guesses keys.
         standing = await self._take(self._settings.address_rate_limit, f"address {address}")
-        if self._keyring:
+        if _path(scope) == METRICS:
+            self._admit_to_metrics(scope)
+        elif self._keyring:
             key = await self._known(self._keyring, Headers(scope=scope))
             scope["api_key"] = key.name
             standing = (
@@ -92,17 +98,15 @@ class Access:
     async def _known(self, keyring: Keyring, headers: Headers) -> ApiKey:
         if keyring.stale:
             await anyio.to_thread.run_sync(keyring.refresh)
-        scheme, _, bearer = headers.get("authorization", "").partition(" ")
-        presented = headers.get("x-api-key") or (bearer if scheme.lower() == "bearer" else "")
-        if not presented:
+        return _presented(keyring.keys, headers)
+
+    def _admit_to_metrics(self, scope: Scope) -> None:
+        if self._metrics_keys:
+            _presented(self._metrics_keys, Headers(scope=scope))
+        elif not _is_from_here(scope):
             raise Refused(
-                401,
-                "An API key is needed, in the header x-api-key or as Authorization: Bearer.",
-                {"www-authenticate": "Bearer"},
+                403, "Without SENTIMENT_METRICS_KEYS only this machine may fetch metrics.", {}
             )
-        if not (key := matching(keyring.keys, presented.strip())):
-            raise Refused(403, "The API key is not one of those that are valid here.", {})
-        return key
 
     async def _take(self, limit: str, caller: str) -> Standing | None:
         if not limit or not self._rates:
@@ -124,9 +128,48 @@ def _address(scope: Scope) -> str:
     return str(seen).rpartition(",")[2].strip() or "unknown"
 
 
+def _presented(keys: Sequence[ApiKey], headers: Headers) -> ApiKey:
+    """Return the key that came with the request.
+
+    Raises:
+        Refused: there is none, or it is not one of these.
+    """
+    scheme, _, bearer = headers.get("authorization", "").partition(" ")
+    presented = headers.get("x-api-key") or (bearer if scheme.lower() == "bearer" else "")
+    if not presented:
+        raise Refused(
+            401,
+            "An API key is needed, in the header x-api-key or as Authorization: Bearer.",
+            {"www-authenticate": "Bearer"},
+        )
+    if not (key := matching(keys, presented.strip())):
+        raise Refused(403, "The API key is not one of those that are valid here.", {})
+    return key
+
+
+def _path(scope: Scope) -> str:
+    return scope["path"].removeprefix(scope.get("root_path", "")) or "/"
+
+
 def _is_open(scope: Scope) -> bool:
-    path = scope["path"].removeprefix(scope.get("root_path", "")) or "/"
+    path = _path(scope)
     return path in OPEN or path.startswith(ASSETS)
+
+
+def _is_from_here(scope: Scope) -> bool:
+    """Return whether a process of this machine asks, and not for somebody behind it."""
+    headers = Headers(scope=scope)
+    if "x-forwarded-for" in headers or "forwarded" in headers:
+        return False
+    return _is_loopback(scope["client"][0] if scope.get("client") else None)
+
+
+def _is_loopback(address: object) -> bool:
+    """Return False, too, for what is no address: a socket's path, or a test client's name."""
+    try:
+        return ipaddress.ip_address(str(address)).is_loopback
+    except ValueError:
+        return False
 
 
 def _is_elsewhere(scope: Scope) -> bool:

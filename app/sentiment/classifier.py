@@ -1,6 +1,7 @@
 """Text to sentiment: cache, tokens, windows, engine, pooled logits, temperature, label."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -39,15 +40,35 @@ class Scores(NamedTuple):
     tokens: list[int]
     """In each whole text, the two special ones included."""
     windows: list[int]
+    tokenise_seconds: float = 0.0
+    infer_seconds: float = 0.0
+
+
+class Pass(NamedTuple):
+    """What one call of `SentimentClassifier.predict` gave, and what it took."""
+
+    predictions: Sequence[Prediction]
+    tokenise_seconds: float
+    infer_seconds: float
 
 
 class SentimentClassifier:
-    """One loaded model; safe to call from several threads."""
+    """One loaded model; safe to call from several threads.
 
-    def __init__(self, bundle: Bundle, engine: Engine, cache_size: int = 0) -> None:
+    ``observer``: told of each pass, in the thread that asked for it.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        engine: Engine,
+        cache_size: int = 0,
+        observer: Callable[[Pass], None] = lambda done: None,
+    ) -> None:
         self.bundle = bundle
         self.cache: Cache[Prediction] = Cache(cache_size, bundle.revision)
         self._engine = engine
+        self._observer = observer
 
     def predict(self, texts: Sequence[Text]) -> list[Prediction]:
         """Return a prediction for each text, in the order of the texts.
@@ -61,15 +82,23 @@ class SentimentClassifier:
             for text, prediction in found.items()
             if prediction is not None
         }
-        for text, prediction in zip(missing, self._predictions(missing), strict=True):
-            self.cache.put(text, prediction)
-            answers[text] = prediction
-        return [answers[text] for text in texts]
+        tokenise_seconds = infer_seconds = 0.0
+        if missing:
+            scores = self.score(missing)
+            tokenise_seconds, infer_seconds = scores.tokenise_seconds, scores.infer_seconds
+            for text, prediction in zip(missing, self._predictions(scores), strict=True):
+                self.cache.put(text, prediction)
+                answers[text] = prediction
+        predictions = [answers[text] for text in texts]
+        self._observer(Pass(predictions, tokenise_seconds, infer_seconds))
+        return predictions
 
     def score(self, texts: Sequence[Text]) -> Scores:
         """Score each text, uncached: the mean over its windows of logits / temperature."""
         engine, bundle = self._engine, self.bundle
+        started = time.perf_counter()
         tokens = engine.tokenise(texts)
+        tokenised = time.perf_counter()
         spans = [windowing.spans(len(ids), bundle.window - 2, bundle.stride) for ids in tokens]
         rows = [
             [engine.start_token, *ids[start:end], engine.end_token]
@@ -83,12 +112,15 @@ class SentimentClassifier:
         starts = np.cumsum([0, *counts[:-1]])
         sums = np.add.reduceat(logits, starts, axis=0)
         pooled = sums / np.array(counts)[:, None] / bundle.temperature
-        return Scores(pooled, [len(ids) + 2 for ids in tokens], counts)
+        return Scores(
+            pooled,
+            [len(ids) + 2 for ids in tokens],
+            counts,
+            tokenised - started,
+            time.perf_counter() - tokenised,
+        )
 
-    def _predictions(self, texts: Sequence[Text]) -> list[Prediction]:
-        if not texts:
-            return []
-        scores = self.score(texts)
+    def _predictions(self, scores: Scores) -> list[Prediction]:
         weights = np.exp(scores.logits - scores.logits.max(axis=1, keepdims=True))
         probabilities = weights / weights.sum(axis=1, keepdims=True)
         return [
@@ -116,7 +148,9 @@ class SentimentClassifier:
         )
 
 
-def load(settings: Settings) -> SentimentClassifier:
+def load(
+    settings: Settings, observer: Callable[[Pass], None] = lambda done: None
+) -> SentimentClassifier:
     """Load the bundle and its engine, and score a text once so that the first caller waits less.
 
     Raises:
@@ -124,6 +158,6 @@ def load(settings: Settings) -> SentimentClassifier:
     """
     bundle = load_bundle(settings.model_dir)
     engine = engines.load(settings.engine, bundle, settings.threads)
-    classifier = SentimentClassifier(bundle, engine, settings.cache_size)
+    classifier = SentimentClassifier(bundle, engine, settings.cache_size, observer)
     classifier.score([Text("warm up")])
     return classifier

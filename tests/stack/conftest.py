@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import boto3
 import pytest
+from botocore.exceptions import WaiterError
 from cfnlint.decode import cfn_yaml
 
 from scripts.emulator import Emulator, InvocationError, free_port
@@ -86,9 +87,18 @@ def stack(aws: str) -> Iterator[Stack]:
         TemplateBody=json.dumps(deployable()),
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
     )
-    formation.get_waiter("stack_create_complete").wait(
-        StackName="sentiment", WaiterConfig={"Delay": 1, "MaxAttempts": 60}
-    )
+    try:
+        formation.get_waiter("stack_create_complete").wait(
+            StackName="sentiment", WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+        )
+    except WaiterError:
+        happened = formation.describe_stack_events(StackName="sentiment")["StackEvents"]
+        reasons = [
+            found["ResourceStatusReason"]
+            for found in happened
+            if "FAILED" in found["ResourceStatus"]
+        ]
+        raise RuntimeError("\n".join(reasons)) from None
     [described] = formation.describe_stacks(StackName="sentiment")["Stacks"]
     outputs = {found["OutputKey"]: found["OutputValue"] for found in described["Outputs"]}
     resources = {
@@ -135,7 +145,17 @@ def deployable() -> dict[str, Any]:
     for resource in resources.values():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["ImageUri"] = "sentiment:test"
+            # It knows no CodeDeploy, and so no versions that take over from each other.
+            for name in ("AutoPublishAlias", "AutoPublishAliasAllProperties"):
+                resource["Properties"].pop(name, None)
+            resource["Properties"].pop("DeploymentPreference", None)
+            resource["Properties"].pop("ProvisionedConcurrencyConfig", None)
             del resource["Metadata"]
+    # It does not compute with metrics, and so refuses these alarms, and the dashboard of all.
+    computed = {name for name, found in resources.items() if "Metrics" in found["Properties"]}
+    for name in (*computed, "Dashboard"):
+        del resources[name]
+    del template["Outputs"]["DashboardUrl"]
     backfill = resources["Backfill"]["Properties"]
     definition = json.loads((ROOT / backfill.pop("DefinitionUri")).read_text())
     for state in definition["States"].values():

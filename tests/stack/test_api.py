@@ -77,3 +77,12 @@ def test_a_key_beyond_its_rate_is_429(stack: Stack, gateway: Any) -> None:
     gateway.create_usage_plan_key(usagePlanId=plan, keyId=key["id"], keyType="API_KEY")
     asked = [ask(stack, "/predict", {"text": "Good."}, key["value"]).status for _ in range(2)]
     assert asked == [200, 429]
+
+
+def test_feedback_is_kept_in_the_table(stack: Stack, standard: str) -> None:
+    said = {"prediction": "r-1", "sentiment": "Negative"}
+    assert ask(stack, "/feedback", said).status == 403
+    assert ask(stack, "/feedback", said, standard).status == 201
+    items = stack.client("dynamodb").scan(TableName=stack.outputs["ResultsTableName"])["Items"]
+    kept = {item["id"]["S"]: item["sentiment"]["S"] for item in items}
+    assert kept["feedback/r-1"] == "Negative"

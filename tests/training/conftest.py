@@ -18,7 +18,7 @@ RECIPE = Recipe(
     name="tiny",
     batch_size=16,
     length=32,
-    phases=[Phase(epochs=1, learning_rate=1e-3, layers=0), Phase(2, 3e-3, 3, 0.9)],
+    phases=[Phase(epochs=1, learning_rate=1e-3, layers=0), Phase(2, 5e-3, 3, 0.9)],
 )
 
 

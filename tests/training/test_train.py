@@ -90,6 +90,17 @@ def moved(before: dict, after: dict) -> set[str]:
     return {next((part for part in parts if part in name), "classifier") for name in changed}
 
 
+def test_what_is_frozen_does_not_drop_out(model):
+    parameter_groups(model, Phase(epochs=1, learning_rate=1e-3, layers=1), 0.01)
+    training._train_what_moves(model)
+    layers = model.distilbert.transformer.layer
+    dropping = [module for module in model.modules() if isinstance(module, torch.nn.Dropout)]
+    assert {d for d in dropping if d.training} == {
+        model.dropout,
+        *(d for d in layers[-1].modules() if isinstance(d, torch.nn.Dropout)),
+    }
+
+
 def test_weights_may_be_the_mean_of_what_the_phases_ended_with(tmp_path, model, tokenizer):
     recipe = replace(RECIPE, average=True)
     train(Run(tmp_path, recipe, "-"), model, tokenizer, sentences(100, 1), sentences(32, 2))

@@ -1,0 +1,47 @@
+"""`POST /feedback`: what would have been right, kept where results are kept."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import anyio.to_thread
+from fastapi import APIRouter, Depends, Request
+from starlette.exceptions import HTTPException
+
+from app.api.predict import json_body
+from app.api.schemas import KEY, REFUSALS, FeedbackAnswer, FeedbackRequest
+from app.events.sinks import Feedback, Sink
+from app.problems import documented
+from app.telemetry.observation import current
+
+router = APIRouter(
+    tags=["sentiment"],
+    dependencies=[Depends(json_body), *KEY],
+    responses=documented(400, *REFUSALS, 413, 415, 422, 500, 501, 503),
+)
+
+
+@router.post("/feedback", status_code=201)
+async def feedback(body: FeedbackRequest, request: Request) -> FeedbackAnswer:
+    """Keep what would have been right; said again of the same prediction, it replaces the first."""
+    sinks: Sequence[Sink] = request.app.state.sinks
+    if not sinks:
+        raise HTTPException(
+            501,
+            "Feedback is not kept here: SENTIMENT_RESULTS_TABLE, SENTIMENT_RESULTS_QUEUE_URL or "
+            "SENTIMENT_RESULTS_BUS must say where.",
+        )
+    said = Feedback(
+        id=f"feedback/{body.prediction}",
+        prediction=body.prediction,
+        sentiment=body.sentiment,
+        note=body.note,
+        time=datetime.now(UTC).isoformat(timespec="milliseconds"),
+    )
+    for sink in sinks:
+        if await anyio.to_thread.run_sync(sink.write, [said]):
+            detail = "The feedback could not be kept; try again in a moment."
+            raise HTTPException(503, detail, {"retry-after": "5"})
+    seen = current()
+    seen.feedback = 1
+    seen.about = {"prediction": body.prediction, "right": body.sentiment}
+    return FeedbackAnswer(id=said.id, prediction=said.prediction, sentiment=said.sentiment)

@@ -1,0 +1,69 @@
+"""OpenTelemetry: a span for each request. Imported only where `SENTIMENT_TRACING` is on.
+
+Where spans go, under which name and how many of them is said by the standard variables, such as
+``OTEL_EXPORTER_OTLP_ENDPOINT``, ``OTEL_SERVICE_NAME`` and ``OTEL_TRACES_SAMPLER``.
+"""
+
+import os
+
+import anyio.to_thread
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.propagate import extract
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import SpanKind, Status, StatusCode
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.telemetry.logs import SERVICE
+from app.telemetry.observation import current
+
+
+class Traced:
+    """ASGI middleware: continues the caller's trace, and says what the log line says of texts."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        named = {} if "OTEL_SERVICE_NAME" in os.environ else {SERVICE_NAME: SERVICE}
+        self._provider = TracerProvider(resource=Resource.create(named))
+        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        self._tracer = self._provider.get_tracer(__name__)
+        # Between invocations Lambda stops the clock, and with it the thread that sends batches.
+        self._flushes = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        status = 500
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        caller = extract(dict(Headers(scope=scope)))
+        method = scope["method"]
+        with self._tracer.start_as_current_span(method, caller, SpanKind.SERVER) as span:
+            await self.app(scope, receive, watched)
+            seen = current()
+            route = getattr(scope.get("route"), "path", "")
+            span.update_name(f"{method} {route}".strip())
+            span.set_attributes(
+                {
+                    "http.request.method": method,
+                    "http.route": route,
+                    "http.response.status_code": status,
+                    "sentiment.correlation_id": seen.correlation_id,
+                    "sentiment.texts": seen.texts,
+                    "sentiment.tokens": seen.tokens,
+                    "sentiment.tokenise_ms": seen.tokenise_seconds * 1000,
+                    "sentiment.infer_ms": seen.infer_seconds * 1000,
+                    "sentiment.model": seen.model,
+                }
+            )
+            if status >= 500:
+                span.set_status(Status(StatusCode.ERROR, seen.cause))
+        if self._flushes:
+            await anyio.to_thread.run_sync(self._provider.force_flush)

@@ -1,0 +1,83 @@
+"""OpenTelemetry, where it is switched on: spans as a collector receives them."""
+
+import os
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from tests.conftest import ROOT
+from tests.test_app import client
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
+@pytest.fixture
+def collector(monkeypatch):
+    """What a collector on this machine was sent."""
+    sent = []
+
+    class Collector(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["content-length"]))
+            sent.append(ExportTraceServiceRequest.FromString(body))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format, *args):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Collector)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+    # So that what was gathered is sent before the answer is, as on Lambda.
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "scorer")
+    yield lambda: [
+        span
+        for request in sent
+        for resource in request.resource_spans
+        for scope in resource.scope_spans
+        for span in scope.spans
+    ]
+    server.shutdown()
+
+
+def attributes(span):
+    return {found.key: found.value for found in span.attributes}
+
+
+def test_a_request_is_a_span_of_the_callers_trace(collector):
+    parent = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"}
+    client(tracing=True).post("/predict", json={"text": "A fine film."}, headers=parent)
+    [span] = collector()
+    assert span.trace_id.hex() == TRACE
+    assert span.name == "POST /predict"
+    found = attributes(span)
+    assert found["http.response.status_code"].int_value == 200
+    assert found["sentiment.tokens"].int_value == 6
+    assert found["sentiment.infer_ms"].double_value > 0
+
+
+def test_a_span_holds_no_text(collector):
+    client(tracing=True).post("/predict", json={"text": "Zyzzyva quokkas"})
+    assert "Zyzzyva" not in str(collector()[0])
+
+
+def test_a_failure_is_a_failed_span(collector):
+    caller = client(tracing=True)
+    caller.app.state.scorer.classifier._engine = None
+    caller.post("/predict", json={"text": "Good."})
+    [span] = collector()
+    assert (span.status.code, span.status.message) == (2, "AttributeError")
+
+
+def test_where_it_is_off_it_is_not_imported():
+    ask = "import sys, app.main; print(any('opentelemetry.sdk' in name for name in sys.modules))"
+    environment = {**os.environ, "SENTIMENT_TRACING": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", ask], cwd=ROOT, env=environment, capture_output=True, check=True
+    )
+    assert done.stdout.strip() == b"False"
