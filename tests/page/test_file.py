@@ -122,8 +122,9 @@ def test_a_csv_file_comes_back_as_it_was_with_scores(page: Page) -> None:
     score(page)
     name, content = download(page)
     assert name == "mine.scored.csv"
+    assert content.startswith("\ufeffid,")
     assert content.count("\r\n") == 5
-    found = list(csv.DictReader(io.StringIO(content, newline="")))
+    found = list(csv.DictReader(io.StringIO(content.removeprefix("\ufeff"), newline="")))
     assert [[row[column] for column in rows[0]] for row in found[:3]] == rows[1:]
     assert [row["sentiment"] for row in found] == ["Positive", "Negative", "", ""]
     assert 0.5 <= float(found[0]["confidence"]) == float(found[0]["positive"]) <= 1

@@ -161,6 +161,16 @@ def test_an_explanation_goes_when_the_text_changes(page: Page) -> None:
     expect(page.locator("#explanation")).to_be_hidden()
 
 
+def test_where_nothing_can_be_explained_that_is_no_error(page: Page) -> None:
+    detail = "Explanations are not installed here."
+    # Where they are installed, as for these tests, the service does not answer this by itself.
+    problem = {"title": "Not Implemented", "status": 501, "detail": detail}
+    page.route("**/explain", lambda route: route.fulfill(status=501, json=problem))
+    page.get_by_role("button", name="Explain").click()
+    expect(page.get_by_role("alert")).to_have_text(f"Not available here{detail}")
+    expect(page.locator("#sentiment")).to_have_text("Positive")
+
+
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[str]:
     with serving(create_app(Settings(api_keys=entry("shop", "sk_shop")))) as address:

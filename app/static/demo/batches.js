@@ -4,7 +4,7 @@ import { ask, Problem } from "./api.js";
 
 const MAX_TEXTS = 512;
 const MAX_CHARACTERS = 500_000;
-const FIRST_CHUNK = 32;
+const FIRST_CHARACTERS = 2_000;
 const CHUNK_SECONDS = 2; // what a chunk should take: far below a gateway's 29, so that the bar moves
 const TRIES = 6;
 const TOO_MUCH = new Set([413, 422, 502, 504]); // as one request; in parts it may go
@@ -18,42 +18,44 @@ const TOO_MUCH = new Set([413, 422, 502, 504]); // as one request; in parts it m
  */
 export async function scoreRows(rows, textOf, { signal, progress, waiting }) {
   const pending = rows.filter((row) => !row.outcome);
-  let ceiling = MAX_TEXTS;
-  let size = FIRST_CHUNK;
+  const most = { texts: MAX_TEXTS, characters: MAX_CHARACTERS };
+  let fitting = FIRST_CHARACTERS;
   let at = 0;
   while (at < pending.length) {
-    const chunk = chunkOf(pending, at, size, textOf);
-    const texts = chunk.map(textOf);
+    const chunk = chunkOf(pending, at, textOf, most.texts, fitting);
     try {
-      const { answer, seconds } = await patiently(() => timed(texts, signal), signal, waiting);
-      record(chunk, answer);
-      at += chunk.length;
-      const fitting = Math.round((chunk.length * CHUNK_SECONDS) / seconds);
-      size = Math.max(1, Math.min(fitting, 4 * size, ceiling));
+      const { answer, seconds } = await patiently(() => timed(chunk.texts, signal), signal, waiting);
+      record(chunk.rows, answer);
+      at += chunk.rows.length;
+      const inTime = Math.round((chunk.characters * CHUNK_SECONDS) / seconds);
+      fitting = Math.min(Math.max(inTime, FIRST_CHARACTERS), 4 * fitting, most.characters);
     } catch (error) {
       if (!(error instanceof Problem) || !TOO_MUCH.has(error.status)) throw error;
-      if (chunk.length > 1) {
-        ceiling = size = Math.ceil(chunk.length / 2);
+      if (chunk.rows.length > 1) {
+        most.texts = Math.ceil(chunk.rows.length / 2);
+        most.characters = fitting = Math.ceil(chunk.characters / 2);
         continue;
       }
       if (error.status >= 500) throw error;
-      chunk[0].outcome = { error: error.message };
+      chunk.rows[0].outcome = { error: error.message };
       at += 1;
     }
     progress();
   }
 }
 
-function chunkOf(rows, at, size, textOf) {
-  let end = at;
-  let characters = 0;
-  while (end < rows.length && end - at < size) {
-    const text = textOf(rows[end]);
-    characters += typeof text === "string" ? text.length : 0;
-    if (characters > MAX_CHARACTERS && end > at) break;
-    end += 1;
+/** Return the next rows, at least one, and their texts. */
+function chunkOf(rows, at, textOf, mostTexts, mostCharacters) {
+  const chunk = { rows: [], texts: [], characters: 0 };
+  for (const row of rows.slice(at, at + mostTexts)) {
+    const text = textOf(row);
+    const characters = typeof text === "string" ? text.length : 0;
+    if (chunk.rows.length && chunk.characters + characters > mostCharacters) break;
+    chunk.rows.push(row);
+    chunk.texts.push(text);
+    chunk.characters += characters;
   }
-  return rows.slice(at, end);
+  return chunk;
 }
 
 async function timed(texts, signal) {
@@ -62,14 +64,14 @@ async function timed(texts, signal) {
   return { answer, seconds: (performance.now() - started) / 1000 };
 }
 
-function record(chunk, { results, errors }) {
+function record(rows, { results, errors }) {
   for (const { index, sentiment, confidence, scores } of results) {
-    chunk[index].outcome = { sentiment, confidence, positive: scores.Positive };
+    rows[index].outcome = { sentiment, confidence, positive: scores.Positive };
   }
   for (const { index, problem } of errors) {
     // Its place is the row's own here, not the request's.
     const [fault] = problem.errors ?? [];
-    chunk[index].outcome = { error: fault ? `text ${fault.detail}` : problem.detail };
+    rows[index].outcome = { error: fault ? `text ${fault.detail}` : problem.detail };
   }
 }
 

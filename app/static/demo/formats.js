@@ -14,13 +14,16 @@ export class Unreadable extends Error {}
  */
 export async function read(file) {
   const kind = kindOf(file.name);
-  let content;
+  let decoded;
   try {
-    content = new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer());
+    decoded = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(await file.arrayBuffer());
   } catch {
     throw new Unreadable(`${file.name} is not in UTF-8; save it as UTF-8 and choose it again.`);
   }
-  const table = { name: file.name, kind, ...(kind === "csv" ? readCsv(content) : readJsonl(content)) };
+  // Excel takes a file for UTF-8 by its byte order mark, so what had one keeps it.
+  const mark = decoded.startsWith("\ufeff") ? "\ufeff" : "";
+  const content = decoded.slice(mark.length);
+  const table = { name: file.name, kind, mark, ...(kind === "csv" ? readCsv(content) : readJsonl(content)) };
   if (!table.rows.length) throw new Unreadable(`${file.name} has no rows.`);
   if (!table.columns.length) throw new Unreadable(`${file.name} has no rows of named values.`);
   table.rows.forEach((row, index) => Object.assign(row, { number: index + 1 }));
@@ -43,7 +46,7 @@ export function guessColumn({ columns, rows }) {
 /** Return the file's name and content, each row with what its `outcome` holds. */
 export function write(table) {
   const content = table.kind === "csv" ? writeCsv(table) : writeJsonl(table);
-  return { name: table.name.replace(/(\.[^.]*)$/, ".scored$1"), content };
+  return { name: table.name.replace(/(\.[^.]*)$/, ".scored$1"), content: table.mark + content };
 }
 
 function kindOf(name) {

@@ -9,7 +9,9 @@ export function showProblem(place, error) {
   if (!(error instanceof Problem)) throw error;
   if (error.status === 401 || error.status === 403) askForKey();
   const { title, status, detail, errors = [], correlation_id: id } = error.document;
-  const parts = [make("strong", {}, status ? `${title} (${status})` : title), make("p", {}, detail)];
+  const mild = status === 501; // no error: whoever runs the service did without
+  const named = status ? `${title} (${status})` : title;
+  const parts = [make("strong", {}, mild ? "Not available here" : named), make("p", {}, detail)];
   // One fault is what the detail says already.
   if (errors.length > 1) {
     const faults = errors.map((fault) =>
@@ -17,10 +19,10 @@ export function showProblem(place, error) {
     );
     parts.push(make("ul", {}, ...faults));
   }
-  if (id) {
+  if (id && !mild) {
     parts.push(make("p", { className: "note" }, "To quote, if you ask about it: ", make("code", {}, id)));
   }
-  const notice = make("div", { className: "notice" }, ...parts);
+  const notice = make("div", { className: mild ? "notice mild" : "notice" }, ...parts);
   notice.setAttribute("role", "alert");
   place.replaceChildren(notice);
 }
