@@ -15,12 +15,12 @@ const EXAMPLES = {
   Mixed: "A great cast and gorgeous pictures, wasted on a story that goes nowhere.",
   "Markup & emoji": "Loved it!<br /><br />Best &amp; funniest hour of my week 😍🎬",
   "Long review": [
-    "I came to this one late, after everybody had told me how it ends, and I was sure that I would spend the evening looking at my watch.",
-    "The first half hour seemed to prove me right. There is a wedding, there is a quarrel about a field, and there is an uncle who says the same thing four times; I had begun to count the lamps in the ceiling.",
+    "I came to this one late, after everybody had told me how it ends, and I am glad that I came at all.",
+    "It takes its time. There is a wedding, there is a quarrel about a field, and there is an uncle who says the same thing four times, and the whole house laughed with him each time.",
     "Then the daughter comes home, and something happens to the picture that I cannot put a name to. Nobody raises a voice. She puts down her suitcase, looks at the table, and you understand that the place that was laid is not for her.",
-    "From there on I did not move. The quarrel about the field, which I had taken for padding, turns out to be what everything hangs on, and when the uncle says his sentence for the fifth time it breaks your heart.",
-    "It is not without faults. The music tells you what to feel when you are feeling it already, and the scene at the station goes on for too long. The younger brother is written thinly, and the actor does not know what to do with his hands.",
-    "But I have thought about that suitcase every day since. I have sent three friends to see it, and each of them has called me afterwards, late, and talked about their mother. There are films that are better made, and I have forgotten most of them. This one I will see again.",
+    "From there on I did not move, and nor did anybody else. The quarrel about the field, which I had taken for padding, turns out to be what everything hangs on, and when the uncle says his sentence for the fifth time it breaks your heart.",
+    "It has its faults. The music tells you what to feel when you are feeling it already, and the scene at the station goes on for too long.",
+    "But the acting is superb down to the smallest part, the colours are those of a summer that one remembers, and I have thought about that suitcase every day since. I have sent three friends to see it, and each of them has called me afterwards, late, to thank me and to talk about their mother. There are films that are more perfect, and I have forgotten most of them. This one is a small wonder, and I will see it again.",
   ].join("\n\n"),
 };
 
