@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,6 +25,11 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+PLAYWRIGHTS = (sys.executable, "-m", "playwright", "install", "--no-shell", "chromium")
+DEBIANS = [
+    ("apt-get", "-qq", "update"),
+    ("apt-get", "-qq", "-o", "Dpkg::Use-Pty=0", "install", "-y", "chromium"),
+]
 
 
 def on_path() -> str | None:
@@ -35,8 +40,11 @@ def on_path() -> str | None:
 @contextmanager
 def launched() -> Iterator[Browser]:
     """Yield a browser that runs until the end of the block."""
+    own = on_path()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=on_path(), args=ARGUMENTS)
+        browser = playwright.chromium.launch(
+            executable_path=own, channel=None if own else "chromium", args=ARGUMENTS
+        )
         yield browser
         browser.close()
 
@@ -52,29 +60,28 @@ def ensure() -> None:
     with sync_playwright() as playwright:
         if Path(playwright.chromium.executable_path).exists():
             return
-    print("no Chromium on the PATH: asking Playwright for one")
-    brief = {**os.environ, "PLAYWRIGHT_DOWNLOAD_CONNECTION_TIMEOUT": "15000"}
-    if _succeeds(sys.executable, "-m", "playwright", "install", "chromium", env=brief):
-        return
+    attempts = {"no Chromium on the PATH: asking Playwright for one": [PLAYWRIGHTS]}
     if shutil.which("apt-get") and os.geteuid() == 0:
-        print("Playwright has none for here: installing the package chromium")
-        quiet = ("apt-get", "-qq", "-o", "Dpkg::Use-Pty=0")
-        if _succeeds(*quiet, "update") and _succeeds(*quiet, "install", "-y", "chromium"):
+        attempts["Playwright has none for here: installing Debian's"] = DEBIANS
+    said: list[str] = []
+    for what, commands in attempts.items():
+        print(what)
+        if all(_succeeds(command, said) for command in commands):
             return
-    sys.exit("the page's tests need a browser: put chromium or google-chrome on the PATH")
+    missing = "the page's tests need a browser: put chromium or google-chrome on the PATH"
+    sys.exit("\n".join([*said, missing]))
 
 
-def _succeeds(*command: str, env: dict[str, str] | None = None) -> bool:
-    # What it says is shown only where it fails.
+def _succeeds(command: Sequence[str], said: list[str]) -> bool:
+    environment = {
+        **os.environ,
+        "DEBIAN_FRONTEND": "noninteractive",
+        "PLAYWRIGHT_DOWNLOAD_CONNECTION_TIMEOUT": "15000",
+    }
     done = subprocess.run(
-        command,
-        env={**(env or os.environ), "DEBIAN_FRONTEND": "noninteractive"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
-    if done.returncode:
-        print(done.stdout, file=sys.stderr)
+    said.append(done.stdout)
     return done.returncode == 0
 
 

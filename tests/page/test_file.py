@@ -132,9 +132,9 @@ def test_a_csv_file_comes_back_as_it_was_with_scores(page: Page) -> None:
     assert found[3]["error"] == "has 4 fields, the header 3"
 
 
-@pytest.mark.parametrize("delimiter", [";", "\t"])
-def test_other_delimiters_are_kept(page: Page, delimiter: str) -> None:
-    choose(page, "a.csv", f"id{delimiter}review\n1{delimiter}Good, really.\n")
+@pytest.mark.parametrize(("name", "delimiter"), [("a.csv", ";"), ("a.csv", "\t"), ("a.tsv", "\t")])
+def test_other_delimiters_are_kept(page: Page, name: str, delimiter: str) -> None:
+    choose(page, name, f"id{delimiter}review\n1{delimiter}Good, really.\n")
     score(page)
     _, content = download(page)
     assert content.startswith(
@@ -162,6 +162,19 @@ def test_a_jsonl_file_comes_back_line_by_line_with_scores(page: Page) -> None:
     assert found[1] == {"text": 7, "error": "text must be a string, not a number"}
     assert found[2] == {"row": "{broken", "error": "is not JSON"}
     assert found[3]["sentiment"] == "Negative"
+
+
+def test_a_blank_text_in_quotes_is_a_row_and_an_empty_line_is_none(page: Page) -> None:
+    choose(page, "a.csv", f'text\n\n""\n{GOOD}')
+    expect(page.locator("#chosen-note")).to_have_text("2 rows")
+
+
+def test_a_file_that_cannot_be_read_leaves_the_one_before_alone(page: Page) -> None:
+    choose(page, "a.csv", reviews(40))
+    choose(page, "b.pdf", "x")
+    expect(page.locator("#file-problem")).to_contain_text("b.pdf")
+    score(page)
+    expect(page.locator("#page")).to_contain_text("40 rows")
 
 
 def test_another_column_can_be_the_text(page: Page) -> None:

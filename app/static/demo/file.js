@@ -17,15 +17,17 @@ let running = null; // the AbortController of what is being scored
 const textOf = (row) => row.values[column.value] ?? null;
 
 async function choose(file) {
-  running?.abort();
-  running = null;
   problem.replaceChildren();
+  let found;
   try {
-    table = await read(file);
+    found = await read(file);
   } catch (error) {
     if (!(error instanceof Unreadable)) throw error;
     return showReason(problem, error.message);
   }
+  running?.abort();
+  running = null;
+  table = found;
   column.replaceChildren(...table.columns.map((name) => make("option", { value: name }, name)));
   column.value = guessColumn(table);
   get("chosen-title").textContent = file.name;
@@ -50,11 +52,14 @@ async function start() {
   problem.replaceChildren();
   offer();
   const pace = new Pace(table.rows);
-  const told = { signal: controller.signal, progress: () => pace.show(), waiting: (...said) => pace.wait(...said) };
   pace.show();
   get("progress").hidden = false;
   try {
-    await scoreRows(table.rows, textOf, told);
+    await scoreRows(table.rows, textOf, {
+      signal: controller.signal,
+      progress: () => pace.show(),
+      waiting: (seconds, why) => pace.wait(seconds, why),
+    });
     announce(`Done: ${count(table.rows.length)} rows.`);
   } catch (error) {
     if (running !== controller) return;
@@ -113,8 +118,8 @@ class Pace {
     }
   }
 
-  wait(seconds, { document }) {
-    get("pace").textContent = `${document.detail} Trying again in ${count(seconds)} s.`;
+  wait(seconds, why) {
+    get("pace").textContent = `${why.message} Trying again in ${count(seconds)} s.`;
   }
 
   end() {

@@ -14,16 +14,18 @@ export class Unreadable extends Error {}
  */
 export async function read(file) {
   const kind = kindOf(file.name);
+  const bytes = await file.arrayBuffer();
   let decoded;
   try {
-    decoded = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(await file.arrayBuffer());
+    decoded = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     throw new Unreadable(`${file.name} is not in UTF-8; save it as UTF-8 and choose it again.`);
   }
   // Excel takes a file for UTF-8 by its byte order mark, so what had one keeps it.
   const mark = decoded.startsWith("\ufeff") ? "\ufeff" : "";
   const content = decoded.slice(mark.length);
-  const table = { name: file.name, kind, mark, ...(kind === "csv" ? readCsv(content) : readJsonl(content)) };
+  const found = kind === "jsonl" ? readJsonl(content) : readCsv(content, kind);
+  const table = { name: file.name, kind, mark, ...found };
   if (!table.rows.length) throw new Unreadable(`${file.name} has no rows.`);
   if (!table.columns.length) throw new Unreadable(`${file.name} has no rows of named values.`);
   table.rows.forEach((row, index) => Object.assign(row, { number: index + 1 }));
@@ -45,21 +47,19 @@ export function guessColumn({ columns, rows }) {
 
 /** Return the file's name and content, each row with what its `outcome` holds. */
 export function write(table) {
-  const content = table.kind === "csv" ? writeCsv(table) : writeJsonl(table);
+  const content = table.kind === "jsonl" ? writeJsonl(table) : writeCsv(table);
   return { name: table.name.replace(/(\.[^.]*)$/, ".scored$1"), content: table.mark + content };
 }
 
 function kindOf(name) {
-  if (/\.(csv|tsv)$/i.test(name)) return "csv";
+  if (/\.csv$/i.test(name)) return "csv";
+  if (/\.tsv$/i.test(name)) return "tsv";
   if (/\.(jsonl|ndjson)$/i.test(name)) return "jsonl";
   throw new Unreadable(`${name}: expected .csv, .tsv, .jsonl or .ndjson.`);
 }
 
-function readCsv(content) {
-  const header = content.slice(0, content.search(/[\r\n]|$/)).replace(/"[^"]*"/g, "");
-  const delimiter = [",", ";", "\t"].reduce((best, each) =>
-    header.split(each).length > header.split(best).length ? each : best,
-  );
+function readCsv(content, kind) {
+  const delimiter = kind === "tsv" ? "\t" : delimiterOf(content);
   const newline = content.includes("\r\n") ? "\r\n" : "\n";
   const [columns = [], ...records] = recordsOf(content, delimiter);
   if (new Set(columns).size < columns.length) {
@@ -67,6 +67,13 @@ function readCsv(content) {
   }
   const rows = records.map((fields) => ({ ...csvRow(columns, fields), fields }));
   return { columns, rows, delimiter, newline };
+}
+
+/** Return what the header separates its names by: what some programs call CSV has no commas. */
+function delimiterOf(content) {
+  const header = content.slice(0, content.search(/[\r\n]|$/)).replace(/"[^"]*"/g, "");
+  const names = (delimiter) => header.split(delimiter).length;
+  return [",", ";", "\t"].reduce((best, each) => (names(each) > names(best) ? each : best));
 }
 
 function csvRow(columns, fields) {
@@ -81,6 +88,7 @@ function recordsOf(content, delimiter) {
   const stop = new RegExp(`[${delimiter}\r\n]`, "g");
   const records = [];
   let fields = [];
+  let begin = 0;
   let at = 0;
   while (at < content.length || fields.length) {
     let value = "";
@@ -96,10 +104,11 @@ function recordsOf(content, delimiter) {
     fields.push(value + content.slice(at, next));
     at = next + 1;
     if (content[next] === delimiter) continue;
-    if (content[next] === "\r" && content[at] === "\n") at += 1;
     // A line with nothing on it is no row.
-    if (fields.length > 1 || fields[0]) records.push(fields);
+    if (next > begin) records.push(fields);
+    if (content[next] === "\r" && content[at] === "\n") at += 1;
     fields = [];
+    begin = at;
   }
   return records;
 }
@@ -151,7 +160,7 @@ function scoredLine({ line, values, outcome }) {
   if (!outcome) return line;
   if (!line.startsWith("{") || !line.endsWith("}")) return JSON.stringify({ row: line, ...outcome });
   const names = Object.keys(values);
-  if (names.some((name) => name in outcome)) return JSON.stringify({ ...values, ...outcome });
+  if (names.some((name) => Object.hasOwn(outcome, name))) return JSON.stringify({ ...values, ...outcome });
   // Within the line as it stands: numbers that JavaScript would round stay what they are.
   const comma = names.length ? "," : "";
   return `${line.slice(0, -1)}${comma}${JSON.stringify(outcome).slice(1)}`;

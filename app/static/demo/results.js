@@ -38,7 +38,9 @@ export function refresh() {
   }
   showTotals(done, scored);
   histogram(get("histogram"), scored.map((row) => row.outcome.positive));
-  showPage(done);
+  // Nobody's place in the table is taken from under them while rows come in, nor is it read out.
+  get("page").ariaLive = "off";
+  if (!body.contains(document.activeElement)) showPage(done);
 }
 
 function showTotals(done, scored) {
@@ -107,6 +109,7 @@ function shown(row) {
 
 function turn(to) {
   page = to;
+  get("page").ariaLive = "polite";
   showPage(source.rows.filter((row) => row.outcome));
 }
 

@@ -79,7 +79,8 @@ function showTip(word) {
 
 for (const kind of ["pointerover", "focusin"]) {
   place.addEventListener(kind, ({ target }) => {
-    if (target !== place) showTip(target);
+    if (target === place) tip.hidden = true;
+    else showTip(target);
   });
 }
 for (const kind of ["pointerleave", "focusout"]) {
