@@ -13,7 +13,7 @@ NATIVE := $(filter-out %.egg-info,$(wildcard native/*.* native/distilbert_int8/*
 export ORT_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help serve score test invoke train label tune snippets export evaluate card bench readme image check clean
+.PHONY: help serve score test browser invoke train label tune snippets export evaluate card bench readme screenshots image check clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -51,7 +51,10 @@ score: $(VENV)/requirements.installed ## Score the file IN=reviews.csv into OUT=
 	@test -n "$(IN)" -a -n "$(OUT)" || { echo "score what? make score IN=reviews.csv OUT=scored.csv"; exit 2; }
 	@$(BIN)/python -m app.score $(IN) $(OUT) $(if $(COLUMN),--column $(COLUMN))
 
-test: $(VENV)/requirements-test.installed $(EMULATOR) .venv-stack/requirements-stack.installed ## Run all tests
+browser: $(VENV)/requirements-test.installed # A Chromium for the page's tests
+	@$(BIN)/python -m scripts.browser
+
+test: $(VENV)/requirements-test.installed $(EMULATOR) .venv-stack/requirements-stack.installed browser ## Run all tests
 	@$(BIN)/python -m pytest $(ARGS)
 
 invoke: $(VENV)/requirements-invoke.installed $(EMULATOR) ## Run EVENT=file.json through the Lambda runtime emulator
@@ -95,6 +98,9 @@ bench: $(VENV)/requirements-test.installed ## Measure against the baseline; a ta
 
 readme: $(VENV)/requirements-test.installed ## Write the README's figures from what measured them
 	@$(BIN)/python -m scripts.readme
+
+screenshots: browser ## Take the README's pictures of the page, into docs/images
+	@$(BIN)/python -m scripts.screenshots
 
 image: ## Build the container image, with Docker or with buildah
 	@scripts/build-image

@@ -1,7 +1,7 @@
 """Every error the API can return, as RFC 9457 problem details."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -64,13 +64,45 @@ def invalid(pointer: str, reason: str) -> Problem:
     return problem(422, _sentence(fault), [fault])
 
 
-def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return a route's ``responses``: these errors, each with the problem schema."""
-    schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
-    return {
-        status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: schema}}
-        for status in statuses
-    }
+def _sentence(fault: Fault) -> str:
+    place = fault.pointer.removeprefix("#/").removeprefix("#") or "the body"
+    return f"{place}: {fault.detail.rstrip('.')}."
+
+
+_ID = "6f1c9d0e4b7a4c0f9a51d2f3b8e7c604"
+_USUAL = (
+    problem(400, "The body is not valid JSON: Expecting value at character 0."),
+    problem(401, "An API key is needed, in the header x-api-key or as Authorization: Bearer."),
+    problem(403, "The API key is not one of those that are valid here."),
+    problem(413, "The body has more than the 6,291,456 bytes that are allowed."),
+    problem(415, "The content type is 'text/plain'; only 'application/json' is allowed."),
+    invalid("#/text", "must not be blank: at least one visible character is needed"),
+    problem(429, "More than 100/minute are not allowed; try again in 12 s."),
+    problem(500, "Something went wrong here; the correlation id finds it in the service's logs."),
+    problem(503, "Too many requests are waiting to be scored; try again in a second."),
+)
+"""What the documentation shows of each error; a test holds them to what is answered."""
+
+
+def documented(
+    *statuses: int, at: str = "/predict", instead: Sequence[Problem] = ()
+) -> dict[int | str, dict[str, Any]]:
+    """Return a route's ``responses``: these errors, each with an example as this path answers it.
+
+    ``instead``: examples of this route's own, where the usual ones are not its answers.
+    """
+    known = {found.status: found for found in (*_USUAL, *instead)}
+    responses: dict[int | str, dict[str, Any]] = {}
+    for status in statuses:
+        content: dict[str, Any] = {"schema": {"$ref": "#/components/schemas/Problem"}}
+        if status in known:
+            told = known[status].model_copy(update={"instance": at, "correlation_id": _ID})
+            content["example"] = told.model_dump(exclude_none=True)
+        responses[status] = {
+            "description": HTTPStatus(status).phrase,
+            "content": {MEDIA_TYPE: content},
+        }
+    return responses
 
 
 def install(app: FastAPI) -> None:
@@ -176,8 +208,3 @@ def _fault(error: dict[str, Any]) -> Fault:
     if error["type"] == "missing" and not path:
         return Fault(pointer="#", detail="must be a JSON object; it is empty")
     return Fault(pointer="/".join(["#", *path]), detail=error["msg"])
-
-
-def _sentence(fault: Fault) -> str:
-    place = fault.pointer.removeprefix("#/").removeprefix("#") or "the body"
-    return f"{place}: {fault.detail.rstrip('.')}."

@@ -5,7 +5,9 @@ be scored go to OUT.rejected.jsonl with the reason. Interrupted, the same comman
 """
 
 import argparse
+import shutil
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import IO
 
@@ -13,9 +15,11 @@ from tqdm import tqdm
 
 from app.objects import formats, storage
 from app.objects.progress import Progress
-from app.objects.scoring import Summary, Target, score_object
+from app.objects.scoring import CONFIDENCE_STEPS, Summary, Target, score_object
 from app.sentiment import classifier
 from app.settings import load as load_settings
+
+BLOCK = "█"
 
 
 def score(source: str, scored: str, column: str) -> Summary:
@@ -52,6 +56,51 @@ def score(source: str, scored: str, column: str) -> Summary:
     return summary
 
 
+def report(summary: Summary, columns: int, block: str) -> str:
+    """Return what became of a file, for a terminal of so many columns; bars are made of blocks."""
+    rate = summary.rows / summary.seconds if summary.seconds else 0
+    scored = summary.positive + summary.negative
+    lines = [
+        f"{summary.rows:,} rows, {rate:,.0f} a second: {summary.positive:,} positive, "
+        f"{summary.negative:,} negative, {summary.rejected:,} rejected",
+        summary.scored_to,
+    ]
+    if summary.rejected_to:
+        lines.append(f"rejected rows: {summary.rejected_to}")
+    if scored:
+        half = CONFIDENCE_STEPS // 2
+        steps = [50 + step * 50 // CONFIDENCE_STEPS for step in range(CONFIDENCE_STEPS + 1)]
+        of_confidence = zip(pairwise(steps), summary.confidences, strict=True)
+        lines += [
+            "",
+            _bar("positive", summary.positive, scored, columns, block),
+            _bar("negative", summary.negative, scored, columns, block),
+            "",
+            f"confidence, below {steps[half]}% in {sum(summary.confidences[:half]):,} rows:",
+            *(
+                _bar(f"{low} to {high}%", rows, scored, columns, block)
+                for (low, high), rows in of_confidence
+            ),
+        ]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _bar(name: str, rows: int, of: int, columns: int, block: str) -> str:
+    share = rows / of
+    stated = f"{name:>10} {rows:>11,} {share:>6.1%} "
+    # What is there is seen, however little it is.
+    blocks = max(rows > 0, round(share * (columns - len(stated))))
+    return (stated + block * blocks).rstrip()
+
+
+def _printable(block: str) -> str:
+    try:
+        block.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return "#"
+    return block
+
+
 def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(prog="python -m app.score", description=__doc__)
@@ -65,11 +114,9 @@ def main() -> None:
         parser.exit(130, "interrupted; the same command goes on from here\n")
     except (formats.UnreadableObject, OSError) as error:
         parser.exit(1, f"{error}\n")
-    rate = summary.rows / summary.seconds if summary.seconds else 0
-    sys.stdout.write(
-        f"{summary.rows:,} rows, {rate:,.0f} a second: {summary.positive:,} positive, "
-        f"{summary.negative:,} negative, {summary.rejected:,} rejected\n{summary.scored_to}\n"
-    )
+    # Where the output is no terminal, 80 columns are what it would most likely be read in.
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else 80
+    sys.stdout.write(report(summary, columns, _printable(BLOCK)))
 
 
 if __name__ == "__main__":

@@ -156,3 +156,15 @@ def test_prefix_that_the_caller_sees_is_told_from_the_path(sent, expected):
 def test_answers_from_behind_every_prefix():
     behind = rest("/predict", "/v1/predict", "/v1/predict")
     assert handler(behind, None)["statusCode"] == 200
+
+
+@pytest.mark.parametrize(
+    "path", sorted((EVENTS.parents[1] / "app/static/demo").iterdir()), ids=lambda path: path.name
+)
+def test_no_file_of_the_page_needs_a_gateway_that_decodes_base64(path):
+    asked = f"/static/demo/{path.name}"
+    proxy = {"proxy": f"demo/{path.name}"}
+    sent = rest("/static/{proxy+}", asked, f"/prod{asked}", pathParameters=proxy)
+    answer = handler({**sent, "httpMethod": "GET", "body": None}, None)
+    assert answer["statusCode"] == 200
+    assert answer["isBase64Encoded"] is False

@@ -1,6 +1,7 @@
 """`python -m app.score`, as `make score` calls it."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from app import score
+from app.objects.formats import Score
+from app.objects.scoring import Summary
 from tests.conftest import ROOT
 
 
@@ -38,6 +41,60 @@ def test_a_file_is_scored_with_a_bar_and_a_last_word(tmp_path):
     assert "rows=20" in bar
     assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 20
     assert not list(tmp_path.glob("*.progress"))
+
+
+CLOSING = """\
+201 rows, 100 a second: 150 positive, 50 negative, 1 rejected
+out.csv
+rejected rows: out.csv.rejected.jsonl
+
+  positive         150  75.0% ###############
+  negative          50  25.0% #####
+
+confidence, below 75% in 41 rows:
+ 50 to 55%           1   0.5% #
+ 55 to 60%           0   0.0%
+ 60 to 65%           0   0.0%
+ 65 to 70%           0   0.0%
+ 70 to 75%          40  20.0% ####
+ 75 to 80%           0   0.0%
+ 80 to 85%           0   0.0%
+ 85 to 90%           0   0.0%
+ 90 to 95%           0   0.0%
+95 to 100%         159  79.5% ################
+"""
+
+
+def scored(summary: Summary, sentiment: str, confidence: float, rows: int = 1) -> None:
+    summary.count([Score(sentiment, confidence, 0.5)] * rows, 0)
+
+
+def test_the_last_word_counts_by_sentiment_and_confidence():
+    summary = Summary("in.csv", "out.csv", "out.csv.rejected.jsonl", seconds=2.01)
+    summary.count([], 1)
+    scored(summary, "Positive", 0.5)
+    scored(summary, "Positive", 0.7, 40)
+    scored(summary, "Positive", 0.95, 109)
+    scored(summary, "Negative", 1.0, 50)
+    assert score.report(summary, columns=50, block="#") == CLOSING
+
+
+def test_the_last_word_on_nothing_is_short():
+    summary = Summary("in.csv", "out.csv")
+    assert score.report(summary, columns=50, block="#") == (
+        "0 rows, 0 a second: 0 positive, 0 negative, 0 rejected\nout.csv\n"
+    )
+
+
+def test_bars_are_of_what_the_output_can_hold(tmp_path):
+    source = write(tmp_path / "in.jsonl", 1)
+    command = [sys.executable, "-m", "app.score", source, tmp_path / "out.jsonl"]
+    for encoding, block in (("ascii", "#"), ("utf-8", "█")):
+        environment = {**os.environ, "PYTHONIOENCODING": encoding}
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True)
+        lines = done.stdout.decode(encoding).splitlines()
+        assert any(line.endswith(block) for line in lines)
+        assert max(map(len, lines[2:])) == 80
 
 
 def test_interrupted_it_goes_on_to_the_same_file(tmp_path):

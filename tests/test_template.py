@@ -105,8 +105,8 @@ def test_every_documented_operation_is_routed(routed: set[tuple[str, str]]) -> N
     assert operations <= routed
 
 
-@pytest.mark.parametrize("path", ["/docs", "/openapi.json", "/static/{proxy+}"])
-def test_documentation_is_routed(routed: set[tuple[str, str]], path: str) -> None:
+@pytest.mark.parametrize("path", ["/demo", "/docs", "/openapi.json", "/static/{proxy+}"])
+def test_pages_are_routed(routed: set[tuple[str, str]], path: str) -> None:
     assert ("GET", path) in routed
 
 

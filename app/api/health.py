@@ -3,12 +3,13 @@
 from fastapi import APIRouter, Request
 
 from app import __version__
+from app.api import examples
 from app.api.schemas import Health, ModelName
 
 router = APIRouter(tags=["service"])
 
 
-@router.get("/")
+@router.get("/", responses=examples.answered(examples.HEALTH))
 async def health(request: Request) -> Health:
     """Answer without scoring anything."""
     state = request.app.state

@@ -4,9 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
+from app.api import examples
 from app.api.schemas import KEY, REFUSALS, BatchRequest, PredictRequest
 from app.batch import BatchAnswer, parse_batch
-from app.problems import UnsupportedMediaType, documented
+from app.problems import UnsupportedMediaType, documented, invalid
 from app.sentiment.classifier import Prediction
 from app.sentiment.text import parse
 from app.serving import Scorer
@@ -27,15 +28,19 @@ async def _scorer(request: Request) -> Scorer:
     return request.app.state.scorer  # type: ignore[no-any-return]
 
 
-router = APIRouter(
-    tags=["sentiment"],
-    dependencies=[Depends(json_body), *KEY],
-    responses=documented(400, *REFUSALS, 413, 415, 422, 500, 503),
+router = APIRouter(tags=["sentiment"], dependencies=[Depends(json_body), *KEY])
+
+_ERRORS = (400, *REFUSALS, 413, 415, 422, 500, 503)
+_TOO_MANY = invalid("#/texts", "must hold at most 512 texts, not 513")
+
+
+@router.post(
+    "/predict",
+    responses=examples.answered(examples.PREDICTION) | documented(*_ERRORS, at="/predict"),
 )
-
-
-@router.post("/predict")
-async def predict(body: PredictRequest, scorer: Annotated[Scorer, Depends(_scorer)]) -> Prediction:
+async def predict(
+    body: Annotated[PredictRequest, examples.PREDICT], scorer: Annotated[Scorer, Depends(_scorer)]
+) -> Prediction:
     """Score one text. A long one is scored in full, by overlapping windows."""
     text = parse(body.text, scorer.settings.max_text_characters)
     [prediction] = await scorer.predict([text])
@@ -44,9 +49,14 @@ async def predict(body: PredictRequest, scorer: Annotated[Scorer, Depends(_score
     return prediction
 
 
-@router.post("/predict/batch", response_model_exclude_none=True)
+@router.post(
+    "/predict/batch",
+    response_model_exclude_none=True,
+    responses=examples.answered(examples.BATCH_ANSWER)
+    | documented(*_ERRORS, at="/predict/batch", instead=[_TOO_MANY]),
+)
 async def predict_batch(
-    body: BatchRequest, scorer: Annotated[Scorer, Depends(_scorer)]
+    body: Annotated[BatchRequest, examples.BATCH], scorer: Annotated[Scorer, Depends(_scorer)]
 ) -> BatchAnswer:
     """Score several texts. A text that cannot be scored is an error of its own."""
     batch = parse_batch(body.texts, scorer.settings)

@@ -61,7 +61,7 @@ class BatchRequest(Request):
         Any,
         WithJsonSchema({"type": "array", "minItems": 1, "items": TEXT}),
     ] = Field(
-        examples=[["This movie was amazing and thrilling!", "I want my two hours back."]],
+        examples=[["This movie was amazing and thrilling!", "A dull, lifeless mess."]],
     )
 
 

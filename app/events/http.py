@@ -55,7 +55,13 @@ class Http:
         self._mangum = Mangum(
             _BehindPrefix(app),
             lifespan="off",
-            text_mime_types=["text/", "application/json", "application/javascript", MEDIA_TYPE],
+            text_mime_types=[
+                "text/",
+                "application/json",
+                "application/javascript",
+                "image/svg+xml",
+                MEDIA_TYPE,
+            ],
         )
 
     def matches(self, event: Event) -> bool:

@@ -2,9 +2,9 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import IO
 
 from app.objects import formats, storage
@@ -12,6 +12,8 @@ from app.objects.formats import Chunk, Rejected, Row, Score, Scored
 from app.objects.progress import Progress
 from app.sentiment.classifier import Prediction, SentimentClassifier
 from app.sentiment.text import InvalidText, Text, parse
+
+CONFIDENCE_STEPS = 10
 
 
 @dataclass
@@ -27,7 +29,22 @@ class Summary:
     positive: int = 0
     negative: int = 0
     rejected: int = 0
+    confidences: list[int] = field(default_factory=lambda: [0] * CONFIDENCE_STEPS)
+    """How many rows in each of ten steps of confidence, from 0.5 to 1."""
     seconds: float = 0.0
+
+    def count(self, scores: Sequence[Score], rejected: int) -> None:
+        """Count these rows, and so many that were rejected."""
+        self.rows += len(scores) + rejected
+        self.rejected += rejected
+        for score in scores:
+            if score.sentiment == "Positive":
+                self.positive += 1
+            else:
+                self.negative += 1
+            # In whole numbers, of four decimals, so that 0.6 is in the step that it begins.
+            step = (round(score.confidence * 10_000) - 5_000) * CONFIDENCE_STEPS // 5_000
+            self.confidences[min(step, CONFIDENCE_STEPS - 1)] += 1
 
 
 @dataclass(frozen=True)
@@ -85,10 +102,7 @@ def score_object(
                     scores = [_score(found) for found in classifier.predict(texts)]
                     if progress:
                         progress.add(scores)
-                summary.rows += len(rows) + len(rejected)
-                summary.rejected += len(rejected)
-                summary.positive += sum(score.sentiment == "Positive" for score in scores)
-                summary.negative += sum(score.sentiment == "Negative" for score in scores)
+                summary.count(scores, len(rejected))
                 watch(summary, file)
                 if rows:
                     yield Scored(rows, scores, chunk.batch)

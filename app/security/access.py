@@ -15,8 +15,8 @@ from app.settings import Settings
 
 _logger = logging.getLogger(__name__)
 
-OPEN = ("/", "/docs", "/openapi.json")
-"""What anyone may have: the health check, the documentation, and under ``ASSETS`` what it shows."""
+OPEN = ("/", "/demo", "/docs", "/openapi.json")
+"""What anyone may have: the health check, the pages, and under ``ASSETS`` what they show."""
 ASSETS = "/static/"
 METRICS = "/metrics"
 """What has keys of its own: who scores texts need not see how many others do."""

@@ -38,6 +38,16 @@ def test_docs_load_their_assets_from_behind_the_stage(get, stage):
         assert get(link.removeprefix(stage)).status == 200
 
 
+def test_the_page_finds_its_files_beside_it(get):
+    page = get("/demo").body.decode()
+    links = re.findall(r'(?:href|src)="([^"]+)"', page)
+    assert len(links) > 4
+    for link in links:
+        assert not link.startswith("/")
+        assert "://" not in link
+        assert get(f"/{link}").status == 200
+
+
 def test_openapi_describes_the_routes_behind_the_stage(get, stage):
     document = get("/openapi.json").json()
     assert set(document["paths"]) == {"/", "/feedback", "/model", "/predict", "/predict/batch"}

@@ -6,7 +6,7 @@ from app.security.headers import DATA_POLICY, HEADERS, PAGE_POLICY
 from tests.test_app import client
 
 
-@pytest.mark.parametrize("path", ["/", "/docs", "/none", "/static/docs.js"])
+@pytest.mark.parametrize("path", ["/", "/demo", "/docs", "/none", "/static/docs.js"])
 def test_every_answer_has_them(path):
     answer = client().get(path)
     assert HEADERS.items() <= answer.headers.items()
@@ -20,6 +20,13 @@ def test_pages_may_load_from_here_alone():
     answer = client().get("/docs")
     assert answer.headers["content-security-policy"] == PAGE_POLICY
     assert "<script>" not in answer.text
+    assert "http" not in answer.text
+
+
+def test_the_page_may_not_even_have_a_style_in_place():
+    answer = client().get("/demo")
+    assert "unsafe" not in answer.headers["content-security-policy"]
+    assert "style=" not in answer.text
     assert "http" not in answer.text
 
 

@@ -1,0 +1,100 @@
+"""What the documentation shows of each route: requests to try, and what they are answered.
+
+Errors have theirs in `app.problems`. A test sends each request, and holds each answer to it.
+"""
+
+from typing import Any
+
+from fastapi import Body
+
+PRAISE = "This movie was amazing and thrilling!"
+BLAME = "A dull, lifeless mess. I want my two hours back."
+MARKUP = "Loved it!<br /><br />Best &amp; funniest hour of my week 😍"
+
+PREDICT = Body(
+    openapi_examples={
+        "praise": {"summary": "Praise", "value": {"text": PRAISE}},
+        "blame": {"summary": "Blame", "value": {"text": BLAME}},
+        "markup": {"summary": "Scraped HTML and an emoji", "value": {"text": MARKUP}},
+    }
+)
+BATCH = Body(
+    openapi_examples={
+        "two texts": {"summary": "Two texts", "value": {"texts": [PRAISE, BLAME]}},
+        "one cannot be scored": {
+            "summary": "Two texts and a blank one",
+            "value": {"texts": [PRAISE, " ", BLAME]},
+        },
+    }
+)
+FEEDBACK = Body(
+    openapi_examples={
+        "irony": {
+            "summary": "A prediction that was wrong",
+            "value": {
+                "prediction": "1-67891233-abcdef012345678912345678",
+                "sentiment": "Negative",
+                "note": "Irony.",
+            },
+        },
+        "of a batch": {
+            "summary": "The fourth text of a batch",
+            "value": {
+                "prediction": "1-67891233-abcdef012345678912345678#3",
+                "sentiment": "Positive",
+            },
+        },
+    }
+)
+
+_MODEL = "efa9fe049903"
+PREDICTION = {
+    "sentiment": "Positive",
+    "confidence": 0.9945,
+    "scores": {"Negative": 0.0055, "Positive": 0.9945},
+    "tokens": 9,
+    "windows": 1,
+    "cached": False,
+    "model": _MODEL,
+}
+BATCH_ANSWER = {
+    "results": [
+        {"index": 0, **PREDICTION},
+        {
+            "index": 1,
+            "sentiment": "Negative",
+            "confidence": 0.9971,
+            "scores": {"Negative": 0.9971, "Positive": 0.0029},
+            "tokens": 15,
+            "windows": 1,
+            "cached": False,
+            "model": _MODEL,
+        },
+    ],
+    "errors": [],
+}
+FEEDBACK_ANSWER = {
+    "id": "feedback/1-67891233-abcdef012345678912345678",
+    "prediction": "1-67891233-abcdef012345678912345678",
+    "sentiment": "Negative",
+}
+HEALTH = {
+    "status": "ok",
+    "model": {
+        "name": "sentiment-distilbert-l6-h384",
+        "revision": _MODEL,
+        "engine": "native",
+    },
+    "version": "0.1.0",
+}
+CARD = {
+    "name": "sentiment-distilbert-l6-h384",
+    "license": "Apache-2.0",
+    "languages": ["en"],
+    "revision": _MODEL,
+}
+
+
+def answered(example: Any, status: int = 200) -> dict[int | str, dict[str, Any]]:
+    """Return a route's ``responses``: the example of its answer."""
+    return {status: {"content": {"application/json": {"example": example}}}}

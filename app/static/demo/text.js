@@ -1,0 +1,131 @@
+// The first tab: a text, its verdict as it is typed, and on demand what decided.
+
+import { ask } from "./api.js";
+import { count, get, make, percent } from "./dom.js";
+import { onKey } from "./key.js";
+import { showProblem } from "./notice.js";
+import { hideExplanation, showExplanation } from "./words.js";
+
+const PAUSE = 250; // milliseconds without a key until what is there is scored
+
+const EXAMPLES = {
+  Praise: "This movie was amazing and thrilling!",
+  Complaint: "Two weeks late, the box was crushed, and nobody answers the phone.",
+  Negation: "Not bad at all. I expected to be bored and never was.",
+  Mixed: "A great cast and gorgeous pictures, wasted on a story that goes nowhere.",
+  "Markup & emoji": "Loved it!<br /><br />Best &amp; funniest hour of my week 😍🎬",
+  "Long review": [
+    "I came to this one late, after everybody had told me how it ends, and I am glad that I came at all.",
+    "It takes its time. There is a wedding, there is a quarrel about a field, and there is an uncle who says the same thing four times, and the whole house laughed with him each time.",
+    "Then the daughter comes home, and something happens to the picture that I cannot put a name to. Nobody raises a voice. She puts down her suitcase, looks at the table, and you understand that the place that was laid is not for her.",
+    "From there on I did not move, and nor did anybody else. The quarrel about the field, which I had taken for padding, turns out to be what everything hangs on, and when the uncle says his sentence for the fifth time it breaks your heart.",
+    "It has its faults. The music tells you what to feel when you are feeling it already, and the scene at the station goes on for too long.",
+    "But the acting is superb down to the smallest part, the colours are those of a summer that one remembers, and I have thought about that suitcase every day since. I have sent three friends to see it, and each of them has called me afterwards, late, to thank me and to talk about their mother. There are films that are more perfect, and I have forgotten most of them. This one is a small wonder, and I will see it again.",
+  ].join("\n\n"),
+};
+
+const input = get("text");
+const verdict = get("verdict");
+const problem = get("text-problem");
+const explain = get("explain");
+let latest = new AbortController(); // of what is asked about the text as it stands
+let timer = 0;
+
+function changed(pause = PAUSE) {
+  // Whatever is still on its way is about a text that is no longer there.
+  latest.abort();
+  latest = new AbortController();
+  clearTimeout(timer);
+  hideExplanation();
+  explain.disabled = !input.value.trim();
+  if (explain.disabled) {
+    problem.replaceChildren();
+    return showNothing();
+  }
+  verdict.setAttribute("aria-busy", "true");
+  timer = setTimeout(score, pause);
+}
+
+async function score() {
+  const { signal } = latest;
+  const started = performance.now();
+  try {
+    const found = await ask("predict", { text: input.value }, signal);
+    if (signal.aborted) return;
+    problem.replaceChildren();
+    showVerdict(found, performance.now() - started);
+  } catch (error) {
+    if (signal.aborted) return;
+    showNothing();
+    showProblem(problem, error);
+  }
+}
+
+async function explainIt() {
+  const { signal } = latest;
+  const text = input.value;
+  if (!text.trim()) return;
+  explain.disabled = true;
+  explain.textContent = "Explaining …";
+  try {
+    const found = await ask("explain", { text }, signal);
+    if (signal.aborted) return;
+    problem.replaceChildren();
+    showExplanation(text, found);
+  } catch (error) {
+    if (!signal.aborted) showProblem(problem, error);
+  } finally {
+    explain.disabled = !input.value.trim();
+    explain.textContent = "Explain";
+  }
+}
+
+function showVerdict(found, milliseconds) {
+  const { Negative: negative, Positive: positive } = found.scores;
+  verdict.setAttribute("aria-busy", "false");
+  verdict.dataset.sentiment = found.sentiment;
+  get("sentiment").textContent = found.sentiment;
+  get("confidence").textContent = `${percent(found.confidence)} sure`;
+  get("scale").hidden = get("ends").hidden = false;
+  get("scale").setAttribute("aria-valuenow", (100 * found.confidence).toFixed(1));
+  get("scale").setAttribute("aria-valuetext", `${percent(found.confidence)} ${found.sentiment}`);
+  get("scale").style.setProperty("--positive-share", percent(positive));
+  get("negative-score").textContent = percent(negative);
+  get("positive-score").textContent = percent(positive);
+  const right = Math.floor(100 * found.confidence);
+  get("meaning").textContent = `Of a hundred answers this sure, about ${right} are right.`;
+  get("facts").textContent = [
+    `${count(found.tokens)} tokens`,
+    found.windows === 1 ? "1 window" : `${found.windows} overlapping windows`,
+    found.cached ? "from the cache" : `${Math.round(milliseconds)} ms`,
+  ].join(" · ");
+}
+
+function showNothing() {
+  verdict.setAttribute("aria-busy", "false");
+  delete verdict.dataset.sentiment;
+  get("sentiment").textContent = "—";
+  get("confidence").textContent = input.value.trim() ? "" : "Write something, or take an example.";
+  get("scale").hidden = get("ends").hidden = true;
+  get("meaning").textContent = get("facts").textContent = "";
+}
+
+for (const [name, text] of Object.entries(EXAMPLES)) {
+  const chip = make("button", { type: "button", className: "chip" }, name);
+  chip.addEventListener("click", () => {
+    input.value = text;
+    changed(0);
+  });
+  get("examples").append(chip);
+}
+input.addEventListener("input", () => changed());
+input.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) explainIt();
+});
+explain.addEventListener("click", explainIt);
+onKey(() => changed(0));
+document.addEventListener("look", (event) => {
+  input.value = event.detail;
+  changed(0);
+});
+changed(0);

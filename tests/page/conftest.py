@@ -1,0 +1,57 @@
+"""A real browser before a real server of the application, with the shipped model."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from app.main import create_app
+from app.settings import Settings
+from scripts.browser import launched
+from scripts.local_server import serving
+
+expect.set_options(timeout=15_000)
+
+Visit = Callable[..., Page]
+
+
+# Not for the session: while Playwright runs, nothing else can run an event loop in this thread.
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    with launched() as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def url() -> Iterator[str]:
+    with serving(create_app(Settings())) as address:
+        yield address
+
+
+@pytest.fixture
+def visit(browser: Browser, url: str) -> Iterator[Visit]:
+    """Open a page in a context of its own; an error that it raises or logs fails the test."""
+    failures: list[str] = []
+    with ExitStack() as contexts:
+
+        def visit(address: str = f"{url}/demo", **options: object) -> Page:
+            context = contexts.enter_context(browser.new_context(base_url=address, **options))
+            page = context.new_page()
+            page.on("pageerror", lambda error: failures.append(str(error)))
+            page.on("console", lambda said: _is_failure(said) and failures.append(said.text))
+            page.goto(address)
+            return page
+
+        yield visit
+    assert failures == []
+
+
+def _is_failure(said) -> bool:
+    # A refused request is logged as an error too; what the page makes of it is for the tests.
+    return said.type == "error" and not said.text.startswith("Failed to load resource")
+
+
+@pytest.fixture
+def page(visit: Visit) -> Page:
+    return visit()

@@ -1,0 +1,306 @@
+"""The second tab: a file, read in the browser and scored in chunks."""
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from app.main import create_app
+from app.settings import Settings
+from scripts.local_server import serving
+from tests.page.conftest import Visit
+from tests.test_keys import entry
+
+GOOD, BAD = "A wonderful film.", "A dull and lifeless mess."
+
+
+@pytest.fixture
+def page(page: Page) -> Page:
+    return on_file_tab(page)
+
+
+def on_file_tab(page: Page) -> Page:
+    page.get_by_role("tab", name="A file").click()
+    expect(page.locator("#filters label")).to_have_count(4)
+    return page
+
+
+def choose(page: Page, name: str, content: str | bytes) -> None:
+    data = content.encode() if isinstance(content, str) else content
+    page.locator("#file").set_input_files({"name": name, "mimeType": "", "buffer": data})
+
+
+def reviews(rows: int) -> str:
+    """Return a CSV file, a fifth of whose rows are negative."""
+    lines = [f'{i},"{GOOD if i % 5 else BAD} {i}"' for i in range(rows)]
+    return "\n".join(["id,review", *lines])
+
+
+def score(page: Page) -> None:
+    page.get_by_role("button", name=re.compile("^Score")).click()
+    expect(page.get_by_role("button", name="Download")).to_be_visible(timeout=60_000)
+
+
+def download(page: Page) -> tuple[str, str]:
+    """Return the name and the content of the scored file."""
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Download").click()
+    return waiting.value.suggested_filename, Path(waiting.value.path()).read_bytes().decode()
+
+
+def texts(page: Page) -> list[str]:
+    return page.locator("#rows .look").all_inner_texts()
+
+
+def test_500_rows_are_scored_with_progress(page: Page) -> None:
+    choose(page, "reviews.csv", reviews(500))
+    expect(page.locator("#chosen-note")).to_have_text("500 rows")
+    shown: list[str] = []
+    page.expose_function("seen", lambda said: shown.append(said))
+    page.evaluate(
+        """new MutationObserver(() => seen(pace.textContent))
+        .observe(pace, {childList: true})"""
+    )
+    score(page)
+    assert shown[0] == "0 of 500 rows"
+    assert any(re.fullmatch(r"\d+ of 500 rows · \d+ a second · \d+ s left", at) for at in shown)
+    expect(page.locator("#pace")).to_have_text(re.compile(r"500 of 500 rows · [\d,]+ a second"))
+    expect(page.locator("#totals")).to_contain_text("Positive\n80.0%", use_inner_text=True)
+
+
+def test_no_request_is_larger_than_a_batch_may_be(page: Page) -> None:
+    sizes: list[int] = []
+    page.on("request", lambda request: sizes.append(len(request.post_data_json["texts"])))
+    choose(page, "reviews.csv", reviews(1500))
+    score(page)
+    assert sum(sizes) == 1500
+    assert 100 < max(sizes) <= 512
+
+
+def test_a_batch_that_is_too_much_for_the_service_is_sent_in_parts(visit: Visit) -> None:
+    settings = Settings(max_batch_characters=200, max_text_characters=100)
+    with serving(create_app(settings)) as address:
+        page = on_file_tab(visit(f"{address}/demo"))
+        choose(page, "a.csv", "\n".join(["text", "x" * 150, "y" * 250, *[GOOD] * 60]))
+        score(page)
+    page.locator("#filters label", has_text="Errors").click()
+    expect(page.locator("#rows tbody tr")).to_have_count(2)
+    expect(page.locator(".fault").nth(0)).to_have_text(
+        "text must have at most 100 characters, not 150"
+    )
+    expect(page.locator(".fault").nth(1)).to_contain_text("at most 200 characters together")
+
+
+def test_cancelled_it_keeps_what_it_has_and_goes_on_from_there(page: Page) -> None:
+    choose(page, "reviews.csv", reviews(2000))
+    page.get_by_role("button", name="Score 2,000 rows").click()
+    expect(page.locator("#totals")).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("#pace")).to_contain_text("stopped")
+    others = page.get_by_role("button", name="Score the other")
+    expect(others).to_be_focused()
+    left = int(re.sub(r"\D", "", others.inner_text()))
+    assert 0 < left < 2000
+    sent: list[int] = []
+    page.on("request", lambda request: sent.append(len(request.post_data_json["texts"])))
+    score(page)
+    assert sum(sent) == left
+    expect(page.locator("#page")).to_contain_text("2,000 rows")
+
+
+def test_a_csv_file_comes_back_as_it_was_with_scores(page: Page) -> None:
+    rows = [["id", "text", "tag"]]
+    rows += [["1", 'A "wow",\nfrom start to end!', "a,b"], ["2", BAD, ""], ["3", "", " x "]]
+    file = io.StringIO()
+    csv.writer(file).writerows(rows)
+    choose(page, "mine.csv", "\ufeff" + file.getvalue() + "4,too,many,fields\r\n")
+    expect(page.locator("#column")).to_have_value("text")
+    score(page)
+    name, content = download(page)
+    assert name == "mine.scored.csv"
+    assert content.startswith("\ufeffid,")
+    assert content.count("\r\n") == 5
+    found = list(csv.DictReader(io.StringIO(content.removeprefix("\ufeff"), newline="")))
+    assert [[row[column] for column in rows[0]] for row in found[:3]] == rows[1:]
+    assert [row["sentiment"] for row in found] == ["Positive", "Negative", "", ""]
+    assert 0.5 <= float(found[0]["confidence"]) == float(found[0]["positive"]) <= 1
+    assert "blank" in found[2]["error"]
+    assert found[3]["error"] == "has 4 fields, the header 3"
+
+
+@pytest.mark.parametrize(("name", "delimiter"), [("a.csv", ";"), ("a.csv", "\t"), ("a.tsv", "\t")])
+def test_other_delimiters_are_kept(page: Page, name: str, delimiter: str) -> None:
+    choose(page, name, f"id{delimiter}review\n1{delimiter}Good, really.\n")
+    score(page)
+    _, content = download(page)
+    assert content.startswith(
+        delimiter.join(["id", "review", "sentiment", "confidence", "positive"])
+    )
+    assert content.splitlines()[1].startswith(f"1{delimiter}Good, really.{delimiter}Positive")
+
+
+def test_a_jsonl_file_comes_back_line_by_line_with_scores(page: Page) -> None:
+    lines = [
+        '{"id": 12345678901234567890, "text": "Good 😍"}',
+        '{"text": 7}',
+        "",
+        "{broken",
+        '{"text": "Bad.", "sentiment": "?"}',
+    ]
+    choose(page, "mine.jsonl", "\n".join(lines))
+    score(page)
+    name, content = download(page)
+    assert name == "mine.scored.jsonl"
+    found = [json.loads(line) for line in content.splitlines()]
+    assert found[0]["id"] == 12345678901234567890
+    assert found[0]["text"] == "Good 😍"
+    assert found[0]["sentiment"] == "Positive"
+    assert found[1] == {"text": 7, "error": "text must be a string, not a number"}
+    assert found[2] == {"row": "{broken", "error": "is not JSON"}
+    assert found[3]["sentiment"] == "Negative"
+
+
+def test_a_blank_text_in_quotes_is_a_row_and_an_empty_line_is_none(page: Page) -> None:
+    choose(page, "a.csv", f'text\n\n""\n{GOOD}')
+    expect(page.locator("#chosen-note")).to_have_text("2 rows")
+
+
+def test_a_file_that_cannot_be_read_leaves_the_one_before_alone(page: Page) -> None:
+    choose(page, "a.csv", reviews(40))
+    choose(page, "b.pdf", "x")
+    expect(page.locator("#file-problem")).to_contain_text("b.pdf")
+    score(page)
+    expect(page.locator("#page")).to_contain_text("40 rows")
+
+
+def test_another_column_can_be_the_text(page: Page) -> None:
+    choose(page, "a.csv", f"text,note\n{GOOD},{BAD[:6]}\n")
+    page.get_by_label("Column with the text").select_option("note")
+    expect(page.locator("#preview")).to_have_text("A dull")
+    score(page)
+    assert texts(page) == ["A dull"]
+
+
+def test_where_no_column_is_called_as_usual_the_longest_is_the_text(page: Page) -> None:
+    choose(page, "a.csv", f"id,what\n1,{GOOD}\n")
+    expect(page.locator("#column")).to_have_value("what")
+
+
+def test_rows_are_sorted_filtered_and_found(page: Page) -> None:
+    choose(page, "a.csv", f"text\n{GOOD}\nIt is a film.\n{BAD}\n \n")
+    score(page)
+    assert texts(page) == [GOOD, "It is a film.", BAD]
+    page.get_by_label("Order").select_option("doubtful")
+    assert texts(page)[0] == "It is a film."
+    page.get_by_label("Order").select_option("confident")
+    assert texts(page)[-1] == "It is a film."
+    page.locator("#filters label", has_text="Positive").click()
+    assert texts(page) == [GOOD]
+    page.locator("#filters label", has_text="Errors").click()
+    expect(page.locator("#rows tbody tr")).to_contain_text("must not be blank")
+    page.locator("#filters label", has_text="All").click()
+    page.get_by_label("Containing").fill("WONDER")
+    assert texts(page) == [GOOD]
+    page.get_by_label("Containing").fill("nothing like it")
+    expect(page.locator("#rows tbody")).to_have_text("No rows like that.")
+
+
+def test_many_rows_are_shown_in_pages(page: Page) -> None:
+    choose(page, "a.csv", reviews(60))
+    score(page)
+    expect(page.locator("#page")).to_have_text("Page 1 of 3, 60 rows")
+    page.get_by_role("button", name="Next").click()
+    page.get_by_role("button", name="Next").click()
+    expect(page.locator("#rows tbody tr")).to_have_count(10)
+    expect(page.get_by_role("button", name="Next")).to_be_disabled()
+
+
+def test_50_000_rows_are_read_and_shown_within_reach(page: Page) -> None:
+    choose(page, "large.csv", reviews(50_000))
+    expect(page.locator("#chosen-note")).to_have_text("50,000 rows")
+    page.evaluate(
+        """async () => {
+        const { showResults } = await import("./static/demo/results.js");
+        const outcome = { sentiment: "Positive", confidence: 0.9, positive: 0.9 };
+        const rows = Array.from({ length: 50000 }, (_, i) => ({ number: i + 1, outcome }));
+        showResults(rows, (row) => `Row ${row.number}`);
+        }"""
+    )
+    expect(page.locator("#page")).to_have_text("Page 1 of 2,000, 50,000 rows")
+    assert page.locator("#rows tr").count() < 100
+    page.get_by_label("Containing").fill("Row 49999")
+    assert texts(page) == ["Row 49999"]
+
+
+def test_the_histogram_is_told_in_words_too(page: Page) -> None:
+    choose(page, "a.csv", f"text\n{GOOD}\n{GOOD}\n{BAD}\n")
+    score(page)
+    picture = page.get_by_role("img", name="Rows by confidence.")
+    expect(picture).to_have_accessible_name(
+        re.compile(r"Negative, \d+ to \d+% sure: 1; .*Positive, 95 to 100% sure: 2")
+    )
+
+
+def test_a_row_can_be_looked_at_as_a_text(page: Page) -> None:
+    choose(page, "a.csv", f"text\n{BAD}\n")
+    score(page)
+    page.get_by_role("button", name=BAD).click()
+    expect(page.get_by_label("Your text")).to_have_value(BAD)
+    expect(page.locator("#sentiment")).to_have_text("Negative")
+
+
+def test_a_service_that_asks_for_patience_gets_it(visit: Visit) -> None:
+    with serving(create_app(Settings(address_rate_limit="2/second"))) as address:
+        page = on_file_tab(visit(f"{address}/demo"))
+        choose(page, "a.csv", reviews(600))
+        page.get_by_role("button", name=re.compile("^Score")).click()
+        expect(page.locator("#pace")).to_contain_text("Trying again in 1 s.")
+        expect(page.locator("#pace")).to_contain_text("600 of 600", timeout=30_000)
+        expect(page.get_by_role("alert")).to_have_count(0)
+
+
+def test_a_refused_key_stops_it_until_there_is_a_right_one(visit: Visit) -> None:
+    with serving(create_app(Settings(api_keys=entry("shop", "sk_shop")))) as address:
+        page = on_file_tab(visit(f"{address}/demo"))
+        choose(page, "a.csv", reviews(40))
+        page.get_by_role("button", name="Score 40 rows").click()
+        expect(page.locator("#file-problem")).to_contain_text("An API key is needed")
+        page.locator("#key-input").fill("sk_shop")
+        page.keyboard.press("Enter")
+        score(page)
+        expect(page.locator("#page")).to_contain_text("40 rows")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("a.pdf", "x", "a.pdf: expected .csv, .tsv, .jsonl or .ndjson."),
+        ("a.csv", b"text\n\xff\n", "a.csv is not in UTF-8"),
+        ("a.csv", "text\n", "a.csv has no rows."),
+        ("a.csv", "", "a.csv has no rows."),
+        ("a.csv", "a,a\n1,2\n", "Two columns of the header have the same name."),
+        ("a.jsonl", "[1]\n", "a.jsonl has no rows of named values."),
+    ],
+)
+def test_a_file_that_cannot_be_scored_is_said_why(
+    page: Page, name: str, content: str | bytes, reason: str
+) -> None:
+    choose(page, name, content)
+    expect(page.locator("#file-problem")).to_contain_text(reason)
+
+
+def test_a_dropped_file_is_read(page: Page) -> None:
+    transfer = page.evaluate_handle(
+        """(content) => {
+        const data = new DataTransfer();
+        data.items.add(new File([content], "dropped.csv"));
+        return data;
+        }""",
+        reviews(3),
+    )
+    page.dispatch_event("#drop", "drop", {"dataTransfer": transfer})
+    expect(page.locator("#chosen-title")).to_have_text("dropped.csv")

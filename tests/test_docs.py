@@ -1,0 +1,170 @@
+"""The documentation: each example in it is what the service takes and answers."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from httpx2 import Response
+
+from app.main import app
+from tests.events.conftest import aws  # noqa: F401
+from tests.test_app import client
+from tests.test_keys import entry
+
+DOCUMENT = app.openapi()
+JSON = {"content-type": "application/json"}
+
+
+def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in DOCUMENT["paths"].items():
+        for method, operation in methods.items():
+            yield method, path, operation
+
+
+def requests() -> Iterator[Any]:
+    """Yield each example of a request: its path, its body, and the operation it is of."""
+    for _, path, operation in operations():
+        body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+        for name, example in body.get("examples", {}).items():
+            yield pytest.param(path, example["value"], operation, id=f"{path}-{name}")
+
+
+def refusals() -> Iterator[Any]:
+    """Yield each error of each route: its method, path and status, and its example."""
+    for method, path, operation in operations():
+        for status, response in operation["responses"].items():
+            content = response["content"].get("application/problem+json")
+            if content:
+                yield pytest.param(method, path, int(status), content, id=f"{path}-{status}")
+
+
+def answer_of(operation: dict[str, Any]) -> tuple[int, Any]:
+    [(status, response)] = [
+        (status, response)
+        for status, response in operation["responses"].items()
+        if status.startswith("2")
+    ]
+    return int(status), response["content"]["application/json"]["example"]
+
+
+@pytest.fixture(scope="module")
+def caller() -> TestClient:
+    return client()
+
+
+@pytest.mark.parametrize(("method", "path", "operation"), list(operations()))
+def test_every_route_shows_what_it_takes_and_answers(
+    method: str, path: str, operation: dict[str, Any]
+) -> None:
+    assert answer_of(operation)
+    if method == "post":
+        assert operation["requestBody"]["content"]["application/json"]["examples"]
+
+
+@pytest.mark.parametrize(("path", "body", "operation"), list(requests()))
+def test_a_request_to_try_is_answered_as_it_says(
+    request: pytest.FixtureRequest, path: str, body: Any, operation: dict[str, Any]
+) -> None:
+    queue = request.getfixturevalue("aws").queue_url if path == "/feedback" else ""
+    answer = client(results_queue_url=queue).post(path, json=body)
+    status, example = answer_of(operation)
+    assert answer.status_code == status
+    assert answer.json().keys() == example.keys()
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch"])
+def test_an_answer_is_that_of_the_first_request(caller: TestClient, path: str) -> None:
+    operation = DOCUMENT["paths"][path]["post"]
+    examples = operation["requestBody"]["content"]["application/json"]["examples"]
+    first = next(iter(examples.values()))["value"]
+    assert rounded(caller.post(path, json=first).json()) == rounded(answer_of(operation)[1])
+
+
+def rounded(answer: Any) -> Any:
+    """Return it as far as neither the processor nor what was asked before changes it."""
+    if isinstance(answer, float):
+        return pytest.approx(answer, abs=0.01)
+    if isinstance(answer, list):
+        return [rounded(each) for each in answer]
+    if isinstance(answer, dict):
+        return {name: rounded(value) for name, value in answer.items() if name != "cached"}
+    return answer
+
+
+def test_health_and_card_are_this_models(caller: TestClient) -> None:
+    paths = DOCUMENT["paths"]
+    assert caller.get("/").json() == answer_of(paths["/"]["get"])[1]
+    assert caller.get("/model").json().items() >= answer_of(paths["/model"]["get"])[1].items()
+
+
+SHOP = {"api_keys": entry("shop", "sk_shop")}
+WRONG = {
+    "/predict": {"text": " "},
+    "/predict/batch": {"texts": ["Good."] * 513},
+    "/feedback": {"prediction": "r-7", "sentiment": "Neutral"},
+}
+RIGHT = {
+    "/predict": {"text": "Good."},
+    "/predict/batch": {"texts": ["Good."]},
+    "/feedback": {"prediction": "r-7", "sentiment": "Positive"},
+}
+
+
+def limited(method: str, path: str) -> Response:
+    caller = client(api_keys=entry("shop", "sk_shop", "100/minute"))
+    asked = [caller.request(method, path, headers={"x-api-key": "sk_shop"}) for _ in range(101)]
+    return asked[-1]
+
+
+def broken(method: str, path: str) -> Response:
+    caller = client()
+    caller.app.state.scorer.classifier._engine = None
+    caller.app.state.sinks = [None]
+    return caller.request(method, path, json=RIGHT[path])
+
+
+def busy(method: str, path: str) -> Response:
+    class Full:
+        def write(self, found: Any) -> list[Any]:
+            return [found]
+
+    caller = client()
+    caller.app.state.scorer._pending = caller.app.state.scorer.settings.max_pending
+    caller.app.state.sinks = [Full()]
+    return caller.request(method, path, json=RIGHT[path])
+
+
+PROVOKED: dict[int, Callable[[str, str], Response]] = {
+    400: lambda method, path: client().request(method, path, content=b"text", headers=JSON),
+    401: lambda method, path: client(**SHOP).request(method, path),
+    403: lambda method, path: client(**SHOP).request(method, path, headers={"x-api-key": "sk"}),
+    413: lambda method, path: client().request(
+        method, path, content=b" " * (6 * 1024 * 1024 + 1), headers=JSON
+    ),
+    415: lambda method, path: client().request(
+        method, path, content=b"Good.", headers={"content-type": "text/plain"}
+    ),
+    422: lambda method, path: client().request(method, path, json=WRONG[path]),
+    429: limited,
+    500: broken,
+    501: lambda method, path: client().request(method, path, json=RIGHT[path]),
+    503: busy,
+}
+
+
+@pytest.mark.parametrize(("method", "path", "status", "content"), list(refusals()))
+def test_an_error_is_answered_as_its_example_says(
+    method: str, path: str, status: int, content: dict[str, Any]
+) -> None:
+    answer = PROVOKED[status](method, path)
+    assert answer.status_code == status
+    example = content["example"]
+    assert answer.json().keys() == example.keys()
+    assert but_for_what_differs(answer.json()) == but_for_what_differs(example)
+
+
+def but_for_what_differs(problem: dict[str, Any]) -> dict[str, Any]:
+    detail = re.sub(r"again in \d+ s", "again in … s", problem["detail"])
+    return {**problem, "detail": detail, "correlation_id": "…"}

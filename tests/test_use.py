@@ -1,0 +1,110 @@
+"""The snippets of docs/use.md over HTTP, run as they stand there.
+
+Those through AWS are run in ``tests/stack/test_use.py``.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from app.main import create_app
+from app.settings import Settings
+from scripts.local_server import serving
+from tests.conftest import ROOT
+from tests.test_keys import entry
+
+PAGE = (ROOT / "docs/use.md").read_text()
+SNIPPETS = dict(re.findall(r"^## (.+?)$.*?^```\w+\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE))
+"""The code under each heading."""
+COMMANDS = {
+    "sh": ["bash", "-euc"],
+    "python": [sys.executable, "-c"],
+    "js": ["node", "--input-type=module", "--eval"],
+}
+
+
+def run(heading: str, environment: Mapping[str, str]) -> str:
+    """Return what the snippet under the heading prints."""
+    [language] = re.findall(rf"^## {heading}$.*?^```(\w+)$", PAGE, re.DOTALL | re.MULTILINE)
+    done = subprocess.run(
+        [*COMMANDS[language], SNIPPETS[heading]],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+    return done.stdout
+
+
+def test_every_snippet_is_run() -> None:
+    over_http = {"curl", "Python", "JavaScript"}
+    through_aws = {"Invoke the function", "Send to the queue", "Read the results"}
+    assert SNIPPETS.keys() == over_http | through_aws
+    assert PAGE.count("```") == 2 * len(SNIPPETS)
+
+
+@pytest.fixture(scope="module")
+def environment() -> Iterator[dict[str, str]]:
+    """A service that asks for a key."""
+    with serving(create_app(Settings(api_keys=entry("shop", "sk_shop")))) as url:
+        yield {"URL": url, "KEY": "sk_shop"}
+
+
+def test_curl(environment: dict[str, str]) -> None:
+    assert json.loads(run("curl", environment))["sentiment"] == "Positive"
+
+
+def test_curl_prints_the_problem(environment: dict[str, str]) -> None:
+    with pytest.raises(AssertionError, match="The API key is not one of those"):
+        run("curl", {**environment, "KEY": "sk_wrong"})
+
+
+def test_python(environment: dict[str, str]) -> None:
+    lines = run("Python", environment).splitlines()
+    assert [line.split()[:2] for line in lines] == [
+        ["0", "Positive"],
+        ["1", "Negative"],
+        ["2", "None"],
+    ]
+    assert "must not be blank" in lines[2]
+
+
+def test_python_raises_what_the_problem_says(environment: dict[str, str]) -> None:
+    with pytest.raises(AssertionError, match="RuntimeError: Forbidden: The API key is not one"):
+        run("Python", {**environment, "KEY": "sk_wrong"})
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="there is no node here to run it")
+def test_javascript(environment: dict[str, str]) -> None:
+    assert re.fullmatch(r"Negative 0\.\d+\n", run("JavaScript", environment))
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="there is no node here to run it")
+def test_javascript_throws_what_the_problem_says(environment: dict[str, str]) -> None:
+    with pytest.raises(AssertionError, match="Error: Forbidden: The API key is not one"):
+        run("JavaScript", {**environment, "KEY": "sk_wrong"})
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "curl",
+        "Python",
+        pytest.param(
+            "JavaScript",
+            marks=pytest.mark.skipif(not shutil.which("node"), reason="there is no node here"),
+        ),
+    ],
+)
+def test_each_waits_as_long_as_it_is_told(heading: str) -> None:
+    settings = Settings(api_keys=entry("shop", "sk_shop", "1/second"))
+    with serving(create_app(settings)) as url:
+        run("curl", {"URL": url, "KEY": "sk_shop"})
+        assert run(heading, {"URL": url, "KEY": "sk_shop"})
