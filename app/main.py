@@ -7,7 +7,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.staticfiles import StaticFiles
 
 from app import __version__, keys, problems
-from app.api import docs, health, model, predict
+from app.api import docs, explain, health, model, predict
 from app.security import rates
 from app.security.access import Access
 from app.security.body import BodyLimit
@@ -34,7 +34,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     app.state.scorer = Scorer(classifier.load(settings), settings)
-    for resource in (health, predict, model, docs):
+    for resource in (health, predict, explain, model, docs):
         app.include_router(resource.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     problems.install(app)

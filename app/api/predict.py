@@ -22,7 +22,7 @@ async def json_body(request: Request) -> None:
         )
 
 
-async def _scorer(request: Request) -> Scorer:
+async def scorer_of(request: Request) -> Scorer:
     return request.app.state.scorer  # type: ignore[no-any-return]
 
 
@@ -34,7 +34,9 @@ router = APIRouter(
 
 
 @router.post("/predict")
-async def predict(body: PredictRequest, scorer: Annotated[Scorer, Depends(_scorer)]) -> Prediction:
+async def predict(
+    body: PredictRequest, scorer: Annotated[Scorer, Depends(scorer_of)]
+) -> Prediction:
     """Score one text. A long one is scored in full, by overlapping windows."""
     text = parse(body.text, scorer.settings.max_text_characters)
     return (await scorer.predict([text]))[0]
@@ -42,7 +44,7 @@ async def predict(body: PredictRequest, scorer: Annotated[Scorer, Depends(_score
 
 @router.post("/predict/batch", response_model_exclude_none=True)
 async def predict_batch(
-    body: BatchRequest, scorer: Annotated[Scorer, Depends(_scorer)]
+    body: BatchRequest, scorer: Annotated[Scorer, Depends(scorer_of)]
 ) -> BatchAnswer:
     """Score several texts. A text that cannot be scored is an error of its own."""
     batch = parse_batch(body.texts, scorer.settings)

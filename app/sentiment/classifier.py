@@ -68,8 +68,15 @@ class SentimentClassifier:
 
     def score(self, texts: Sequence[Text]) -> Scores:
         """Score each text, uncached: the mean over its windows of logits / temperature."""
+        return self.score_tokens(self.tokenise(texts))
+
+    def tokenise(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return each text's token ids, whole, without the special tokens."""
+        return self._engine.tokenise(texts)
+
+    def score_tokens(self, tokens: Sequence[Sequence[int]]) -> Scores:
+        """Score as `score` does what is tokenised already, special tokens excluded."""
         engine, bundle = self._engine, self.bundle
-        tokens = engine.tokenise(texts)
         spans = [windowing.spans(len(ids), bundle.window - 2, bundle.stride) for ids in tokens]
         rows = [
             [engine.start_token, *ids[start:end], engine.end_token]

@@ -40,7 +40,7 @@ def test_docs_load_their_assets_from_behind_the_stage(get, stage):
 
 def test_openapi_describes_the_routes_behind_the_stage(get, stage):
     document = get("/openapi.json").json()
-    assert set(document["paths"]) == {"/", "/model", "/predict", "/predict/batch"}
+    assert set(document["paths"]) == {"/", "/model", "/predict", "/predict/batch", "/explain"}
     servers = [server["url"] for server in document.get("servers", [{"url": ""}])]
     assert servers == [stage]
 
