@@ -30,6 +30,16 @@ RUN --mount=type=secret,id=pipconf,target=/etc/pip.conf \
     && if [ "$ENGINE" != onnx ]; then rm -rf onnxruntime* flatbuffers* google protobuf*; fi \
     && python3 -m compileall -q --invalidation-mode unchecked-hash .
 
+# What POST /explain needs besides, alone, so that `explain` below is the other image and a layer.
+FROM dependencies AS explain-dependencies
+RUN --mount=type=secret,id=pipconf,target=/etc/pip.conf \
+    --mount=type=secret,id=ca,target=/run/ca.pem \
+    if [ -s /run/ca.pem ]; then export PIP_CERT=/run/ca.pem; fi; \
+    cd /tmp && pip install --no-cache-dir --disable-pip-version-check --no-compile --only-binary :all: \
+        --no-deps --target /explain -r requirements-explain.txt \
+    && cd /explain && rm -rf bin && find . -type d -name tests -prune -exec rm -rf {} + \
+    && python3 -m compileall -q --invalidation-mode unchecked-hash .
+
 FROM ${BASE_IMAGE} AS code
 COPY handler.py LICENSE NOTICE ./
 COPY app app/
@@ -50,7 +60,7 @@ RUN case "$ENGINE" in \
     install -p -D -m 444 -t "$LAMBDA_TASK_ROOT/model" \
         SHA256SUMS card.json config.json tokenizer.json $weights
 
-FROM ${BASE_IMAGE}
+FROM ${BASE_IMAGE} AS service
 ARG ENGINE
 # onnxruntime would report its use to its makers, from a thread of its own; nothing leaves here.
 ENV SENTIMENT_ENGINE=${ENGINE} ORT_DISABLE_TELEMETRY=1 HF_HUB_OFFLINE=1 HF_HOME=/tmp/huggingface \
@@ -65,3 +75,9 @@ COPY --from=code ${LAMBDA_TASK_ROOT} ./
 ARG RUN_AS=993:990
 USER ${RUN_AS}
 CMD ["handler.handler"]
+
+# `--target explain`: the image whose POST /explain answers; without a target, it is not built.
+FROM service AS explain
+COPY --from=explain-dependencies /explain ./
+
+FROM service

@@ -43,7 +43,7 @@ $(EMULATOR): | $(BIN)/python
 	@$(PIP) --no-deps --target $(EMULATOR).unfinished $(SAM_CLI)
 	@mv $(EMULATOR).unfinished $(EMULATOR)
 
-serve: $(VENV)/requirements.installed ## Serve the API on 127.0.0.1:8000 (PORT= changes it)
+serve: $(VENV)/requirements.installed $(if $(EXPLAIN),$(VENV)/requirements-explain.installed) ## Serve the API on 127.0.0.1:8000 (PORT= changes it, EXPLAIN=1 adds /explain)
 	@echo "serving on http://127.0.0.1:$(PORT), docs on http://127.0.0.1:$(PORT)/docs"
 	@$(BIN)/uvicorn app.main:app --host 127.0.0.1 --port $(PORT) --no-access-log
 

@@ -7,7 +7,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.staticfiles import StaticFiles
 
 from app import __version__, keys, problems
-from app.api import docs, feedback, health, metrics, model, page, predict
+from app.api import docs, explain, feedback, health, metrics, model, page, predict
 from app.events import sinks
 from app.security import rates
 from app.security.access import Access
@@ -39,7 +39,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.scorer = Scorer(classifier.load(settings, observation.scored), settings)
     app.state.sinks = sinks.switched_on(settings)
     app.state.telemetry = Telemetry(settings)
-    for resource in (health, predict, feedback, model, metrics, docs, page):
+    for resource in (health, predict, explain, feedback, model, metrics, docs, page):
         app.include_router(resource.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     problems.install(app)
