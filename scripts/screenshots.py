@@ -1,5 +1,6 @@
 """`make screenshots`: the README's pictures of the page, as a real browser shows it."""
 
+import logging
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
@@ -42,6 +43,7 @@ def file_tab(page: Page) -> None:
 def main() -> None:
     """Write every picture anew."""
     IMAGES.mkdir(parents=True, exist_ok=True)
+    logging.getLogger("app").setLevel(logging.WARNING)
     with serving(create_app(Settings())) as url, launched() as browser:
         for name, show, viewport, scheme in [
             ("text-light", text_tab, DESKTOP, "light"),
