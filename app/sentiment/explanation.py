@@ -91,11 +91,11 @@ class _Game:
 def explain(classifier: SentimentClassifier, sent: str, max_evaluations: int) -> Explanation:
     """Explain the prediction for a text as it was sent, by at most so many variants of it.
 
-    At least 3 variants are scored: the text, nothing of it, and what the first cut leaves. The
-    prediction may be a remembered one, the variants never are.
+    ``max_evaluations``: at least 2, the text and nothing of it. The prediction may be a remembered
+    one, the variants never are.
 
     Raises:
-        NotInstalled: see there.
+        NotInstalled: the package `shap` is not, or not with all that it needs.
     """
     partition = _partition_explainer()
     pieces = words_of(sent)
