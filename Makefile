@@ -45,7 +45,7 @@ $(EMULATOR): | $(BIN)/python
 
 serve: $(VENV)/requirements.installed ## Serve the API on 127.0.0.1:8000 (PORT= changes it)
 	@echo "serving on http://127.0.0.1:$(PORT), docs on http://127.0.0.1:$(PORT)/docs"
-	@$(BIN)/uvicorn app.main:app --host 127.0.0.1 --port $(PORT)
+	@$(BIN)/uvicorn app.main:app --host 127.0.0.1 --port $(PORT) --no-access-log
 
 score: $(VENV)/requirements.installed ## Score the file IN=reviews.csv into OUT=scored.csv (COLUMN= names the text)
 	@test -n "$(IN)" -a -n "$(OUT)" || { echo "score what? make score IN=reviews.csv OUT=scored.csv"; exit 2; }

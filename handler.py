@@ -15,7 +15,7 @@ from app.events.sns import Sns
 from app.events.sqs import Sqs
 from app.main import app
 from app.serving import Scorer
-from app.telemetry.telemetry import Telemetry
+from app.telemetry.reporting import Telemetry
 
 
 def sources(scorer: Scorer) -> dict[str, Source]:

@@ -19,7 +19,7 @@ from app.settings import Settings
 from app.settings import load as load_settings
 from app.telemetry import logs, observation
 from app.telemetry.correlation import ID_HEADERS, CorrelationId
-from app.telemetry.telemetry import Observed, Telemetry
+from app.telemetry.reporting import Observed, Telemetry
 
 
 def create_app(settings: Settings) -> FastAPI:

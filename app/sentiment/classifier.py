@@ -40,8 +40,8 @@ class Scores(NamedTuple):
     tokens: list[int]
     """In each whole text, the two special ones included."""
     windows: list[int]
-    tokenise_seconds: float = 0.0
-    infer_seconds: float = 0.0
+    tokenise_seconds: float
+    infer_seconds: float
 
 
 class Pass(NamedTuple):
