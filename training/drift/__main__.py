@@ -4,7 +4,7 @@
 
 LOGS are files or folders, gzipped or not: what the service printed, CloudWatch's export to S3, or
 what `aws logs filter-log-events` or `aws logs tail` printed. The logs hold feedback too; FILES add
-what the sinks kept of it, as JSON lines or a table's export.
+what the sinks kept of it: JSON lines, a table's export or what `aws dynamodb scan` printed.
 """
 
 import argparse

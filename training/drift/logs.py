@@ -3,7 +3,7 @@
 A file holds JSON lines, as the service prints them, with or without something before the JSON, as
 CloudWatch's export to S3 and ``aws logs tail`` put it; or one document of log events, as ``aws logs
 filter-log-events`` prints it; or what the sinks keep, a JSON object a line, alone, inside an event
-of the bus or in a table's export. Any of them may be compressed with gzip.
+of the bus or in a table's export, or as ``aws dynamodb scan`` prints it. Any may be gzipped.
 """
 
 import gzip
@@ -214,12 +214,14 @@ def _objects(text: str) -> Iterator[dict[str, Any] | None]:
         begins_like_ours = text[start + 1 :].lstrip().startswith('"')
         yield None if begins_like_ours else {}
         return
-    events = found.get("events", found.get("logEvents"))
-    if not isinstance(events, list):
+    events, items = found.get("events", found.get("logEvents")), found.get("Items")
+    if isinstance(events, list):
+        for event in events:
+            yield from _objects(str(event.get("message", "")) if isinstance(event, dict) else "")
+    elif isinstance(items, list):
+        yield from ({"Item": item} for item in items)
+    else:
         yield found
-        return
-    for event in events:
-        yield from _objects(str(event.get("message", "")) if isinstance(event, dict) else "")
 
 
 def _parse(entry: dict[str, Any]) -> _Line | _Kept | None:

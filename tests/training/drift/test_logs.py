@@ -52,6 +52,7 @@ def test_feedback_is_read_from_the_log_and_from_what_each_sink_keeps(service, aw
         logged(),
         written(aws.queue(), "queue.jsonl"),
         written([{"Item": item}], "export.json"),
+        written([{"Items": [item], "Count": 1}], "scan.json"),
         written([{"detail-type": "Feedback Given", "detail": one} for one in aws.bus()], "bus"),
     ]
     for path in kept:
