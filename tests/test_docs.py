@@ -21,7 +21,14 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 GUIDES = [ROOT / f"docs/{name}.md" for name in ("architecture", "deploy", "operations")]
 OPERATIONS = reference.OPERATIONS.read_text()
 MADE_BY_SAM = {"ServerlessDeploymentApplication", "SentimentFunctionDeploymentGroup"}
-NOT_OURS = {"EventBridge", "CloudWatch", "DisableExecuteApiEndpoint", "VpcConfig", "ImageUri"}
+NOT_OURS = {
+    "EventBridge",
+    "CloudWatch",
+    "OpenTelemetry",
+    "DisableExecuteApiEndpoint",
+    "VpcConfig",
+    "ImageUri",
+}
 """Capitalised like names of the template, and AWS's."""
 CAMEL = r"[A-Z][a-z]+(?:[A-Z][a-z]+)+"
 INSIGHTS = {"@timestamp", "n", "p50", "p99", "last", "positive", "doubtful", "requests", "read"}

@@ -89,7 +89,7 @@ def _confidence(scored: list[Scored], lines: Lines, of: Periods) -> dict[str, An
     found = _found("confidence", of, of.reference, *shares)
     for name, members in (("latest", latest), ("before", before)):
         found[name]["value"] = mean_confidence(lines, members)
-    if shares[0] and shares[1]:
+    if min(latest.sum(), before.sum()) > 1:
         sums = [(lines.confidence[members], lines.texts[members]) for members in (latest, before)]
         found |= _written(differ_in_mean(*sums))
     named = [i for i in np.flatnonzero(latest | before) if scored[i].confidences]

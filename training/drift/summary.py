@@ -59,11 +59,12 @@ def _value(value: float | None, percent: bool) -> str:
 
 
 def _notes(report: Mapping[str, Any]) -> Iterator[str]:
-    since = [one["before"]["from"][:10] for one in report["comparisons"]]
-    yield _wrapped(
-        f"Before: of the positive share the week before it, since {since[0]}; of the others all "
-        f"since {since[1]}."
-    )
+    if not all(one["too_little"] for one in report["comparisons"]):
+        since = [one["before"]["from"][:10] for one in report["comparisons"]]
+        yield _wrapped(
+            f"Before: of the positive share the week before it, since {since[0]}; of the others "
+            f"all since {since[1]}."
+        )
     unjudged: dict[str, list[str]] = {}
     for one in report["comparisons"]:
         if one["too_little"]:

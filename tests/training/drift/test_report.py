@@ -1,6 +1,7 @@
 """What is reported: drift where there is some, and its absence where there is not enough."""
 
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -145,6 +146,15 @@ def test_counts_alone_are_compared_but_for_the_distribution_of_confidence(report
     found = reported(lines)
     assert found["drift"] == ["positive share"]
     assert "stability_index" not in one(found, "confidence")
+
+
+def test_two_requests_are_a_report_that_json_can_hold(reported):
+    found = reported([line(START, "r", predictions=[prediction("r", True, 0.9)])])
+    json.dumps(found, allow_nan=False)
+    early = line(START - timedelta(days=9), "s", predictions=[prediction("s", False, 0.8)])
+    found = reported([early, line(START, "r", predictions=[prediction("r", True, 0.9)])])
+    json.dumps(found, allow_nan=False)
+    assert found["drift"] == []
 
 
 def test_damaged_lines_are_in_the_summary(tmp_path):
