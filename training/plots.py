@@ -138,13 +138,13 @@ def _by_rating(axes: Axes, report: Mapping[str, Any]) -> None:
 
 def accuracies(axes: Axes, groups: Mapping[str, Mapping[str, Any]]) -> None:
     """Draw the accuracy of each group with its interval, over its name and size."""
-    accuracies = [found["accuracy"] for found in groups.values()]
+    shares = [found["accuracy"] for found in groups.values()]
     errors = [
         [abs(found["accuracy"] - found["interval"][side]) for found in groups.values()]
         for side in (0, 1)
     ]
     names = [f"{name}\n{found['examples']:,}" for name, found in groups.items()]
-    axes.errorbar(range(len(names)), accuracies, errors, marker="o", capsize=4)
+    axes.errorbar(range(len(names)), shares, errors, marker="o", capsize=4)
     axes.set_xticks(range(len(names)), names)
     axes.grid(alpha=0.3)
 

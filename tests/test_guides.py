@@ -115,7 +115,7 @@ def test_a_runbook_entry_says_what_it_means_where_to_look_what_is_likely_and_wha
     alarm: str,
 ) -> None:
     written = OPERATIONS.partition(f"### {alarm}\n")[2].partition("\n#")[0]
-    assert re.findall(r"^\*\*([\w ]+):\*\*", written, re.MULTILINE) == [
+    assert re.findall(r"^- \*\*([\w ]+):\*\*", written, re.MULTILINE) == [
         "Means", "First look", "Likely", "Do",
     ]  # fmt: skip
 
