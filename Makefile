@@ -13,7 +13,7 @@ NATIVE := $(filter-out %.egg-info,$(wildcard native/*.* native/distilbert_int8/*
 export ORT_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help serve score test browser invoke train label tune snippets export evaluate card bench readme screenshots image check clean
+.PHONY: help serve score test browser invoke train label tune snippets export evaluate card drift bench readme screenshots image check clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -92,6 +92,10 @@ evaluate: $(VENV)/requirements-train.installed ## Measure BUNDLE=model on labell
 
 card: $(VENV)/requirements-train.installed ## Write docs/model-card.md from the bundle's card
 	@$(BIN)/python -m training card
+
+drift: $(VENV)/requirements-train.installed ## Report accuracy on feedback, and drift, of LOGS="files or folders" (FEEDBACK= adds files)
+	@test -n "$(LOGS)" || { echo 'of which logs? make drift LOGS="logs/" FEEDBACK=feedback.jsonl'; exit 2; }
+	@$(BIN)/python -m training.drift $(LOGS) $(if $(FEEDBACK),--feedback $(FEEDBACK)) $(if $(OUT),--out $(OUT)) $(if $(REFERENCE_DAYS),--reference-days $(REFERENCE_DAYS)) $(ARGS)
 
 bench: $(VENV)/requirements-test.installed ## Measure against the baseline; a table and bench/results/*.json
 	@$(BIN)/python -m bench

@@ -31,7 +31,7 @@ def sources(scorer: Scorer) -> dict[str, Source]:
         "SNS": Sns(delivery, longest),
         "Kinesis": Kinesis(delivery, longest),
         "DynamoDB stream": DynamoDb(delivery, longest),
-        "S3, directly or through EventBridge": S3(objects),
+        "S3 (directly or through EventBridge)": S3(objects),
         "EventBridge": EventBridge(delivery, longest),
     }
 
