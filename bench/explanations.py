@@ -3,9 +3,9 @@
 Deletion and insertion curves (Petsiuk et al. 2018, arXiv:1806.07421), on the served engine: a
 text's words are left out, or put in, from the one that speaks most for the predicted label to the
 one that speaks most against it. The area under the label's probability is small for a good order
-when words are left out, and large when they are put in. Beside the explanations' order stand a random one and
-that of integrated gradients (Sundararajan et al. 2017, arXiv:1703.01365) of the torch reference,
-from padding as the baseline.
+when words are left out, and large when they are put in. Beside the explanations' order stand a
+random one and that of integrated gradients (Sundararajan et al. 2017, arXiv:1703.01365) of the
+torch reference, from padding as the baseline.
 """
 
 import statistics

@@ -174,8 +174,8 @@ def explanations(found: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f'Of {signs["words"]} key words in {signs["sentences"]} sentences such as "Not bad at '
         f'all.", explanations give {signs["right"]["explanations"]} the sign that they should '
-        f"have, integrated gradients {signs['right']['integrated gradients']}. An explanation took {took} "
-        f"(medians, on {found['machine']['cores']} cores)."
+        f"have, integrated gradients {signs['right']['integrated gradients']}. An explanation took "
+        f"{took} (medians, on {found['machine']['cores']} cores)."
     )
 
 
