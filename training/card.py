@@ -170,12 +170,15 @@ def explanations(found: Mapping[str, Any]) -> Iterator[str]:
     )
     signs = found["signs"]
     yield ""
-    took = " and ".join(f"{s:.2f} s of {tokens} tokens" for tokens, s in found["seconds"].items())
+    took = " and ".join(
+        f"{took['clock']:.2f} s of {tokens} tokens ({took['cpu']:.2f} s of processor time)"
+        for tokens, took in found["seconds"].items()
+    )
     yield (
         f'Of {signs["words"]} key words in {signs["sentences"]} sentences such as "Not bad at '
         f'all.", explanations give {signs["right"]["explanations"]} the sign that they should '
         f"have, integrated gradients {signs['right']['integrated gradients']}. An explanation took "
-        f"{took} (medians, on {found['machine']['cores']} cores)."
+        f"{took}; medians, on {found['machine']['cores']} cores."
     )
 
 
