@@ -96,8 +96,8 @@ bench: $(VENV)/requirements-test.installed ## Measure against the baseline; a ta
 readme: $(VENV)/requirements-test.installed ## Write the README's figures from what measured them
 	@$(BIN)/python -m scripts.readme
 
-image: ## Build the container image, with Docker or with buildah
-	@scripts/build-image
+image: $(VENV)/requirements-image.installed ## Build the container image, with Docker or with buildah
+	@PYTHON=$(BIN)/python scripts/build-image
 
 .venv-sam/bin/sam: | $(BIN)/python
 	@echo "installing the SAM CLI into .venv-sam"

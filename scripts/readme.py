@@ -1,4 +1,4 @@
-"""Writes the figures of the README and of docs/scale.md from what measured them."""
+"""Writes the figures of the README and of pages in docs/ from what measured them."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from app.sentiment import bundle, classifier
 from app.sentiment.text import Text
 from bench.__main__ import RESULTS, ROOT, table
 from bench.files import LARGE_ROWS
-from scripts import scale
+from scripts import image, scale
 
 README = ROOT / "README.md"
 _SECTION = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -72,7 +72,7 @@ SECTIONS = {
 }
 
 
-PAGES = {README: SECTIONS, scale.PAGE: scale.SECTIONS}
+PAGES = {README: SECTIONS, scale.PAGE: scale.SECTIONS, image.PAGE: image.SECTIONS}
 
 
 def _written(sections: Sections, section: re.Match[str]) -> str:
