@@ -106,8 +106,8 @@ readme: $(VENV)/requirements-test.installed ## Write the README's figures from w
 screenshots: browser ## Take the README's pictures of the page, into docs/images
 	@$(BIN)/python -m scripts.screenshots
 
-image: ## Build the container image, with Docker or with buildah
-	@scripts/build-image
+image: $(VENV)/requirements-image.installed ## Build the container image, with Docker or with buildah
+	@PYTHON=$(BIN)/python scripts/build-image
 
 .venv-sam/bin/sam: | $(BIN)/python
 	@echo "installing the SAM CLI into .venv-sam"
