@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+from app import startup
 from app.events import Source, UnsupportedEvent, sinks
 from app.events.delivery import Delivery
 from app.events.direct import Direct
@@ -38,6 +39,7 @@ def sources(scorer: Scorer) -> dict[str, Source]:
 
 SOURCES = sources(app.state.scorer)
 TELEMETRY: Telemetry = app.state.telemetry
+startup.finish()
 
 
 def invocation_id(context: Any) -> str:

@@ -6,130 +6,21 @@
 //
 // Activations are quantised row by row and group of channels by group, each with its own range: a
 // text's score depends on no other text, and an outlier hurts only its own group.
-#include "network.h"
-
 #include <math.h>
 #include <sched.h>
 #include <string.h>
 
-#if defined(__AVX2__)
-#include <immintrin.h>
-#endif
+#include "attention.h"
+#include "network.h"
+#include "vectors.h"
 
-#if defined(__AVX512VNNI__)
-enum { LANES = 16, TILE_ROWS = 8, TILE_PANELS = 3 };
-#elif defined(__AVX2__)
-enum { LANES = 8, TILE_ROWS = 4, TILE_PANELS = 1 };
-#else
-enum { LANES = 4, TILE_ROWS = 2, TILE_PANELS = 1 };
-#endif
-enum { PANEL_VECTORS = PANEL / LANES };
+enum { MAX_PAUSES = 1024 };  // tens of microseconds
 
 #if defined(__x86_64__)
 #define PAUSE __builtin_ia32_pause()
 #else
 #define PAUSE ((void)0)
 #endif
-
-typedef float floats __attribute__((vector_size(4 * LANES)));
-typedef int32_t ints __attribute__((vector_size(4 * LANES)));
-typedef uint8_t bytes __attribute__((vector_size(LANES)));
-typedef int8_t signed_bytes __attribute__((vector_size(LANES)));
-
-enum { MAX_PAUSES = 1024 };  // tens of microseconds
-
-#define INLINE static inline __attribute__((always_inline))
-// Arrays of vectors stay in registers only where the loops over them are unrolled.
-#define UNROLL _Pragma("GCC unroll 32")
-
-INLINE floats load(const float *from) {
-    floats found;
-    memcpy(&found, from, sizeof found);
-    return found;
-}
-
-INLINE void store(float *to, floats value) { memcpy(to, &value, sizeof value); }
-
-INLINE floats all(float value) { return value - (floats){}; }
-
-INLINE floats least(floats a, floats b) {
-#if defined(__AVX512VNNI__)
-    return (floats)_mm512_min_ps((__m512)a, (__m512)b);
-#elif defined(__AVX2__)
-    return (floats)_mm256_min_ps((__m256)a, (__m256)b);
-#else
-    ints lower = a < b;
-    return (floats)((lower & (ints)a) | (~lower & (ints)b));
-#endif
-}
-
-INLINE floats greatest(floats a, floats b) {
-#if defined(__AVX512VNNI__)
-    return (floats)_mm512_max_ps((__m512)a, (__m512)b);
-#elif defined(__AVX2__)
-    return (floats)_mm256_max_ps((__m256)a, (__m256)b);
-#else
-    ints higher = a > b;
-    return (floats)((higher & (ints)a) | (~higher & (ints)b));
-#endif
-}
-
-INLINE float total(floats value) {
-    float found = 0;
-    UNROLL for (int i = 0; i < LANES; i++) found += value[i];
-    return found;
-}
-
-// Adds to each lane the products of its four weights with the same four activations. Of two
-// neighbouring weights the packed matrices promise that with activations up to 255 they stay
-// within 16 bits, which is what AVX2 adds them in.
-INLINE ints dot(ints sum, int32_t four, ints weights) {
-#if defined(__AVX512VNNI__)
-    return (ints)_mm512_dpbusd_epi32((__m512i)sum, _mm512_set1_epi32(four), (__m512i)weights);
-#elif defined(__AVX2__)
-    __m256i pairs = _mm256_maddubs_epi16(_mm256_set1_epi32(four), (__m256i)weights);
-    return sum + (ints)_mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
-#else
-    uint8_t activation[4];
-    int8_t weight[4 * LANES];
-    memcpy(activation, &four, 4);
-    memcpy(weight, &weights, sizeof weight);
-    UNROLL for (int i = 0; i < LANES; i++)
-        for (int j = 0; j < 4; j++) sum[i] += activation[j] * weight[4 * i + j];
-    return sum;
-#endif
-}
-
-// e to the power of x <= 0, to 3e-6 of it: the integer part of the power of 2 by the exponent's
-// bits, the rest by the polynomial of least greatest relative error over [-1/2, 1/2].
-INLINE floats exponential(floats x) {
-    // 1.5 * 2^23: adding it rounds, and leaves the integer in the last bits.
-    const float shift = 12582912;
-    floats power = greatest(x * 1.44269504f, all(-126));
-    floats shifted = power + shift;
-    floats rest = power - (shifted - shift);
-    floats found = rest * 0.00958285258f + 0.0559064285f;
-    found = found * rest + 0.240240986f;
-    found = found * rest + 0.693124193f;
-    found = found * rest + 1.0f;
-    return (floats)((ints)found + ((ints)shifted << 23));
-}
-
-// x times the normal distribution function of x, to 1e-4, far below a step of the 8 bits that it
-// becomes: an odd polynomial of least greatest error up to 4.5, where the function is 1 to 4e-6.
-INLINE floats gelu(floats x) {
-    floats bounded = least(greatest(x, all(-4.5f)), all(4.5f));
-    floats square = bounded * bounded;
-    floats found = square * 3.0364173e-11f - 3.31465921e-09f;
-    found = found * square + 1.5909967e-07f;
-    found = found * square - 4.45172873e-06f;
-    found = found * square + 8.14251616e-05f;
-    found = found * square - 0.00103759125f;
-    found = found * square + 0.00958520267f;
-    found = found * square - 0.0659846514f;
-    found = found * square + 0.398712605f;
-    return x * (found * bounded + 0.5f);
-}
 
 // Rows in 8 bits: value = scale * integer + offset, with the scale and offset of its group.
 typedef struct {
@@ -171,11 +62,10 @@ static void quantise(const float *row, const float *smoothing, quantised to, siz
                        to.scale + number * to.groups + g, to.offset + number * to.groups + g);
 }
 
-// Where a product's outputs go. Panels of outputs lie in groups (the heads): within a group side
-// by side, each group `group_stride` floats after the one before it.
+// Where a product's outputs go.
 typedef struct {
-    float *at;
-    size_t row_stride, group_panels, group_stride;
+    float *at;  // (rows, stride)
+    size_t stride;
     const float *residual;  // (rows, outputs) to be added, or none
     size_t activation;
 } destination;
@@ -200,8 +90,7 @@ INLINE void tile(const product *by, quantised from, size_t row, size_t panel, in
                 memcpy(&weights[v], at + v % PANEL_VECTORS * 4 * LANES, sizeof weights[v]);
             }
             UNROLL for (int r = 0; r < TILE_ROWS; r++) {
-                int32_t four;
-                memcpy(&four, rows + r * from.width + k, 4);
+                ints four = broadcast(rows + r * from.width + k);
                 UNROLL for (int v = 0; v < vectors; v++)
                     sums[r][v] = dot(sums[r][v], four, weights[v]);
             }
@@ -216,11 +105,8 @@ INLINE void tile(const product *by, quantised from, size_t row, size_t panel, in
         }
     }
     UNROLL for (int v = 0; v < vectors; v++) {
-        size_t number = panel + v / PANEL_VECTORS, lane = v % PANEL_VECTORS * LANES;
-        size_t output = number * PANEL + lane;
+        const size_t output = panel * PANEL + v * LANES;
         floats bias = load(by->bias + output);
-        float *at = to.at + number / to.group_panels * to.group_stride +
-                    number % to.group_panels * PANEL + lane;
         UNROLL for (int r = 0; r < TILE_ROWS; r++) {
             floats value = found[r][v] + bias;
             for (size_t g = 0; g < by->groups; g++)
@@ -229,7 +115,7 @@ INLINE void tile(const product *by, quantised from, size_t row, size_t panel, in
             if (to.residual) value += load(to.residual + (row + r) * by->outputs + output);
             if (to.activation == GELU) value = gelu(value);
             if (to.activation == RELU) value = greatest(value, all(0));
-            store(at + (row + r) * to.row_stride, value);
+            store(to.at + (row + r) * to.stride + output, value);
         }
     }
 }
@@ -257,75 +143,12 @@ INLINE void normalise(const float *row, const norm *by, size_t width, float *to)
         store(to + i, (load(row + i) - mean) * factor * load(by->weight + i) + load(by->bias + i));
 }
 
-// Attention of up to LANES queries of one text to all its keys, head by head, into context rows.
-// A lane is a query until its scores are weights; then a lane is one of the head's channels.
-INLINE void attend_width(const pass *p, size_t parity, const float *queries, size_t query_stride,
-                         size_t head_stride, size_t count, size_t start, size_t length, scratch *s,
-                         float *context, const size_t width) {
-    const network *n = p->network;
-    for (size_t head = 0; head < n->heads; head++) {
-        const float *query = queries + head * head_stride;
-        for (size_t d = 0; d < width; d++)
-            for (size_t i = 0; i < LANES; i++)
-                s->queries[d * LANES + i] = i < count ? query[i * query_stride + d] : 0;
-        const float *keys = p->keys[parity] + (head * PADDED + start) * width;
-        floats highest = all(-INFINITY);
-        for (size_t j = 0; j < length; j += LANES) {
-            floats sums[LANES];
-            UNROLL for (int m = 0; m < LANES; m++) sums[m] = all(0);
-            for (size_t d = 0; d < width; d++) {
-                floats asked = load(s->queries + d * LANES);
-                UNROLL for (int m = 0; m < LANES; m++) sums[m] += asked * keys[(j + m) * width + d];
-            }
-            UNROLL for (int m = 0; m < LANES; m++) store(s->scores + (j + m) * LANES, sums[m]);
-            if (j + LANES <= length)
-                UNROLL for (int m = 0; m < LANES; m++) highest = greatest(highest, sums[m]);
-            else
-                for (size_t m = j; m < length; m++)
-                    highest = greatest(highest, load(s->scores + m * LANES));
-        }
-        floats sum = all(0);
-        for (size_t j = 0; j < length; j++) {
-            floats weight = exponential(load(s->scores + j * LANES) - highest);
-            store(s->scores + j * LANES, weight);
-            sum += weight;
-        }
-        const float *values = p->values[parity] + (head * PADDED + start) * width;
-        for (size_t d = 0; d < width; d += LANES) {
-            floats sums[LANES];
-            UNROLL for (int i = 0; i < LANES; i++) sums[i] = all(0);
-            for (size_t j = 0; j < length; j++) {
-                floats value = load(values + j * width + d);
-                UNROLL for (int i = 0; i < LANES; i++) sums[i] += value * s->scores[j * LANES + i];
-            }
-            for (size_t i = 0; i < count; i++)
-                store(context + i * n->heads * width + head * width + d, sums[i] / sum[i]);
-        }
-    }
-}
-
-// The usual widths are constants to the compiler, which saves the addresses of sixteen rows.
-static void attend(const pass *p, size_t parity, const float *queries, size_t query_stride,
-                   size_t head_stride, size_t count, size_t start, size_t length, scratch *s,
-                   float *context) {
-    const size_t width = p->network->head_width;
-    if (width == 32)
-        attend_width(p, parity, queries, query_stride, head_stride, count, start, length, s,
-                     context, 32);
-    else if (width == 64)
-        attend_width(p, parity, queries, query_stride, head_stride, count, start, length, s,
-                     context, 64);
-    else
-        attend_width(p, parity, queries, query_stride, head_stride, count, start, length, s,
-                     context, width);
-}
-
 INLINE quantised integers(const scratch *s, const product *for_product) {
     return (quantised){s->integers, s->scale, s->offset, for_product->inner, for_product->groups};
 }
 
-INLINE destination plain(float *at, size_t outputs) {
-    return (destination){at, outputs, 1, PANEL, NULL, NONE};
+INLINE destination plain(float *at, size_t stride) {
+    return (destination){at, stride, NULL, NONE};
 }
 
 // From the attended context to the layer's output; `hidden` holds the layer's input, then that.
@@ -356,21 +179,42 @@ static void finish_layer(const network *n, const layer *l, scratch *s, float *hi
         normalise(s->sum + i * n->width, &l->output, n->width, hidden + i * n->width);
 }
 
+static void keep_queries(pass *p, size_t row, const float *queries) {
+    const network *n = p->network;
+    for (size_t head = 0; head < n->heads; head++) {
+        const size_t at = row * n->heads + head;
+        quantise_query(queries + head * n->head_width, n->head_width,
+                       p->queries + at * n->head_width, p->query_scales + at);
+    }
+}
+
 // Queries, keys and values of a layer from its input; of the last layer only the first token's
 // query is needed, which finish_pass asks for itself.
 static void project(pass *p, size_t number, scratch *s, size_t start, size_t rows) {
     const network *n = p->network;
     const product *qkv = &n->layer[number].qkv;
+    const size_t width = n->head_width, heads_width = n->heads * width, stride = 3 * heads_width;
+    const int asks = number + 1 < n->layers;
     quantised from = integers(s, qkv);
     for (size_t i = 0; i < rows; i++)
         quantise(p->hidden + (start + i) * n->width, qkv->smoothing, from, i);
-    const size_t panels = qkv->outputs / PANEL / 3, group = n->head_width / PANEL;
-    float *parts[] = {p->queries, p->keys[number % 2], p->values[number % 2]};
-    for (size_t part = number + 1 == n->layers; part < 3; part++) {
-        const size_t stride = PADDED * n->head_width;
-        float *at = parts[part] + start * n->head_width - part * n->heads * stride;
-        destination to = {at, n->head_width, group, stride, NULL, NONE};
-        multiply(qkv, from, rows, part * panels, (part + 1) * panels, to);
+    const size_t panels = qkv->outputs / PANEL;
+    multiply(qkv, from, rows, asks ? 0 : panels / 3, panels, plain(s->wide, stride));
+    if (asks)
+        for (size_t i = 0; i < rows; i++) keep_queries(p, start + i, s->wide + i * stride);
+    for (size_t head = 0; head < n->heads; head++) {
+        const attendable to = of_head(&p->attendable[number % 2], head, width);
+        const float *keys = s->wide + heads_width + head * width, *values = keys + heads_width;
+        for (size_t i = 0; i < rows; i++) {
+            const size_t row = start + i;
+            quantise_key(keys + i * stride, width, to.keys + row * width, to.key_scales + row,
+                         to.key_offsets + row);
+        }
+        for (size_t i = 0; i < rows; i += 4) {
+            const size_t row = start + i;
+            quantise_values(values + i * stride, stride, width, to.values + row * width,
+                            to.value_powers + row, to.value_inverses + row);
+        }
     }
 }
 
@@ -400,8 +244,7 @@ static void run_layer(pass *p, size_t number, scratch *s, size_t start, size_t r
         size_t end = last < start + rows ? last : start + rows;
         for (; from < end; from += LANES) {
             size_t count = end - from < LANES ? end - from : LANES;
-            attend(p, number % 2, p->queries + from * n->head_width, n->head_width,
-                   PADDED * n->head_width, count, first, last - first, s,
+            attend(p, number % 2, from, count, first, last - first, s,
                    s->context + (from - start) * n->heads * n->head_width);
         }
     }
@@ -424,8 +267,9 @@ static void finish_pass(pass *p, scratch *s, size_t start, size_t texts) {
     multiply(&l->qkv, from, texts, 0, heads_width / PANEL, plain(s->sum, heads_width));
     for (size_t i = 0; i < texts; i++) {
         size_t first = (size_t)p->starts[start + i], last = (size_t)p->starts[start + i + 1];
-        attend(p, (n->layers - 1) % 2, s->sum + i * heads_width, 0, n->head_width, 1, first,
-               last - first, s, s->context + i * heads_width);
+        keep_queries(p, first, s->sum + i * heads_width);
+        attend(p, (n->layers - 1) % 2, first, 1, first, last - first, s,
+               s->context + i * heads_width);
     }
     finish_layer(n, l, s, hidden, texts);
     for (size_t i = 0; i < texts; i++) {

@@ -69,26 +69,34 @@ static void *take(uintptr_t *memory, size_t bytes) {
 static size_t lay_out(const network *n, size_t threads, pass *p, uintptr_t memory) {
     const uintptr_t start = memory;
     const size_t heads = n->heads * n->head_width, widest = heads > n->width ? heads : n->width;
-    const size_t wide = n->hidden > widest ? n->hidden : widest;
-    const size_t groups = wide / n->group + 1, f = sizeof(float);
+    const size_t wide = n->hidden > 3 * heads ? n->hidden : 3 * heads;
+    const size_t entering = n->hidden > widest ? n->hidden : widest;
+    const size_t groups = entering / n->group + 1, f = sizeof(float);
     p->hidden = take(&memory, PADDED * n->width * f);
-    p->queries = take(&memory, PADDED * heads * f);
-    for (int i = 0; i < 2; i++) {
-        p->keys[i] = take(&memory, PADDED * heads * f);
-        p->values[i] = take(&memory, PADDED * heads * f);
-    }
+    p->queries = take(&memory, PADDED * heads);
+    p->query_scales = take(&memory, PADDED * n->heads * f);
+    for (int i = 0; i < 2; i++)
+        p->attendable[i] = (attendable){
+            .keys = take(&memory, PADDED * heads),
+            .key_scales = take(&memory, PADDED * n->heads * f),
+            .key_offsets = take(&memory, PADDED * n->heads * sizeof(int32_t)),
+            .values = take(&memory, PADDED * heads),
+            .value_powers = take(&memory, PADDED * n->heads * f),
+            .value_inverses = take(&memory, PADDED * n->heads * f),
+        };
     p->scratch = take(&memory, threads * sizeof(scratch));
     for (size_t i = 0; i < threads; i++) {
         scratch s = {
             .context = take(&memory, TASK_ROWS * heads * f),
             .sum = take(&memory, TASK_ROWS * widest * f),
-            .wide = take(&memory, TASK_ROWS * n->hidden * f),
+            .wide = take(&memory, TASK_ROWS * wide * f),
             .first = take(&memory, GRANULE * n->width * f),
-            .integers = take(&memory, TASK_ROWS * wide),
+            .integers = take(&memory, TASK_ROWS * entering),
             .scale = take(&memory, TASK_ROWS * groups * f),
             .offset = take(&memory, TASK_ROWS * groups * f),
-            .scores = take(&memory, PADDED * 16 * f),
-            .queries = take(&memory, n->head_width * 16 * f),
+            .powers = take(&memory, PADDED * 16 * f),
+            .weights = take(&memory, PADDED / 4 * 16 * sizeof(int32_t)),
+            .queries = take(&memory, n->head_width / 4 * 16 * sizeof(int32_t)),
         };
         if (start) p->scratch[i] = s;
     }

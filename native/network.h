@@ -53,14 +53,25 @@ typedef struct {
 typedef struct {
     float *context;     // (TASK_ROWS, heads * head_width)
     float *sum;         // (TASK_ROWS, width or heads * head_width)
-    float *wide;        // (TASK_ROWS, hidden)
+    float *wide;        // (TASK_ROWS, hidden or 3 * heads * head_width)
     float *first;       // (GRANULE, width)
     uint8_t *integers;  // (TASK_ROWS, the widest of these)
     float *scale;       // (TASK_ROWS, groups at most) of each row of integers
     float *offset;      // (TASK_ROWS, groups at most) minus its zero point times its scale
-    float *scores;      // (PADDED, 16) attention of up to 16 queries
-    float *queries;     // (head_width, 16)
+    float *powers;      // (PADDED, 16) powers of 2 that up to 16 queries' weights are
+    int32_t *weights;   // (PADDED / 4, 16, 4) those weights in 8 bits
+    int32_t *queries;   // (head_width / 4, 16, 4) those queries
 } scratch;
+
+// Keys and values of a layer, in 8 bits with a scale for each row and head.
+typedef struct {
+    int8_t *keys;           // (heads, PADDED, head_width)
+    float *key_scales;      // (heads, PADDED) what 1 stands for
+    int32_t *key_offsets;   // (heads, PADDED) minus the zero of the queries times the keys' sum
+    int8_t *values;         // (heads, PADDED / 4, head_width, 4)
+    float *value_powers;    // (heads, PADDED) what 1 stands for, as a power of 2
+    float *value_inverses;  // (heads, PADDED) 1 over it
+} attendable;
 
 // One pass over several texts' tokens, one after the other without padding, and all its memory.
 // Any number of threads may run it together: work is taken, and waited for, by its counters.
@@ -71,8 +82,9 @@ typedef struct {
     float *logits;          // (texts, labels)
     size_t rows, texts, task_rows;
     float *hidden;                   // (PADDED, width)
-    float *queries;                  // (heads, PADDED, head_width)
-    float *keys[2], *values[2];      // likewise; layers take turns
+    uint8_t *queries;                // (PADDED, heads, head_width), of which 128 is zero
+    float *query_scales;             // (PADDED, heads) what 1 stands for, in powers of 2
+    attendable attendable[2];        // layers take turns
     scratch *scratch;                // one for each thread
     atomic_size_t joined;            // threads so far
     atomic_size_t taken[MAX_STAGES]; // tasks of each stage that a thread has begun

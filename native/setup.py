@@ -39,5 +39,9 @@ class BuildKernels(build_ext):
         self.compiler.link_shared_object(objects, path, libraries=["m", "pthread"])
 
 
-kernels = Extension("distilbert_int8._kernels", ["forward.c", "library.c"], depends=["network.h"])
+kernels = Extension(
+    "distilbert_int8._kernels",
+    ["forward.c", "library.c"],
+    depends=["network.h", "vectors.h", "attention.h"],
+)
 setup(ext_modules=[kernels], cmdclass={"build_ext": BuildKernels})

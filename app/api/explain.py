@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, HTTPException
+from fastapi import APIRouter, Depends, HTTPException, Request
 
 from app.api import examples
 from app.api.predict import json_body, scorer_of
@@ -10,7 +10,6 @@ from app.api.schemas import KEY, REFUSALS, ExplainRequest
 from app.problems import documented, problem
 from app.sentiment.explanation import MISSING, Explanation, NotInstalled
 from app.sentiment.text import parse
-from app.serving import Scorer
 from app.telemetry.observation import Predicted, current
 
 router = APIRouter(tags=["sentiment"], dependencies=[Depends(json_body), *KEY])
@@ -26,9 +25,10 @@ _MISSING = problem(501, f"{MISSING}.")
     ),
 )
 async def explain(
-    body: Annotated[ExplainRequest, examples.EXPLAIN], scorer: Annotated[Scorer, Depends(scorer_of)]
+    body: Annotated[ExplainRequest, examples.EXPLAIN], request: Request
 ) -> Explanation:
     """Score a text, and weigh its words by what the score is without them."""
+    scorer = scorer_of(request)
     settings = scorer.settings
     text = parse(body.text, settings.explain_max_characters)
     asked = body.max_evaluations or settings.explain_evaluations

@@ -1,0 +1,78 @@
+"""What a start on Lambda may not import: each of these would be paid for at every cold start."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+
+HEAVY = {
+    "arro3",
+    "boto3",
+    "botocore",
+    "limits",
+    "onnxruntime",
+    "pandas",
+    "pyarrow",
+    "smart_open",
+    "torch",
+    "tqdm",
+    "transformers",
+    "uvicorn",
+}
+SCRIPT = """
+import gc, json, sys
+import handler
+event = json.load(open("tests/events/rest-api.json"))
+answer = handler.handler(event, None)
+modules = sorted(name for name, module in sys.modules.items() if module)
+print(json.dumps([answer["statusCode"], modules, gc.isenabled(), gc.get_freeze_count()]))
+"""
+
+
+@pytest.fixture(scope="module")
+def started():
+    """The status, the modules and the collector's state after a first request."""
+    environment = {**os.environ, "AWS_LAMBDA_FUNCTION_NAME": "fn", "SENTIMENT_THREADS": "1"}
+    command = [sys.executable, "-c", SCRIPT]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True
+    )
+    return json.loads(done.stdout.splitlines()[-1])  # after the log's lines
+
+
+def test_the_first_request_is_answered(started):
+    assert started[0] == 200
+
+
+def test_no_heavy_package_is_imported_on_the_way_of_a_request(started):
+    # Powertools asks whether botocore is there by importing the package, which imports nothing.
+    heavy = {name for name in started[1] if name.partition(".")[0] in HEAVY}
+    assert heavy <= {"botocore"}
+
+
+def test_pydantics_old_self_is_not_imported(started):
+    assert [name for name in started[1] if name.startswith("pydantic.v1")] == []
+
+
+def test_garbage_is_looked_for_among_what_requests_make_alone(started):
+    _, _, collecting, frozen = started
+    assert collecting
+    assert frozen > 10_000
+
+
+def test_the_documentation_is_made_when_it_is_asked_for():
+    script = (
+        "import json, handler\n"
+        'event = json.load(open("tests/events/rest-api.json"))\n'
+        'event |= {"httpMethod": "GET", "path": "/openapi.json", "resource": "/openapi.json"}\n'
+        'event["requestContext"]["path"] = "/prod/openapi.json"\n'
+        "print(handler.handler(event, None)['body'])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    assert "/predict" in json.loads(done.stdout.splitlines()[-1])["paths"]
