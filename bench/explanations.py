@@ -31,7 +31,7 @@ from bench.service import ROOT
 from training import data
 
 REVIEWS = ROOT / "training/reviews.csv"
-COUNT = 30
+COUNT = 20
 """Texts of a file, the first in a random order that one window holds and that have words enough."""
 MIN_WORDS = 8
 STEPS = 10
@@ -111,13 +111,17 @@ def curves(of: Measured, reviews: Path, count: int = COUNT) -> dict[str, Any]:
 
 def signs(of: Measured) -> dict[str, Any]:
     """Return how many of the key words each way gives the sign that they should have."""
-    found = {way: 0 for way in of.ways if way != "random"}
+    found = dict.fromkeys((way for way in of.ways if way != "random"), 0)
     for text, expected in SIGNS:
         pieces = words(text)
         for way in found:
             given = dict(zip((p.text for p in pieces), of.ways[way](text, pieces), strict=True))
-            found[way] += sum(np.sign(given[word]) == sign for word, sign in expected.items())
-    return {"sentences": len(SIGNS), "words": sum(len(e) for _, e in SIGNS), "right": found}
+            found[way] += sum(given[word] * sign > 0 for word, sign in expected.items())
+    return {
+        "sentences": len(SIGNS),
+        "words": sum(len(e) for _, e in SIGNS),
+        "right": {way: int(right) for way, right in found.items()},
+    }
 
 
 def seconds(of: Measured) -> dict[str, dict[str, float]]:
