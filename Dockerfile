@@ -11,23 +11,49 @@ ARG ENGINE
 ARG PIP_EXTRA_INDEX_URL
 COPY requirements*.txt constraints.txt /tmp/
 COPY native /tmp/native
+# requirements.txt names all that serving needs, so that nothing else has to be looked for; of that
+# an image leaves out the other engine, and the hub's client, which `tokenizers` imports only to
+# download. What torch needs, and `transformers` the hub's client, is not all named there.
 # The secrets are optional and leave nothing in the image: a pip.conf and a certificate bundle,
 # for builds behind a private mirror.
-# Bytecode is compiled here because Lambda's file system is read-only: what is not in the image is
-# compiled again at every cold start. It is unchecked because a source never changes under it, and
-# because a build may rewrite the time stamps that a check would compare. What is removed, serving
-# does not import: commands, tests, model conversion and the hub's downloader.
 RUN --mount=type=secret,id=pipconf,target=/etc/pip.conf \
     --mount=type=secret,id=ca,target=/run/ca.pem \
     if [ -s /run/ca.pem ]; then export PIP_CERT=/run/ca.pem; fi; \
-    requirements=requirements.txt; \
-    if [ "$ENGINE" = torch ]; then requirements=requirements-torch.txt; fi; \
-    cd /tmp && pip install --no-cache-dir --disable-pip-version-check --no-compile --only-binary :all: \
-        --target "$LAMBDA_TASK_ROOT" -r "/tmp/$requirements" \
-    && cd "$LAMBDA_TASK_ROOT" \
-    && rm -rf bin hf_xet* numpy/tests numpy/*/tests \
+    hub='huggingface_hub|hf-xet|fsspec|filelock|httpx2|httpcore2|truststore|PyYAML'; \
+    case "$ENGINE" in \
+        torch) deps= out='onnxruntime|flatbuffers|protobuf' requirements=requirements-torch.txt ;; \
+        onnx) deps=--no-deps out="$hub" requirements=requirements.txt ;; \
+        *) deps=--no-deps out="onnxruntime|flatbuffers|protobuf|$hub" requirements=requirements.txt ;; \
+    esac; \
+    cd /tmp && sed -i -E "/^($out)==/d" requirements.txt \
+    && pip install --no-cache-dir --disable-pip-version-check --no-compile --only-binary :all: \
+        $deps --target "$LAMBDA_TASK_ROOT" -r "$requirements"
+# What is removed, serving does not import: commands, tests, what compiles or checks types against a
+# package, model conversion, and botocore's descriptions of the services that are not called. What
+# is named in a package's list of files and not here any more is meant by this; licences stay.
+# Bytecode is compiled here because Lambda's file system is read-only: what is not in the image is
+# compiled again at every cold start. It is unchecked because a source never changes under it, and
+# because a build may rewrite the time stamps that a check would compare.
+RUN cd "$LAMBDA_TASK_ROOT" \
+    && rm -rf bin numpy/tests numpy/*/tests numpy/f2py numpy/_core/include numpy/random/lib \
         onnxruntime/quantization onnxruntime/tools onnxruntime/transformers \
-    && if [ "$ENGINE" != onnx ]; then rm -rf onnxruntime* flatbuffers* google protobuf*; fi \
+    && find . \( -name '*.pyi' -o -name '*.pxd' -o -name '*.pyx' -o -name '*.[ah]' \) -delete \
+    && for service in botocore/data/*/; do \
+        case "$(basename "$service")" in \
+            dynamodb|events|s3|secretsmanager|sqs|ssm|stepfunctions|sts) ;; \
+            *) rm -rf "$service" ;; \
+        esac; \
+    done \
+    && python3 -m compileall -q --invalidation-mode unchecked-hash .
+
+# What POST /explain needs besides, alone, so that `explain` below is the other image and a layer.
+FROM dependencies AS explain-dependencies
+RUN --mount=type=secret,id=pipconf,target=/etc/pip.conf \
+    --mount=type=secret,id=ca,target=/run/ca.pem \
+    if [ -s /run/ca.pem ]; then export PIP_CERT=/run/ca.pem; fi; \
+    cd /tmp && pip install --no-cache-dir --disable-pip-version-check --no-compile --only-binary :all: \
+        --no-deps --target /explain -r requirements-explain.txt \
+    && cd /explain && rm -rf bin && find . -type d -name tests -prune -exec rm -rf {} + \
     && python3 -m compileall -q --invalidation-mode unchecked-hash .
 
 FROM ${BASE_IMAGE} AS code
@@ -50,7 +76,7 @@ RUN case "$ENGINE" in \
     install -p -D -m 444 -t "$LAMBDA_TASK_ROOT/model" \
         SHA256SUMS card.json config.json tokenizer.json $weights
 
-FROM ${BASE_IMAGE}
+FROM ${BASE_IMAGE} AS service
 ARG ENGINE
 # onnxruntime would report its use to its makers, from a thread of its own; nothing leaves here.
 ENV SENTIMENT_ENGINE=${ENGINE} ORT_DISABLE_TELEMETRY=1 HF_HUB_OFFLINE=1 HF_HOME=/tmp/huggingface \
@@ -65,3 +91,9 @@ COPY --from=code ${LAMBDA_TASK_ROOT} ./
 ARG RUN_AS=993:990
 USER ${RUN_AS}
 CMD ["handler.handler"]
+
+# `--target explain`: the image whose POST /explain answers; without a target, it is not built.
+FROM service AS explain
+COPY --from=explain-dependencies /explain ./
+
+FROM service

@@ -13,7 +13,7 @@ NATIVE := $(filter-out %.egg-info,$(wildcard native/*.* native/distilbert_int8/*
 export ORT_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help serve score test browser invoke train label tune snippets export evaluate card bench readme screenshots image check clean
+.PHONY: help serve score test browser invoke train label tune snippets export evaluate card drift bench readme screenshots image check clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,9 +43,9 @@ $(EMULATOR): | $(BIN)/python
 	@$(PIP) --no-deps --target $(EMULATOR).unfinished $(SAM_CLI)
 	@mv $(EMULATOR).unfinished $(EMULATOR)
 
-serve: $(VENV)/requirements.installed ## Serve the API on 127.0.0.1:8000 (PORT= changes it)
+serve: $(VENV)/requirements.installed $(if $(EXPLAIN),$(VENV)/requirements-explain.installed) ## Serve the API on 127.0.0.1:8000 (PORT= changes it, EXPLAIN=1 adds /explain)
 	@echo "serving on http://127.0.0.1:$(PORT), docs on http://127.0.0.1:$(PORT)/docs"
-	@$(BIN)/uvicorn app.main:app --host 127.0.0.1 --port $(PORT)
+	@$(BIN)/uvicorn app.main:app --host 127.0.0.1 --port $(PORT) --no-access-log
 
 score: $(VENV)/requirements.installed ## Score the file IN=reviews.csv into OUT=scored.csv (COLUMN= names the text)
 	@test -n "$(IN)" -a -n "$(OUT)" || { echo "score what? make score IN=reviews.csv OUT=scored.csv"; exit 2; }
@@ -93,6 +93,10 @@ evaluate: $(VENV)/requirements-train.installed ## Measure BUNDLE=model on labell
 card: $(VENV)/requirements-train.installed ## Write docs/model-card.md from the bundle's card
 	@$(BIN)/python -m training card
 
+drift: $(VENV)/requirements-train.installed ## Report accuracy on feedback, and drift, of LOGS="files or folders" (FEEDBACK= adds files)
+	@test -n "$(LOGS)" || { echo 'of which logs? make drift LOGS="logs/" FEEDBACK=feedback.jsonl'; exit 2; }
+	@$(BIN)/python -m training.drift $(LOGS) $(if $(FEEDBACK),--feedback $(FEEDBACK)) $(if $(OUT),--out $(OUT)) $(if $(REFERENCE_DAYS),--reference-days $(REFERENCE_DAYS)) $(ARGS)
+
 bench: $(VENV)/requirements-test.installed ## Measure against the baseline; a table and bench/results/*.json
 	@$(BIN)/python -m bench
 
@@ -102,8 +106,8 @@ readme: $(VENV)/requirements-test.installed ## Write the README's figures from w
 screenshots: browser ## Take the README's pictures of the page, into docs/images
 	@$(BIN)/python -m scripts.screenshots
 
-image: ## Build the container image, with Docker or with buildah
-	@scripts/build-image
+image: $(VENV)/requirements-image.installed ## Build the container image, with Docker or with buildah
+	@PYTHON=$(BIN)/python scripts/build-image
 
 .venv-sam/bin/sam: | $(BIN)/python
 	@echo "installing the SAM CLI into .venv-sam"

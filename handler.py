@@ -15,7 +15,7 @@ from app.events.sns import Sns
 from app.events.sqs import Sqs
 from app.main import app
 from app.serving import Scorer
-from app.telemetry.telemetry import Telemetry
+from app.telemetry.reporting import Telemetry
 
 
 def sources(scorer: Scorer) -> dict[str, Source]:
@@ -31,7 +31,7 @@ def sources(scorer: Scorer) -> dict[str, Source]:
         "SNS": Sns(delivery, longest),
         "Kinesis": Kinesis(delivery, longest),
         "DynamoDB stream": DynamoDb(delivery, longest),
-        "S3, directly or through EventBridge": S3(objects),
+        "S3 (directly or through EventBridge)": S3(objects),
         "EventBridge": EventBridge(delivery, longest),
     }
 

@@ -7,7 +7,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.staticfiles import StaticFiles
 
 from app import __version__, keys, problems
-from app.api import docs, feedback, health, metrics, model, page, predict
+from app.api import docs, explain, feedback, health, metrics, model, page, predict
 from app.events import sinks
 from app.security import rates
 from app.security.access import Access
@@ -19,7 +19,7 @@ from app.settings import Settings
 from app.settings import load as load_settings
 from app.telemetry import logs, observation
 from app.telemetry.correlation import ID_HEADERS, CorrelationId
-from app.telemetry.telemetry import Observed, Telemetry
+from app.telemetry.reporting import Observed, Telemetry
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -39,7 +39,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.scorer = Scorer(classifier.load(settings, observation.scored), settings)
     app.state.sinks = sinks.switched_on(settings)
     app.state.telemetry = Telemetry(settings)
-    for resource in (health, predict, feedback, model, metrics, docs, page):
+    for resource in (health, predict, explain, feedback, model, metrics, docs, page):
         app.include_router(resource.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     problems.install(app)

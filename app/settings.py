@@ -57,6 +57,21 @@ class Settings(BaseModel):
     max_pending: int = Field(
         256, ge=1, description="Requests that may wait for the engine; one more is answered 503."
     )
+    explain_evaluations: int = Field(
+        400, ge=2, description="Variants of a text that an explanation scores unless it says."
+    )
+    explain_max_evaluations: int = Field(
+        800, ge=2, description="Variants that it may ask for; of more it gets these."
+    )
+    explain_max_characters: int = Field(
+        5000,
+        ge=1,
+        description="Characters that an explained text may have: about what two processors explain "
+        "in the 29 seconds that a REST API waits.",
+    )
+    explain_max_pending: int = Field(
+        8, ge=1, description="Explanations that may wait for their turn; one more is answered 503."
+    )
     cors_origins: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
         (), description="Origins whose pages may call the API, comma separated; `*` for any."
     )

@@ -21,9 +21,10 @@ from typing import Any
 from tokenizers import Tokenizer
 from tqdm import tqdm
 
-from bench import files
+from bench import explanations, files
 from bench.baseline import make_checkpoint
 from bench.service import ROOT, Service
+from training import card
 
 TARGETS = {
     "warm /predict, 219 tokens (ms)": 8.0,
@@ -131,16 +132,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=30, help="warm requests at each length")
     parser.add_argument("--starts", type=int, default=5, help="cold starts of each service")
-    parser.add_argument("--only", choices=("service", "files"), help="one of the two")
+    parser.add_argument("--only", choices=("service", "files", "explanations"), help="one of them")
+    parser.add_argument(
+        "--reviews",
+        type=Path,
+        default=explanations.REVIEWS,
+        help="labelled texts to measure explanations on",
+    )
     args = parser.parse_args()
+    if args.only in (None, "explanations"):
+        print("\n".join(card.explanations(explained(args.reviews))))
     figures: dict[str, Any] = {}
     missed = []
-    if args.only != "files":
+    if args.only in (None, "service"):
         folder = ROOT / ".cache/baseline"
         make_checkpoint(folder, ROOT / "model")
         found = {**warm(folder, args.rounds), **cold(folder, args.starts)}
         figures |= _written("service", {"figures": found})
-    if args.only != "service":
+    if args.only in (None, "files"):
         growth = files.growth()
         found = {"make score, 1,000 reviews (s)": compare(*files.rates())}
         batch = files.batch()
@@ -149,7 +158,8 @@ def main() -> None:
         print(f"a batch of {batch['rows']} rows takes one processor {batch['seconds']:.2f} s")
         if growth > MAX_GROWTH_MB:
             missed.append("memory of a large object")
-    print(table(figures))
+    if figures:
+        print(table(figures))
     missed += [
         name for name, row in figures.items() if name in TARGETS and row["ratio"] < TARGETS[name]
     ]
@@ -157,14 +167,35 @@ def main() -> None:
         sys.exit(f"missed: {', '.join(missed)}")
 
 
+def explained(reviews: Path) -> dict[str, Any]:
+    """Measure explanations; what was measured on other texts, by the same weights, is kept."""
+    of = explanations.load()
+    revision = of.served.bundle.revision
+    path = RESULTS / "explanations.json"
+    before = json.loads(path.read_text()) if path.exists() else {}
+    kept = before["sets"] if before.get("revision") == revision else {}
+    found = {
+        "revision": revision,
+        "sets": {**kept, reviews.name: explanations.curves(of, reviews)},
+        "signs": explanations.signs(of),
+        "seconds": explanations.seconds(of),
+    }
+    _write(path, found)
+    written: dict[str, Any] = json.loads(path.read_text())
+    return written
+
+
 def _written(name: str, result: dict[str, Any]) -> dict[str, Any]:
     """Write a result with the machine that it is of; return its figures."""
-    machine = {"cores": len(os.sched_getaffinity(0)), "python": platform.python_version()}
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
-    path.write_text(json.dumps({"machine": machine, **result}, indent=2) + "\n")
+    _write(RESULTS / f"{name}.json", result)
     found: dict[str, Any] = result["figures"]
     return found
+
+
+def _write(path: Path, result: dict[str, Any]) -> None:
+    machine = {"cores": len(os.sched_getaffinity(0)), "python": platform.python_version()}
+    RESULTS.mkdir(exist_ok=True)
+    path.write_text(json.dumps({"machine": machine, **result}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -40,6 +40,10 @@ class Service:
             text=True,
         )
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def __enter__(self) -> Self:
         return self
 
@@ -64,6 +68,8 @@ class Service:
 
 
 def _serve(module: str) -> None:
+    # What the service prints itself is its log, no answer.
+    answers, sys.stdout = sys.stdout, sys.stderr
     handler = importlib.import_module(module).handler
     for line in sys.stdin:
         event = json.loads(line)
@@ -74,7 +80,7 @@ def _serve(module: str) -> None:
         status = Path("/proc/self/status").read_text()
         [resident] = [row.split()[1] for row in status.splitlines() if row.startswith("VmRSS")]
         reply = Reply(seconds, usage.ru_utime + usage.ru_stime, int(resident) / 1024, answer)
-        print(json.dumps(vars(reply)), flush=True)
+        print(json.dumps(vars(reply)), file=answers, flush=True)
 
 
 if __name__ == "__main__":

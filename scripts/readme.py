@@ -1,4 +1,4 @@
-"""Writes the figures of the README and of docs/scale.md from what measured them."""
+"""Writes the figures and tables of the README and of docs/ from what measured or holds them."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from app.sentiment import bundle, classifier
 from app.sentiment.text import Text
 from bench.__main__ import RESULTS, ROOT, table
 from bench.files import LARGE_ROWS
-from scripts import scale
+from scripts import image, reference, scale
 
 README = ROOT / "README.md"
 _SECTION = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -72,7 +72,12 @@ SECTIONS = {
 }
 
 
-PAGES = {README: SECTIONS, scale.PAGE: scale.SECTIONS}
+PAGES = {
+    README: SECTIONS,
+    scale.PAGE: scale.SECTIONS,
+    image.PAGE: image.SECTIONS,
+    **reference.PAGES,
+}
 
 
 def _written(sections: Sections, section: re.Match[str]) -> str:

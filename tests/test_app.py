@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -112,6 +113,56 @@ def test_more_requests_than_may_wait_are_503_with_retry_after():
     assert (second.status_code, second.headers["retry-after"]) == (503, "1")
     assert health.status_code == 200
     assert first.result().status_code == 200
+
+
+def test_predictions_do_not_wait_for_an_explanation():
+    caller = client(explain_max_pending=1)
+    classifier = caller.app.state.scorer.classifier
+    entered, leave = threading.Event(), threading.Event()
+    score_tokens = classifier.score_tokens
+
+    def held(tokens):
+        if threading.current_thread() is explaining[0]:
+            leave.wait(10)
+        return score_tokens(tokens)
+
+    explaining = []
+    tokenise = classifier.tokenise
+
+    def noted(texts):
+        if not explaining:
+            explaining.append(threading.current_thread())
+            entered.set()
+        return tokenise(texts)
+
+    classifier.tokenise, classifier.score_tokens = noted, held
+    with caller, ThreadPoolExecutor() as pool:
+        first = pool.submit(caller.post, "/explain", json={"text": "A fine film."})
+        entered.wait(30)
+        second = caller.post("/explain", json={"text": "Another."})
+        predicted = caller.post("/predict", json={"text": "Another."})
+        leave.set()
+    assert (second.status_code, second.headers["retry-after"]) == (503, "1")
+    assert predicted.status_code == 200
+    assert first.result().status_code == 200
+
+
+def test_an_explanation_gets_at_most_the_evaluations_that_are_allowed():
+    caller = client(explain_max_evaluations=10)
+    text = "A long and winding story of no great interest."
+    answer = caller.post("/explain", json={"text": text, "max_evaluations": 500})
+    assert answer.json()["evaluations"] == 10
+
+
+def test_without_shap_an_explanation_is_501_with_what_to_install(monkeypatch):
+    for name in [name for name in sys.modules if name.split(".")[0] == "shap"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "shap", None)  # and so the import fails, as if it were not
+    answer = client().post("/explain", json={"text": "A fine film."})
+    assert answer.status_code == 501
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "pip install -r requirements-explain.txt" in answer.json()["detail"]
+    assert client().post("/predict", json={"text": "A fine film."}).status_code == 200
 
 
 def test_batch_beyond_its_characters_is_422_with_the_limit():

@@ -70,7 +70,7 @@ def test_make_serve_answers_on_its_port(tmp_path):
     assert answer["sentiment"] == "Negative"
 
 
-@pytest.mark.parametrize("heavy", ["torch", "transformers", "boto3", "sklearn", "tqdm"])
+@pytest.mark.parametrize("heavy", ["torch", "transformers", "boto3", "sklearn", "tqdm", "shap"])
 def test_serving_imports_nothing_heavy(heavy, imported):
     assert heavy not in imported
 

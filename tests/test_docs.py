@@ -1,8 +1,10 @@
 """The documentation: each example in it is what the service takes and answers."""
 
 import re
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from fastapi.testclient import TestClient
@@ -74,7 +76,7 @@ def test_a_request_to_try_is_answered_as_it_says(
     assert answer.json().keys() == example.keys()
 
 
-@pytest.mark.parametrize("path", ["/predict", "/predict/batch"])
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch", "/explain"])
 def test_an_answer_is_that_of_the_first_request(caller: TestClient, path: str) -> None:
     operation = DOCUMENT["paths"][path]["post"]
     examples = operation["requestBody"]["content"]["application/json"]["examples"]
@@ -103,11 +105,13 @@ SHOP = {"api_keys": entry("shop", "sk_shop")}
 WRONG = {
     "/predict": {"text": " "},
     "/predict/batch": {"texts": ["Good."] * 513},
+    "/explain": {"text": " "},
     "/feedback": {"prediction": "r-7", "sentiment": "Neutral"},
 }
 RIGHT = {
     "/predict": {"text": "Good."},
     "/predict/batch": {"texts": ["Good."]},
+    "/explain": {"text": "Good."},
     "/feedback": {"prediction": "r-7", "sentiment": "Positive"},
 }
 
@@ -131,9 +135,15 @@ def busy(method: str, path: str) -> Response:
             return [found]
 
     caller = client()
-    caller.app.state.scorer._pending = caller.app.state.scorer.settings.max_pending
+    for queue in (caller.app.state.scorer._predictions, caller.app.state.scorer._explanations):
+        queue._pending = queue._max_pending
     caller.app.state.sinks = [Full()]
     return caller.request(method, path, json=RIGHT[path])
+
+
+def lacking(method: str, path: str) -> Response:
+    with patch.dict(sys.modules, {"shap": None, "shap.explainers": None}):
+        return client().request(method, path, json=RIGHT[path])
 
 
 PROVOKED: dict[int, Callable[[str, str], Response]] = {
@@ -149,7 +159,7 @@ PROVOKED: dict[int, Callable[[str, str], Response]] = {
     422: lambda method, path: client().request(method, path, json=WRONG[path]),
     429: limited,
     500: broken,
-    501: lambda method, path: client().request(method, path, json=RIGHT[path]),
+    501: lacking,
     503: busy,
 }
 

@@ -34,9 +34,19 @@ def events(template: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def routed(function: dict[str, Any]) -> set[tuple[str, str]]:
-    events = [event["Properties"] for event in function["Events"].values()]
-    return {(event["Method"], event["Path"]) for event in events}
+def routes(template: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the gateway passes on, to whichever function."""
+    return [
+        event["Properties"]
+        for function in of_type(template, "AWS::Serverless::Function").values()
+        for event in function["Events"].values()
+        if event["Type"] == "Api"
+    ]
+
+
+@pytest.fixture(scope="module")
+def routed(routes: list[dict[str, Any]]) -> set[tuple[str, str]]:
+    return {(route["Method"], route["Path"]) for route in routes}
 
 
 def of_type(template: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
@@ -84,7 +94,7 @@ def test_concurrency_has_a_ceiling_by_default(template: dict[str, Any]) -> None:
     assert template["Parameters"]["ReservedConcurrency"]["Default"] > 0
 
 
-@pytest.mark.parametrize("name", ["SentimentFunction", "EventsFunction"])
+@pytest.mark.parametrize("name", ["SentimentFunction", "EventsFunction", "ExplainFunction"])
 def test_every_variable_is_a_setting(template: dict[str, Any], name: str) -> None:
     settings = {PREFIX + field.upper() for field in Settings.model_fields}
     function = template["Resources"][name]["Properties"]
@@ -110,21 +120,20 @@ def test_pages_are_routed(routed: set[tuple[str, str]], path: str) -> None:
     assert ("GET", path) in routed
 
 
-def keyless(function: dict[str, Any]) -> set[str]:
+def keyless(routes: list[dict[str, Any]]) -> set[str]:
     """Return the paths that need no key, other than to ask whether they may be asked."""
     return {
-        event["Properties"]["Path"]
-        for event in function["Events"].values()
-        if event["Properties"].get("Auth") == {"ApiKeyRequired": False}
-        and event["Properties"]["Method"] != "OPTIONS"
+        route["Path"]
+        for route in routes
+        if route.get("Auth") == {"ApiKeyRequired": False} and route["Method"] != "OPTIONS"
     }
 
 
 def test_no_route_that_does_work_is_without_a_key(
-    template: dict[str, Any], function: dict[str, Any]
+    template: dict[str, Any], routes: list[dict[str, Any]]
 ) -> None:
     assert template["Resources"]["SentimentApi"]["Properties"]["Auth"]["ApiKeyRequired"] is True
-    assert keyless(function) == {*OPEN, f"{ASSETS}{{proxy+}}"}
+    assert keyless(routes) == {*OPEN, f"{ASSETS}{{proxy+}}"}
 
 
 def test_each_plan_limits_rate_burst_and_month_and_has_a_key(template: dict[str, Any]) -> None:
@@ -141,11 +150,10 @@ def test_each_plan_limits_rate_burst_and_month_and_has_a_key(template: dict[str,
 
 
 def test_the_gateway_knows_the_shape_of_every_body_as_the_application_does(
-    template: dict[str, Any], function: dict[str, Any]
+    template: dict[str, Any], routes: list[dict[str, Any]]
 ) -> None:
     models = template["Resources"]["SentimentApi"]["Properties"]["Models"]
-    for event in function["Events"].values():
-        route = event["Properties"]
+    for route in routes:
         if route["Method"] != "POST":
             continue
         model = route["RequestModel"]
@@ -212,14 +220,27 @@ def test_no_permission_is_for_every_action(template: dict[str, Any]) -> None:
     assert "*" not in actions
 
 
-@pytest.mark.parametrize("role", ["SentimentRole", "EventsRole", "BackfillRole"])
+@pytest.mark.parametrize("role", ["SentimentRole", "ExplainRole", "EventsRole", "BackfillRole"])
 def test_no_managed_policy_widens_a_role(template: dict[str, Any], role: str) -> None:
     assert "ManagedPolicyArns" not in template["Resources"][role]["Properties"]
 
 
-def test_logs_are_not_kept_for_ever(template: dict[str, Any], function: dict[str, Any]) -> None:
-    group = template["Resources"][function["LoggingConfig"]["LogGroup"]["Ref"]]
-    assert group["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+def test_logs_are_not_kept_for_ever(template: dict[str, Any]) -> None:
+    for function in of_type(template, "AWS::Serverless::Function").values():
+        group = template["Resources"][function["LoggingConfig"]["LogGroup"]["Ref"]]
+        assert group["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+def test_the_function_that_explains_is_built_with_what_only_it_needs(
+    template: dict[str, Any],
+) -> None:
+    stages = (TEMPLATE.parent / "Dockerfile").read_text()
+    for name, function in template["Resources"].items():
+        if function["Type"] == "AWS::Serverless::Function":
+            target = function["Metadata"].get("DockerBuildTarget")
+            assert target == ("explain" if name == "ExplainFunction" else None)
+    assert " AS explain\n" in stages
+    assert stages.rstrip().endswith("FROM service")
 
 
 def queues(template: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -118,7 +118,8 @@ def _snippets(args: argparse.Namespace) -> None:
 
 def _card(args: argparse.Namespace) -> None:
     args.out.parent.mkdir(exist_ok=True)
-    args.out.write_text(card.markdown(bundle.load(args.bundle).card))
+    measured = json.loads(args.explanations.read_text()) if args.explanations.exists() else None
+    args.out.write_text(card.markdown(bundle.load(args.bundle).card, measured))
     print(f"{args.out}: the card of {args.bundle}")
 
 
@@ -189,6 +190,8 @@ def _parser() -> argparse.ArgumentParser:
 
     option = command(_card, "write the model card as a page")
     option("--bundle", type=Path, default=MODEL)
+    option("--explanations", type=Path, default=Path("bench/results/explanations.json"),
+           metavar="FILE", help="what `python -m bench --only explanations` wrote")  # fmt: skip
     option("--out", type=Path, default=Path("docs/model-card.md"), metavar="FILE")
     return parser
 

@@ -18,6 +18,8 @@ _ENGINES = {
     "reported": "as reported",
 }
 
+_ORDERS = ("explanations", "integrated gradients", "random")
+
 
 def write(folder: Path, card: Mapping[str, Any]) -> None:
     """Replace the bundle's card, and its checksums with it."""
@@ -45,21 +47,24 @@ def record(
     print(f"recorded in {folder / FILE} as {data}{f' of {weights}' if weights else ''}")
 
 
-def markdown(card: Mapping[str, Any]) -> str:
+def markdown(card: Mapping[str, Any], measured: Mapping[str, Any] | None = None) -> str:
     """Return the card as a page; what it does not say is left out.
+
+    ``measured``: what `python -m bench --only explanations` wrote, left out too where it is of
+    other weights.
 
     Raises:
         ValueError: it holds no figures, or figures without intervals.
     """
     try:
-        return "\n".join(_lines(card)) + "\n"
+        return "\n".join(_lines(card, measured)) + "\n"
     except KeyError as error:
         raise ValueError(
             f"the card has no {error}: make evaluate RECORD=… writes figures"
         ) from None
 
 
-def _lines(card: Mapping[str, Any]) -> Iterator[str]:
+def _lines(card: Mapping[str, Any], measured: Mapping[str, Any] | None) -> Iterator[str]:
     yield f"# {card['name']}"
     yield ""
     yield (
@@ -97,6 +102,8 @@ def _lines(card: Mapping[str, Any]) -> Iterator[str]:
             yield from ("", f"### {title}", "")
             yield from _table(("data", unit, "examples", "accuracy"), rows)
     yield from _beside_others(card)
+    if measured and measured["revision"] == card["revision"]:
+        yield from ("", "## Explanations", "", *explanations(measured))
     yield from _how_it_was_made(card)
     yield from _section("Limits", [f"- {limit}" for limit in card.get("limits", ())])
     yield from _section("Bias", [f"- {note}" for note in card.get("bias", ())])
@@ -136,6 +143,48 @@ def _beside_others(card: Mapping[str, Any]) -> Iterator[str]:
     if compared:
         yield from ("", "### Beside others", "")
         yield from _table(("weights", "data", "engine", "accuracy", "F1"), rows)
+
+
+def explanations(found: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines that say how good explanations are, and how long they take."""
+    yield (
+        "How well `POST /explain` finds the words that decide, by `python -m bench --only "
+        "explanations`. Words are left out of a text (deletion) or put into an empty one "
+        "(insertion), from what speaks most for the predicted label to what speaks most against "
+        "it; the area is the one under the label's probability, with 95 % bootstrap intervals. "
+        "Integrated gradients are the torch reference's, from padding as the baseline."
+    )
+    yield ""
+    yield from _table(
+        ("data", "texts", "area of", "explanations", "integrated gradients", "random order"),
+        [
+            (
+                data,
+                str(areas["texts"]),
+                f"{kind}, {better} is better",
+                *(_area(areas[kind][way]) for way in _ORDERS),
+            )
+            for data, areas in found["sets"].items()
+            for kind, better in (("deletion", "less"), ("insertion", "more"))
+        ],
+    )
+    signs = found["signs"]
+    yield ""
+    took = " and ".join(
+        f"{took['clock']:.2f} s of {tokens} tokens ({took['cpu']:.2f} s of processor time)"
+        for tokens, took in found["seconds"].items()
+    )
+    yield (
+        f'Of {signs["words"]} key words in {signs["sentences"]} sentences such as "Not bad at '
+        f'all.", explanations give {signs["right"]["explanations"]} the sign that they should '
+        f"have, integrated gradients {signs['right']['integrated gradients']}. An explanation took "
+        f"{took}; medians, on {found['machine']['cores']} cores."
+    )
+
+
+def _area(found: Mapping[str, Any]) -> str:
+    low, high = found["interval"]
+    return f"{found['mean']:.3f} ({low:.3f} – {high:.3f})"
 
 
 def _how_it_was_made(card: Mapping[str, Any]) -> Iterator[str]:

@@ -127,23 +127,24 @@ def _confusion(axes: Axes, report: Mapping[str, Any]) -> None:
 
 
 def _by_length(axes: Axes, report: Mapping[str, Any]) -> None:
-    _accuracies(axes, report["by_length"])
+    accuracies(axes, report["by_length"])
     axes.set(title="Accuracy by length", xlabel="tokens", ylabel="accuracy")
 
 
 def _by_rating(axes: Axes, report: Mapping[str, Any]) -> None:
-    _accuracies(axes, report["by_rating"])
+    accuracies(axes, report["by_rating"])
     axes.set(title="Accuracy by rating", xlabel="stars", ylabel="accuracy")
 
 
-def _accuracies(axes: Axes, groups: Mapping[str, Mapping[str, Any]]) -> None:
-    accuracies = [found["accuracy"] for found in groups.values()]
+def accuracies(axes: Axes, groups: Mapping[str, Mapping[str, Any]]) -> None:
+    """Draw the accuracy of each group with its interval, over its name and size."""
+    shares = [found["accuracy"] for found in groups.values()]
     errors = [
         [abs(found["accuracy"] - found["interval"][side]) for found in groups.values()]
         for side in (0, 1)
     ]
     names = [f"{name}\n{found['examples']:,}" for name, found in groups.items()]
-    axes.errorbar(range(len(names)), accuracies, errors, marker="o", capsize=4)
+    axes.errorbar(range(len(names)), shares, errors, marker="o", capsize=4)
     axes.set_xticks(range(len(names)), names)
     axes.grid(alpha=0.3)
 

@@ -27,6 +27,16 @@ BATCH = Body(
         },
     }
 )
+EXPLAIN = Body(
+    openapi_examples={
+        "praise": {"summary": "Praise", "value": {"text": PRAISE}},
+        "negation": {"summary": "Negation", "value": {"text": "Not bad at all, that film."}},
+        "fewer": {
+            "summary": "With fewer evaluations, phrases",
+            "value": {"text": MARKUP, "max_evaluations": 20},
+        },
+    }
+)
 FEEDBACK = Body(
     openapi_examples={
         "irony": {
@@ -72,6 +82,22 @@ BATCH_ANSWER = {
         },
     ],
     "errors": [],
+}
+EXPLANATION = {
+    **PREDICTION,
+    "base_value": -0.473828,
+    "value": 5.200421,
+    "unit": "words",
+    "complete": True,
+    "evaluations": 28,
+    "words": [
+        {"text": "This", "start": 0, "end": 4, "weight": -0.194118},
+        {"text": "movie", "start": 5, "end": 10, "weight": -0.161784},
+        {"text": "was", "start": 11, "end": 14, "weight": -0.011881},
+        {"text": "amazing", "start": 15, "end": 22, "weight": 2.820721},
+        {"text": "and", "start": 23, "end": 26, "weight": 0.4127},
+        {"text": "thrilling!", "start": 27, "end": 37, "weight": 2.80861},
+    ],
 }
 FEEDBACK_ANSWER = {
     "id": "feedback/1-67891233-abcdef012345678912345678",

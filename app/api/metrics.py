@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from app.telemetry.telemetry import Telemetry
+from app.telemetry.reporting import Telemetry
 
 router = APIRouter(include_in_schema=False)
 

@@ -24,7 +24,7 @@ async def json_body(request: Request) -> None:
         )
 
 
-async def _scorer(request: Request) -> Scorer:
+async def scorer_of(request: Request) -> Scorer:
     return request.app.state.scorer  # type: ignore[no-any-return]
 
 
@@ -39,7 +39,7 @@ _TOO_MANY = invalid("#/texts", "must hold at most 512 texts, not 513")
     responses=examples.answered(examples.PREDICTION) | documented(*_ERRORS, at="/predict"),
 )
 async def predict(
-    body: Annotated[PredictRequest, examples.PREDICT], scorer: Annotated[Scorer, Depends(_scorer)]
+    body: Annotated[PredictRequest, examples.PREDICT], scorer: Annotated[Scorer, Depends(scorer_of)]
 ) -> Prediction:
     """Score one text. A long one is scored in full, by overlapping windows."""
     text = parse(body.text, scorer.settings.max_text_characters)
@@ -56,7 +56,7 @@ async def predict(
     | documented(*_ERRORS, at="/predict/batch", instead=[_TOO_MANY]),
 )
 async def predict_batch(
-    body: Annotated[BatchRequest, examples.BATCH], scorer: Annotated[Scorer, Depends(_scorer)]
+    body: Annotated[BatchRequest, examples.BATCH], scorer: Annotated[Scorer, Depends(scorer_of)]
 ) -> BatchAnswer:
     """Score several texts. A text that cannot be scored is an error of its own."""
     batch = parse_batch(body.texts, scorer.settings)

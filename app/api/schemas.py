@@ -92,6 +92,16 @@ class FeedbackAnswer(BaseModel):
     sentiment: str
 
 
+class ExplainRequest(PredictRequest):
+    """One text to explain."""
+
+    max_evaluations: Annotated[int, Field(strict=True, ge=2)] | None = Field(
+        None,
+        description="Variants of the text to score at most: more give smaller phrases, then words.",
+        examples=[400],
+    )
+
+
 class ModelName(BaseModel):
     """Which weights answer, and in what."""
 

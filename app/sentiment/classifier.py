@@ -40,8 +40,8 @@ class Scores(NamedTuple):
     tokens: list[int]
     """In each whole text, the two special ones included."""
     windows: list[int]
-    tokenise_seconds: float = 0.0
-    infer_seconds: float = 0.0
+    tokenise_seconds: float
+    infer_seconds: float
 
 
 class Pass(NamedTuple):
@@ -95,10 +95,19 @@ class SentimentClassifier:
 
     def score(self, texts: Sequence[Text]) -> Scores:
         """Score each text, uncached: the mean over its windows of logits / temperature."""
+        started = time.perf_counter()
+        tokens = self.tokenise(texts)
+        tokenised = time.perf_counter()
+        return self.score_tokens(tokens)._replace(tokenise_seconds=tokenised - started)
+
+    def tokenise(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return each text's token ids, whole, without the special tokens."""
+        return self._engine.tokenise(texts)
+
+    def score_tokens(self, tokens: Sequence[Sequence[int]]) -> Scores:
+        """Score as `score` does what is tokenised already, special tokens excluded."""
         engine, bundle = self._engine, self.bundle
         started = time.perf_counter()
-        tokens = engine.tokenise(texts)
-        tokenised = time.perf_counter()
         spans = [windowing.spans(len(ids), bundle.window - 2, bundle.stride) for ids in tokens]
         rows = [
             [engine.start_token, *ids[start:end], engine.end_token]
@@ -116,8 +125,8 @@ class SentimentClassifier:
             pooled,
             [len(ids) + 2 for ids in tokens],
             counts,
-            tokenised - started,
-            time.perf_counter() - tokenised,
+            0.0,
+            time.perf_counter() - started,
         )
 
     def _predictions(self, scores: Scores) -> list[Prediction]:

@@ -8,8 +8,8 @@ from typing import NewType
 Text = NewType("Text", str)
 """Normalised text that can be scored: not blank, not longer than allowed."""
 
-_BREAKS = re.compile(r"<\s*/?\s*(?:br|p)\b[^<>]*>", re.IGNORECASE)
-_INVISIBLE = {"Cc", "Cf"}  # Unicode categories: control and format characters
+BREAKS = re.compile(r"<\s*/?\s*(?:br|p)\b[^<>]*>", re.IGNORECASE)
+INVISIBLE = {"Cc", "Cf"}  # Unicode categories: control and format characters
 
 
 class InvalidText(ValueError):
@@ -41,10 +41,10 @@ def normalise(text: str) -> str:
     """
     text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     text = unicodedata.normalize("NFKC", html.unescape(text))
-    text = " ".join(_BREAKS.sub(" ", text).split())
+    text = " ".join(BREAKS.sub(" ", text).split())
     if text.isprintable():
         return text
-    visible = (char for char in text if unicodedata.category(char) not in _INVISIBLE)
+    visible = (char for char in text if unicodedata.category(char) not in INVISIBLE)
     return " ".join("".join(visible).split())
 
 

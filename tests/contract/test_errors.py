@@ -3,6 +3,12 @@ import gzip
 import pytest
 
 
+@pytest.fixture(params=["/predict", "/explain"])
+def path(request: pytest.FixtureRequest) -> str:
+    """Each route that takes one text."""
+    return request.param
+
+
 def is_problem(answer, status: int) -> dict:
     assert answer.status == status
     assert answer.headers["content-type"] == "application/problem+json"
@@ -18,8 +24,8 @@ def is_problem(answer, status: int) -> dict:
     "text",
     ["", " \n\t", "\u200b\u200d", "<br /><br />", "&nbsp;", "\x00", "\ufe0f", "\u0301", "\ue000"],
 )
-def test_blank_text_is_422(post, text):
-    problem = is_problem(post("/predict", {"text": text}), 422)
+def test_blank_text_is_422(post, path, text):
+    problem = is_problem(post(path, {"text": text}), 422)
     assert problem["errors"][0]["pointer"] == "#/text"
     assert "blank" in problem["detail"]
 
@@ -28,80 +34,83 @@ def test_blank_text_is_422(post, text):
     ("value", "kind"),
     [(None, "null"), (1, "a number"), (True, "a boolean"), (["a"], "an array"), ({}, "an object")],
 )
-def test_wrong_type_is_422_and_named(post, value, kind):
-    problem = is_problem(post("/predict", {"text": value}), 422)
+def test_wrong_type_is_422_and_named(post, path, value, kind):
+    problem = is_problem(post(path, {"text": value}), 422)
     assert problem["detail"] == f"text: must be a string, not {kind}."
 
 
-def test_too_long_text_is_422_with_the_limit(post):
-    problem = is_problem(post("/predict", {"text": "a" * 100_001}), 422)
-    assert problem["detail"] == "text: must have at most 100,000 characters, not 100,001."
+@pytest.mark.parametrize(("path", "limit"), [("/predict", 100_000), ("/explain", 5_000)])
+def test_too_long_text_is_422_with_the_limit(post, path, limit):
+    problem = is_problem(post(path, {"text": "a" * (limit + 1)}), 422)
+    expected = f"text: must have at most {limit:,} characters, not {limit + 1:,}."
+    assert problem["detail"] == expected
 
 
-def test_missing_field_is_422_and_named(post):
-    problem = is_problem(post("/predict", {}), 422)
+def test_missing_field_is_422_and_named(post, path):
+    problem = is_problem(post(path, {}), 422)
     assert problem["errors"] == [{"pointer": "#/text", "detail": "Field required"}]
 
 
-def test_unknown_field_is_422_and_the_allowed_are_listed(post):
-    problem = is_problem(post("/predict", {"text": "Good.", "lang": "en"}), 422)
-    assert problem["detail"] == "the body: unknown field lang; allowed: text."
+def test_unknown_field_is_422_and_the_allowed_are_listed(post, path):
+    problem = is_problem(post(path, {"text": "Good.", "lang": "en"}), 422)
+    allowed = {"/predict": "text", "/explain": "text, max_evaluations"}[path]
+    assert problem["detail"] == f"the body: unknown field lang; allowed: {allowed}."
 
 
-def test_half_an_emoji_alone_is_422(post):
-    is_problem(post("/predict", rb'{"text": "\ud83d"}'), 422)
+def test_half_an_emoji_alone_is_422(post, path):
+    is_problem(post(path, rb'{"text": "\ud83d"}'), 422)
 
 
-def test_half_an_emoji_in_a_field_name_is_422(post):
-    is_problem(post("/predict", rb'{"text": "Good.", "\ud83d": 1}'), 422)
+def test_half_an_emoji_in_a_field_name_is_422(post, path):
+    is_problem(post(path, rb'{"text": "Good.", "\ud83d": 1}'), 422)
 
 
-def test_deeply_nested_json_is_400(post):
-    is_problem(post("/predict", b"[" * 100_000), 400)
+def test_deeply_nested_json_is_400(post, path):
+    is_problem(post(path, b"[" * 100_000), 400)
 
 
 @pytest.mark.parametrize("body", [b"[]", b'"text"', b"7", b"null"])
-def test_json_that_is_no_object_is_422(post, body):
-    is_problem(post("/predict", body), 422)
+def test_json_that_is_no_object_is_422(post, path, body):
+    is_problem(post(path, body), 422)
 
 
 @pytest.mark.parametrize("body", [b'{"text"', b"text", b"{'text': 1}", b'{"text": "\xff"}'])
-def test_malformed_json_is_400(post, body):
-    problem = is_problem(post("/predict", body), 400)
+def test_malformed_json_is_400(post, path, body):
+    problem = is_problem(post(path, body), 400)
     assert "JSON" in problem["detail"]
 
 
-def test_empty_body_is_422(post):
-    is_problem(post("/predict", b""), 422)
+def test_empty_body_is_422(post, path):
+    is_problem(post(path, b""), 422)
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "nonsense"])
-def test_other_content_type_is_415_with_the_allowed(post, kind):
-    problem = is_problem(post("/predict", {"text": "Good."}, {"content-type": kind}), 415)
+def test_other_content_type_is_415_with_the_allowed(post, path, kind):
+    problem = is_problem(post(path, {"text": "Good."}, {"content-type": kind}), 415)
     assert "'application/json'" in problem["detail"]
 
 
-def test_compressed_body_is_415_and_nothing_is_inflated(post):
+def test_compressed_body_is_415_and_nothing_is_inflated(post, path):
     headers = {"content-type": "application/json", "content-encoding": "gzip"}
-    problem = is_problem(post("/predict", gzip.compress(b'{"text": "Good."}'), headers), 415)
+    problem = is_problem(post(path, gzip.compress(b'{"text": "Good."}'), headers), 415)
     assert "uncompressed" in problem["detail"]
 
 
-def test_missing_content_type_is_415(post):
-    is_problem(post("/predict", {"text": "Good."}, {}), 415)
+def test_missing_content_type_is_415(post, path):
+    is_problem(post(path, {"text": "Good."}, {}), 415)
 
 
-def test_charset_in_the_content_type_is_allowed(post):
+def test_charset_in_the_content_type_is_allowed(post, path):
     headers = {"content-type": "application/json; charset=utf-8"}
-    assert post("/predict", {"text": "Good."}, headers).status == 200
+    assert post(path, {"text": "Good."}, headers).status == 200
 
 
 def test_unknown_path_is_404(get):
     is_problem(get("/nothing"), 404)
 
 
-def test_wrong_method_is_405_with_the_allowed(get):
-    answer = get("/predict")
+def test_wrong_method_is_405_with_the_allowed(get, path):
+    answer = get(path)
     problem = is_problem(answer, 405)
     assert answer.headers["allow"] == "POST"
     assert "POST" in problem["detail"]

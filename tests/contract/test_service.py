@@ -50,7 +50,14 @@ def test_the_page_finds_its_files_beside_it(get):
 
 def test_openapi_describes_the_routes_behind_the_stage(get, stage):
     document = get("/openapi.json").json()
-    assert set(document["paths"]) == {"/", "/feedback", "/model", "/predict", "/predict/batch"}
+    assert set(document["paths"]) == {
+        "/",
+        "/explain",
+        "/feedback",
+        "/model",
+        "/predict",
+        "/predict/batch",
+    }
     servers = [server["url"] for server in document.get("servers", [{"url": ""}])]
     assert servers == [stage]
 

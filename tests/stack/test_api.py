@@ -45,7 +45,7 @@ def test_the_health_check_needs_no_key(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "wrong"])
-@pytest.mark.parametrize("path", ["/predict", "/predict/batch"])
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch", "/explain"])
 def test_without_a_right_key_nothing_is_scored(stack: Stack, path: str, key: str) -> None:
     assert ask(stack, path, {"text": "Good."}, key).status == 403
 
@@ -53,6 +53,13 @@ def test_without_a_right_key_nothing_is_scored(stack: Stack, path: str, key: str
 def test_with_a_key_a_text_is_scored(stack: Stack, standard: str) -> None:
     answer = ask(stack, "/predict", {"text": "A wonderful film."}, standard)
     assert (answer.status, answer.body["sentiment"]) == (200, "Positive")
+
+
+def test_with_a_key_a_text_is_explained_by_a_function_of_its_own(
+    stack: Stack, standard: str
+) -> None:
+    answer = ask(stack, "/explain", {"text": "A wonderful film."}, standard)
+    assert (answer.status, answer.body["unit"]) == (200, "words")
 
 
 def test_a_key_beyond_its_quota_is_429(stack: Stack, gateway: Any) -> None:

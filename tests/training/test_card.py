@@ -1,3 +1,4 @@
+import json
 import shutil
 from pathlib import Path
 
@@ -31,4 +32,10 @@ def test_figures_of_other_weights_stand_beside_the_bundles_own(folder):
 
 def test_committed_page_is_the_committed_cards():
     page = Path("docs/model-card.md").read_text()
-    assert page == card.markdown(bundle.load(Path("model")).card)
+    measured = json.loads(Path("bench/results/explanations.json").read_text())
+    assert page == card.markdown(bundle.load(Path("model")).card, measured)
+
+
+def test_explanations_of_other_weights_are_not_this_cards():
+    found = bundle.load(Path("model")).card
+    assert card.markdown(found, {"revision": "other"}) == card.markdown(found)

@@ -1,0 +1,41 @@
+"""`POST /explain`: the sentiment of a text, and what each of its words adds to it."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, HTTPException
+
+from app.api import examples
+from app.api.predict import json_body, scorer_of
+from app.api.schemas import KEY, REFUSALS, ExplainRequest
+from app.problems import documented, problem
+from app.sentiment.explanation import MISSING, Explanation, NotInstalled
+from app.sentiment.text import parse
+from app.serving import Scorer
+from app.telemetry.observation import Predicted, current
+
+router = APIRouter(tags=["sentiment"], dependencies=[Depends(json_body), *KEY])
+
+_MISSING = problem(501, f"{MISSING}.")
+
+
+@router.post(
+    "/explain",
+    responses=examples.answered(examples.EXPLANATION)
+    | documented(
+        *(400, *REFUSALS, 413, 415, 422, 500, 501, 503), at="/explain", instead=[_MISSING]
+    ),
+)
+async def explain(
+    body: Annotated[ExplainRequest, examples.EXPLAIN], scorer: Annotated[Scorer, Depends(scorer_of)]
+) -> Explanation:
+    """Score a text, and weigh its words by what the score is without them."""
+    settings = scorer.settings
+    text = parse(body.text, settings.explain_max_characters)
+    asked = body.max_evaluations or settings.explain_evaluations
+    try:
+        found = await scorer.explain(body.text, min(asked, settings.explain_max_evaluations))
+    except NotInstalled:
+        raise HTTPException(_MISSING.status, _MISSING.detail) from None
+    seen = current()
+    seen.predicted.append(Predicted(seen.correlation_id, text, found))
+    return found

@@ -1,0 +1,143 @@
+"""The tables of docs/deploy.md and docs/operations.md, from the template and the code."""
+
+import io
+import logging
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from cfnlint.decode import cfn_yaml
+from fastapi.testclient import TestClient
+
+from app.main import create_app
+from app.settings import Settings
+from app.telemetry import logs
+from app.telemetry.metrics import METRICS
+from bench.__main__ import ROOT
+
+DEPLOY = ROOT / "docs/deploy.md"
+OPERATIONS = ROOT / "docs/operations.md"
+
+# Prices in US dollars a month, us-east-1, from AWS's price pages in November 2026.
+CUSTOM_METRIC = 0.30
+ALARM_METRIC = 0.10
+ANOMALY_METRICS = 2
+"""What an alarm on anomalies is charged for besides its metrics: the bounds of its band."""
+DASHBOARD = 3.00
+FIREWALL, FIREWALL_RULE = 5.00, 1.00
+LOG_GB = 0.50
+"""Of what is logged, once."""
+
+REVIEW = "A film of quiet moments, well acted and beautifully shot, that I will not soon forget. "
+BATCH_TEXTS = 100
+
+
+@cache
+def template() -> dict[str, Any]:
+    """Return the stack's template, its short forms of functions written out."""
+    found: dict[str, Any] = cfn_yaml.load(str(ROOT / "template.yaml"))
+    return found
+
+
+def parameters() -> str:
+    """Return the parameters of the template as a table."""
+    rows = ["| parameter | default | allowed | meaning |", "|---|---|---|---|"]
+    for name, found in template()["Parameters"].items():
+        default = found["Default"]
+        shown = f"`{default}`" if default != "" else ""
+        rows.append(f"| `{name}` | {shown} | {_allowed(found)} | {found['Description']} |")
+    return "\n".join(rows)
+
+
+def _allowed(parameter: dict[str, Any]) -> str:
+    if "AllowedValues" in parameter:
+        return ", ".join(f"`{value}`" for value in parameter["AllowedValues"])
+    if "AllowedPattern" in parameter:
+        return f"`{parameter['AllowedPattern']}`"
+    if "MaxValue" in parameter:
+        return f"{parameter['MinValue']:,} to {parameter['MaxValue']:,}"
+    return f"from {parameter['MinValue']:,}" if "MinValue" in parameter else "any"
+
+
+def outputs() -> str:
+    """Return the outputs of the template as a table."""
+    rows = ["| output | what it is |", "|---|---|"]
+    rows += [f"| `{name}` | {v['Description']} |" for name, v in template()["Outputs"].items()]
+    return "\n".join(rows)
+
+
+def standing() -> str:
+    """Return what a stack costs a month that nobody calls, and what more its metrics can."""
+    alarms = list(_of_type("AWS::CloudWatch::Alarm"))
+    watched = sum(_watched(alarm) for alarm in alarms)
+    [firewall] = _of_type("AWS::WAFv2::WebACL")
+    rules = len(firewall["Rules"])
+    functions = len(list(_of_type("AWS::Serverless::Function")))
+    metrics = functions * len(METRICS)
+    rows = [
+        ("dashboard (an account's first three are free)", DASHBOARD),
+        (
+            f"{len(alarms)} alarms on {watched} metrics (an account's first ten are free)",
+            watched * ALARM_METRIC,
+        ),
+        (f"`Waf=on`, with {rules} rules", FIREWALL + rules * FIREWALL_RULE),
+        (
+            f"at most, where each of {len(METRICS)} metrics occurs in every hour of each of "
+            f"{functions} functions",
+            metrics * CUSTOM_METRIC,
+        ),
+    ]
+    head = ["| what | a month |", "|---|---:|"]
+    return "\n".join([*head, *(f"| {what} | ${dollars:,.2f} |" for what, dollars in rows)])
+
+
+def _of_type(kind: str) -> Iterator[dict[str, Any]]:
+    for resource in template()["Resources"].values():
+        if resource["Type"] == kind:
+            yield resource["Properties"]
+
+
+def _watched(alarm: dict[str, Any]) -> int:
+    """Return how many metrics an alarm is charged for."""
+    stated = sum("MetricStat" in found for found in alarm.get("Metrics", ()))
+    return (stated or 1) + (ANOMALY_METRICS if "ThresholdMetricId" in alarm else 0)
+
+
+def metrics() -> str:
+    """Return the metrics as a table."""
+    rows = ["| metric | unit | meaning |", "|---|---|---|"]
+    rows += [f"| `{name}` | {unit} | {meaning} |" for name, unit, meaning in METRICS]
+    return "\n".join(rows)
+
+
+def volume() -> str:
+    """Return how long log lines are, of requests made here and logged as on Lambda."""
+    one, many = (
+        _logged("/predict", {"text": REVIEW}),
+        _logged("/predict/batch", {"texts": [f"{REVIEW} {i}" for i in range(BATCH_TEXTS)]}),
+    )
+    return (
+        f"The line of a `/predict` has {one / 1000:.1f} KB, that of a batch of {BATCH_TEXTS} texts "
+        f"{many / 1000:.0f} KB. At ${LOG_GB:.2f} a GB, a million texts cost "
+        f"${one * LOG_GB / 1000:.2f} to log one by one, and "
+        f"${many / BATCH_TEXTS * LOG_GB / 1000:.2f} in such batches."
+    )
+
+
+def _logged(path: str, body: dict[str, Any]) -> int:
+    """Return the bytes that a request is logged in."""
+    written = io.StringIO()
+    application = logging.getLogger("app")
+    before = application.handlers[:]
+    application.handlers = [logging.StreamHandler(written)]
+    logs.configure("INFO")
+    TestClient(create_app(Settings(metrics="cloudwatch"))).post(path, json=body)
+    application.handlers = before
+    [line] = [line for line in written.getvalue().splitlines() if '"message":"request"' in line]
+    return len(line)
+
+
+PAGES = {
+    DEPLOY: {"parameters": parameters, "outputs": outputs, "standing": standing},
+    OPERATIONS: {"metrics": metrics, "volume": volume},
+}

@@ -1,0 +1,168 @@
+"""What the guides say, held against the template, the code and what the service logs."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import handler
+from app.events.http import Http
+from app.settings import PREFIX, Settings
+from app.telemetry.metrics import METRICS
+from scripts import reference
+from tests.conftest import ROOT
+from tests.events.conftest import aws  # noqa: F401
+from tests.test_app import client
+from tests.test_handler import event
+from tests.test_keys import entry
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+GUIDES = [ROOT / f"docs/{name}.md" for name in ("architecture", "deploy", "operations")]
+OPERATIONS = reference.OPERATIONS.read_text()
+MADE_BY_SAM = {"ServerlessDeploymentApplication", "SentimentFunctionDeploymentGroup"}
+NOT_OURS = {
+    "EventBridge",
+    "CloudWatch",
+    "OpenTelemetry",
+    "DisableExecuteApiEndpoint",
+    "VpcConfig",
+    "ImageUri",
+}
+"""Capitalised like names of the template, and AWS's."""
+CAMEL = r"[A-Z][a-z]+(?:[A-Z][a-z]+)+"
+INSIGHTS = {"@timestamp", "n", "p50", "p99", "last", "positive", "doubtful", "requests", "read"}
+"""CloudWatch's own field, and names that the queries give."""
+
+
+def in_template(section: str) -> set[str]:
+    return set(reference.template()[section])
+
+
+def alarms() -> set[str]:
+    return {
+        name
+        for name, found in reference.template()["Resources"].items()
+        if found["Type"] == "AWS::CloudWatch::Alarm"
+    }
+
+
+@pytest.mark.parametrize(
+    ("page", "section"),
+    [(reference.DEPLOY, name) for name in ("parameters", "outputs", "standing")]
+    + [(reference.OPERATIONS, "metrics")],
+)
+def test_tables_say_what_the_template_and_the_code_say(page: Path, section: str) -> None:
+    assert reference.PAGES[page][section]() in page.read_text()
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
+def test_what_the_guides_name_is_in_the_template(page: Path) -> None:
+    text = page.read_text()
+    known = in_template("Parameters") | in_template("Outputs") | in_template("Resources")
+    for parameter in reference.template()["Parameters"].values():
+        known |= {str(value) for value in parameter.get("AllowedValues", ())}
+    quoted = re.findall(rf"`({CAMEL})[`=:]", text)
+    drawn = [name for block in blocks(text, "mermaid") for name in re.findall(CAMEL, block)]
+    assert {*quoted, *drawn} <= known | NOT_OURS
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
+def test_commands_name_parameters_outputs_and_resources_that_exist(page: Path) -> None:
+    commands = "\n".join(blocks(page.read_text(), "sh"))
+    overridden = re.findall(rf"[ `]({CAMEL})=", commands)
+    assert set(overridden) <= in_template("Parameters")
+    assert set(re.findall(r"\(output (\w+)", commands)) <= in_template("Outputs")
+    resources = set(re.findall(r"\(resource (\w+)", commands))
+    assert resources <= in_template("Resources") | MADE_BY_SAM
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_settings_that_are_named_exist(page: Path) -> None:
+    settings = {PREFIX + name.upper() for name in Settings.model_fields}
+    assert set(re.findall(rf"{PREFIX}[A-Z_]*[A-Z]", page.read_text())) <= settings
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if target.startswith("http"):
+            continue
+        path, _, anchor = target.partition("#")
+        linked = (page.parent / path).resolve() if path else page
+        assert linked.exists(), target
+        if anchor:
+            assert anchor in anchors(linked.read_text()), target
+
+
+def anchors(text: str) -> set[str]:
+    """Return what GitHub calls the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def test_each_alarm_has_a_runbook_entry_and_each_entry_its_alarm() -> None:
+    entries = re.findall(r"^### (\w+Alarm)$", OPERATIONS, re.MULTILINE)
+    assert sorted(entries) == sorted(alarms())
+
+
+@pytest.mark.parametrize("alarm", sorted(alarms()))
+def test_a_runbook_entry_says_what_it_means_where_to_look_what_is_likely_and_what_to_do(
+    alarm: str,
+) -> None:
+    written = OPERATIONS.partition(f"### {alarm}\n")[2].partition("\n#")[0]
+    assert re.findall(r"^- \*\*([\w ]+):\*\*", written, re.MULTILINE) == [
+        "Means", "First look", "Likely", "Do",
+    ]  # fmt: skip
+
+
+def documented_fields() -> set[str]:
+    [table] = re.findall(
+        r"^\| field \| meaning \|\n(.*?)\n\n", OPERATIONS, re.MULTILINE | re.DOTALL
+    )
+    return {
+        name for row in table.splitlines()[1:] for name in re.findall(r"`(\w+)`", row.split("|")[1])
+    }
+
+
+def test_fields_of_log_lines_are_documented_and_those_that_are_documented_are_logged(
+    lines: Any,
+    aws: Any,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-5759e988-bd862e3fe1be46a994272793")
+    keyed = client(metrics="cloudwatch", api_keys=entry("shop", "sk_shop"), results_table="results")
+    key = {"x-api-key": "sk_shop"}
+    keyed.post("/predict", json={"text": "Good."}, headers=key)
+    keyed.post("/feedback", json={"prediction": "r", "sentiment": "Positive"}, headers=key)
+    failing = client()
+    failing.app.state.scorer.classifier._engine = None
+    failing.post("/predict", json={"text": "Good."})
+    handler.handler(event("direct-text"), None)
+    logged = {name for line in lines() for name in line}
+    assert logged - {metric.name for metric in METRICS} == documented_fields()
+
+
+def test_sources_are_documented_as_they_are_logged() -> None:
+    [row] = re.findall(r"^\| `source` \|.*$", OPERATIONS, re.MULTILINE)
+    documented = set(re.findall(r"`(\w+)`", row)) - {"source"}
+    logged = {
+        name.partition(" ")[0]
+        for name, source in handler.SOURCES.items()
+        if not isinstance(source, Http)
+    }
+    assert documented == logged
+
+
+@pytest.mark.parametrize("query", blocks(OPERATIONS, "insights"))
+def test_queries_ask_for_fields_that_lines_have(query: str) -> None:
+    known = documented_fields() | {metric.name for metric in METRICS} | INSIGHTS
+    words = re.sub(r'"[^"]*"|/[^/\n]*/(?=\n)', "", query)
+    named = set(re.findall(r"@?[a-z]\w*(?![\w(])", words)) - {
+        "filter", "fields", "stats", "sort", "limit", "by", "as", "and", "desc", "like", "in", "d",
+    }  # fmt: skip
+    assert named <= known

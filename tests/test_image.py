@@ -1,0 +1,92 @@
+"""What is said of the image, and that what is left out of it is not called."""
+
+import io
+import json
+import re
+import tarfile
+
+import pytest
+
+from scripts import image
+from tests.conftest import ROOT
+
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+METADATA = "Metadata-Version: 2.1\nName: left\nVersion: 1.2\n"
+
+
+def tar(files: dict[str, bytes]) -> bytes:
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w") as archive:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return written.getvalue()
+
+
+@pytest.fixture
+def archive(tmp_path):
+    """An image of a base of two layers, a package and a model."""
+    package = {
+        "left/__init__.py": b"x" * 1_000_000,
+        "left/__pycache__/__init__.cpython-312.pyc": b"x" * 500_000,
+        "left-1.2.dist-info/METADATA": METADATA.encode(),
+        "left-1.2.dist-info/RECORD": b"left/__init__.py,,\nleft/tests/gone.py,,\n",
+    }
+    layers = {
+        "base.tar": tar({"usr/bin/python": b"x" * 2_000_000}),
+        "more.tar": tar({"etc/motd": b"x" * 1_000_000}),
+        "1.tar": tar({f"var/task/{name}": content for name, content in package.items()}),
+        "2.tar": tar({"var/task/model/config.json": b"x" * 250_000}),
+    }
+    manifest = [{"Config": "config.json", "Layers": list(layers)}]
+    path = tmp_path / "image.tar"
+    path.write_bytes(tar({"manifest.json": json.dumps(manifest).encode(), **layers}))
+    return path
+
+
+def test_layers_are_told_from_the_base(archive, tmp_path):
+    layers = image.unpack(archive, tmp_path)
+    assert [layer.name for layer in layers] == [
+        "the base image",
+        "the packages",
+        "the model: int8 weights, vocabulary, card",
+    ]
+    assert [round(layer.megabytes, 2) for layer in layers] == [3.0, 1.5, 0.25]
+
+
+def test_package_weighs_what_is_left_of_it_with_its_bytecode(archive, tmp_path):
+    image.unpack(archive, tmp_path)
+    [package] = image.packages(tmp_path / image.TASK_ROOT)
+    assert (package.name, package.version, package.megabytes) == ("left", "1.2", 1.5)
+
+
+def test_each_large_package_of_the_recorded_image_is_there_for_a_reason():
+    _, packages = image.recorded()
+    assert {each.name for each in packages if each.megabytes >= 1} <= image.WHY.keys()
+
+
+def test_recorded_image_keeps_to_its_size():
+    layers, _ = image.recorded()
+    assert sum(layer.megabytes for layer in layers[1:]) <= image.MOST_MB
+
+
+def test_image_keeps_what_botocore_knows_of_each_service_that_is_called():
+    sources = [*(ROOT / "app").rglob("*.py"), ROOT / "handler.py"]
+    called = {
+        name
+        for source in sources
+        for name in re.findall(r'boto3\.(?:client|resource)\("([\w-]+)"', source.read_text())
+    }
+    [kept] = re.findall(r"([\w|]+)\) ;; \\\n\s+\*\) rm -rf \"\$service\"", DOCKERFILE)
+    assert called
+    assert called <= set(kept.split("|"))
+
+
+def test_image_leaves_out_only_packages_that_are_required():
+    """A name that is misspelt or gone would leave out nothing."""
+    required = re.findall(r"^([\w-]+)==", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    left_out = re.findall(r"(?:hub|out)=[\"']([\w|-]+)[\"'|]", DOCKERFILE)
+    names = {name for group in left_out for name in group.split("|") if name}
+    assert {"onnxruntime", "huggingface_hub"} <= names
+    assert names <= set(required)

@@ -1,0 +1,1 @@
+"""What became of predictions: how right feedback says they were, and whether they have shifted."""

@@ -1,0 +1,242 @@
+"""Prediction logs and feedback, out of whatever files hold them.
+
+A file holds JSON lines, as the service prints them, with or without something before the JSON, as
+CloudWatch's export to S3 and ``aws logs tail`` put it; or one document of log events, as ``aws logs
+filter-log-events`` prints it; or what the sinks keep, a JSON object a line, alone, inside an event
+of the bus or in a table's export, or as ``aws dynamodb scan`` prints it. Any may be gzipped.
+"""
+
+import gzip
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, TextIO
+
+from pydantic import AwareDatetime, BaseModel, Field, NonNegativeInt, ValidationError
+
+from app.telemetry.observation import DOUBTFUL
+
+Sentiment = Literal["Positive", "Negative"]
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What a log line says of the texts of one request, or of one batch of records."""
+
+    time: datetime
+    model: str
+    """The revision, empty if the line does not say."""
+    texts: int
+    positive: int
+    doubtful: int
+    confidence_sum: float
+    confidences: tuple[float, ...]
+    """Of each text; empty where the line has counts alone, as those of objects have."""
+
+
+class Given(NamedTuple):
+    """A prediction that feedback can name."""
+
+    scored: int
+    """The place, among all, of the line that it is in."""
+    sentiment: Sentiment
+    confidence: float
+
+
+class Word(NamedTuple):
+    """What someone said of a prediction."""
+
+    right: Sentiment
+    time: datetime
+
+
+@dataclass
+class Found:
+    """All that the files hold."""
+
+    scored: list[Scored] = field(default_factory=list)
+    given: dict[str, Given | None] = field(default_factory=dict)
+    """By id; None where an id names predictions that contradict each other."""
+    feedback: dict[str, Word] = field(default_factory=dict)
+    """The last word on each prediction, by the prediction's id."""
+    files: int = 0
+    other: int = 0
+    """Lines that say nothing of predictions or feedback."""
+    repeated: int = 0
+    """Lines that stand in the files more than once, and count once."""
+    damaged: int = 0
+    """Lines that begin like ours and cannot be read, and files that break off."""
+
+
+class _Prediction(BaseModel):
+    id: str
+    sentiment: Sentiment
+    confidence: Probability
+
+
+class _FeedbackOn(BaseModel):
+    prediction: str
+    right: Sentiment
+
+
+class _Line(BaseModel):
+    timestamp: AwareDatetime
+    model: str = ""
+    predictions: list[_Prediction] = []
+    predictions_positive: NonNegativeInt = 0
+    predictions_negative: NonNegativeInt = 0
+    predictions_doubtful: NonNegativeInt = 0
+    confidence: Probability = 0
+    feedback_on: _FeedbackOn | None = None
+
+    def scored(self) -> Scored | None:
+        """Return what it says of texts, if it says anything."""
+        if self.predictions:
+            confidences = tuple(found.confidence for found in self.predictions)
+            return Scored(
+                time=self.timestamp,
+                model=self.model,
+                texts=len(confidences),
+                positive=sum(found.sentiment == "Positive" for found in self.predictions),
+                doubtful=sum(confidence < DOUBTFUL for confidence in confidences),
+                confidence_sum=sum(confidences),
+                confidences=confidences,
+            )
+        texts = self.predictions_positive + self.predictions_negative
+        if not texts:
+            return None
+        return Scored(
+            time=self.timestamp,
+            model=self.model,
+            texts=texts,
+            positive=self.predictions_positive,
+            doubtful=self.predictions_doubtful,
+            confidence_sum=self.confidence * texts,
+            confidences=(),
+        )
+
+
+class _Kept(BaseModel):
+    """Feedback as `app.events.sinks.Feedback` is kept."""
+
+    prediction: str
+    sentiment: Sentiment
+    time: AwareDatetime
+
+
+def read(paths: Iterable[Path]) -> Found:
+    """Read the files, and those in the folders.
+
+    Raises:
+        OSError: one is not there or may not be read.
+    """
+    found = Found()
+    seen: set[int] = set()
+    for path in _files(paths):
+        found.files += 1
+        for entry in _entries(path):
+            try:
+                parsed = None if entry is None else _parse(entry)
+            except ValidationError:
+                entry = None
+            if entry is None:
+                found.damaged += 1
+            elif parsed is None:
+                found.other += 1
+            elif (mark := hash(json.dumps(entry, sort_keys=True))) in seen:
+                found.repeated += 1
+            else:
+                seen.add(mark)
+                _add(found, parsed)
+    return found
+
+
+def _add(found: Found, parsed: _Line | _Kept) -> None:
+    if isinstance(parsed, _Kept):
+        return _hear(found, parsed.prediction, Word(parsed.sentiment, parsed.time))
+    if parsed.feedback_on:
+        on = parsed.feedback_on
+        _hear(found, on.prediction, Word(on.right, parsed.timestamp))
+    if scored := parsed.scored():
+        for prediction in parsed.predictions:
+            given = Given(len(found.scored), prediction.sentiment, prediction.confidence)
+            before = found.given.get(prediction.id, given)
+            agree = before is not None and before.sentiment == given.sentiment
+            found.given[prediction.id] = given if agree else None
+        found.scored.append(scored)
+
+
+def _hear(found: Found, prediction: str, word: Word) -> None:
+    before = found.feedback.get(prediction)
+    if before is None or before.time <= word.time:
+        found.feedback[prediction] = word
+
+
+def _files(paths: Iterable[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(inside for inside in path.rglob("*") if inside.is_file())
+        else:
+            yield path
+
+
+def _entries(path: Path) -> Iterator[dict[str, Any] | None]:
+    """Yield each JSON object of a file, {} for a line without one and None for a damaged one."""
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rt", encoding="utf-8", errors="replace") as file:
+        try:
+            for text in _texts(file):
+                yield from _objects(text)
+        except (EOFError, gzip.BadGzipFile):
+            yield None
+
+
+def _texts(file: TextIO) -> Iterator[str]:
+    for line in file:
+        if line.strip() == "{":  # the AWS command line spreads a document over many lines
+            yield line + file.read()
+            return
+        if line.strip():
+            yield line
+
+
+def _objects(text: str) -> Iterator[dict[str, Any] | None]:
+    start = text.find("{")
+    if start < 0:
+        yield {}
+        return
+    try:
+        found = json.loads(text[start:])
+    except ValueError:
+        begins_like_ours = text[start + 1 :].lstrip().startswith('"')
+        yield None if begins_like_ours else {}
+        return
+    events, items = found.get("events", found.get("logEvents")), found.get("Items")
+    if isinstance(events, list):
+        for event in events:
+            yield from _objects(str(event.get("message", "")) if isinstance(event, dict) else "")
+    elif isinstance(items, list):
+        yield from ({"Item": item} for item in items)
+    else:
+        yield found
+
+
+def _parse(entry: dict[str, Any]) -> _Line | _Kept | None:
+    """Return what it is of ours, if it is.
+
+    Raises:
+        ValidationError: it should be and is not.
+    """
+    if entry.get("message") in ("request", "batch"):
+        return _Line.model_validate(entry)
+    if isinstance(item := entry.get("Item"), dict):  # a table's export writes {"S": "Positive"}
+        kept = {k: v["S"] for k, v in item.items() if isinstance(v, dict) and "S" in v}
+    else:
+        detail = entry.get("detail")
+        kept = detail if isinstance(detail, dict) else entry
+    if {"prediction", "sentiment", "time"} <= kept.keys():
+        return _Kept.model_validate(kept)
+    return None
