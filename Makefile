@@ -84,7 +84,7 @@ snippets: $(VENV)/requirements-train.installed ## Fetch rated sentences of produ
 
 export: $(VENV)/requirements-train.installed ## Make a bundle in OUT=model of the checkpoint MODEL=folder or hub id
 	@test -n "$(MODEL)" || { echo "export what? make export MODEL=runs/shipped/checkpoint DATA=runs/shipped/held_out.csv"; exit 2; }
-	@$(BIN)/python -m training export --model $(MODEL) $(if $(DATA),--data $(DATA)) $(if $(CARD),--card $(CARD)) $(if $(OUT),--out $(OUT))
+	@$(BIN)/python -m training export --model $(MODEL) $(if $(DATA),--data $(DATA)) $(if $(CARD),--card $(CARD)) $(if $(LOSS),--loss $(LOSS)) $(if $(OUT),--out $(OUT))
 
 evaluate: $(VENV)/requirements-train.installed ## Measure BUNDLE=model on labelled texts, DATA=; RECORD= writes it into the card
 	@test -n "$(DATA)" || { echo "evaluate on what? make evaluate DATA=imdb-test.parquet"; exit 2; }

@@ -70,7 +70,7 @@ def _train(args: argparse.Namespace) -> None:
 
 def _export(args: argparse.Namespace) -> None:
     known = json.loads(args.card.read_text()) if args.card else {}
-    export.export(args.model, args.out, data.read(args.data), known)
+    export.export(args.model, args.out, data.read(args.data), known, args.loss)
 
 
 def _evaluate(args: argparse.Namespace) -> None:
@@ -172,6 +172,9 @@ def _parser() -> argparse.ArgumentParser:
     option("--data", type=Path, default=REVIEWS, metavar="TEXTS",
            help="held-out labelled texts, to calibrate and verify on")  # fmt: skip
     option("--card", type=Path, metavar="FILE", help="JSON with what else the card shall say")
+    option("--loss", type=float, default=export.MAX_LOSS, metavar="SHARE",
+           help="of these texts that int8 may lose against fp32, by default "
+                f"{export.MAX_LOSS}; more is for weights that are only compared")  # fmt: skip
     option("--out", type=Path, default=MODEL, metavar="BUNDLE")
 
     option = command(_evaluate, "measure a bundle on labelled texts")

@@ -100,13 +100,21 @@ def observe(fp32: onnx.ModelProto, rows: Sequence[np.ndarray]) -> Activations:
     return found
 
 
-def export(source: str, folder: Path, examples: Examples, card: Mapping[str, Any]) -> None:
+def export(
+    source: str,
+    folder: Path,
+    examples: Examples,
+    card: Mapping[str, Any],
+    max_loss: float = MAX_LOSS,
+) -> None:
     """Write the bundle of a checkpoint into the folder, replacing the bundle that is there.
 
     ``examples``: texts like those to be served, none of which the checkpoint was trained or will
     be tested on. They set the int8 ranges and the temperature, and the int8 graph is verified on
     them. ``card``: what is known of the model; what is found here is added. What the card of the
-    bundle that was there says of other weights (``compared``) is kept.
+    bundle that was there says of other weights (``compared``) is kept. ``max_loss``: the share of
+    the examples that int8 may lose against fp32; more than the default is for weights that are to
+    be compared, not served.
 
     Raises:
         ValueError: the folder holds something else than a bundle, or int8 is less accurate than
@@ -163,8 +171,8 @@ def export(source: str, folder: Path, examples: Examples, card: Mapping[str, Any
     _verify_graph(reference_engine.logits([row.tolist() for row in rows]), predict(model, rows))
     reference = scored(reference_engine)
     native = scored(NativeEngine(bundle))
-    _verify("native", native, reference)
-    _verify("onnx", scored(OnnxEngine(bundle)), reference)
+    _verify("native", native, reference, max_loss)
+    _verify("onnx", scored(OnnxEngine(bundle)), reference, max_loss)
     inference["temperature"] = round(temperature(native), 4)
     revision = _revision(unfinished, inference)
     write_card(unfinished, {**identity, "revision": revision, "inference": inference})
@@ -195,7 +203,7 @@ def _verify_graph(graph: np.ndarray, torch: np.ndarray) -> None:
         raise ValueError(f"the fp32 graph's logits differ from torch's by {difference:.1e}")
 
 
-def _verify(engine: str, served: Scored, reference: Scored) -> None:
+def _verify(engine: str, served: Scored, reference: Scored, max_loss: float) -> None:
     """Print how an engine's int8 compares to fp32; raise a ValueError where it loses too much."""
     right = {
         name: int(scored.right.sum()) for name, scored in (("int8", served), ("fp32", reference))
@@ -205,9 +213,9 @@ def _verify(engine: str, served: Scored, reference: Scored) -> None:
     accuracies = ", ".join(f"{name} {found / count:.4f}" for name, found in right.items())
     print(f"{engine}: accuracy on {count} texts: {accuracies}; same label {agreement:.4f}")
     # One text more or less says nothing, however few there are.
-    if right["fp32"] - right["int8"] > max(1, MAX_LOSS * count):
+    if right["fp32"] - right["int8"] > max(1, max_loss * count):
         raise ValueError(
-            f"{engine}: int8 loses more than {MAX_LOSS:.1%} of {count} texts: {accuracies}"
+            f"{engine}: int8 loses more than {max_loss:.1%} of {count} texts: {accuracies}"
         )
 
 

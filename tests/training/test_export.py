@@ -67,6 +67,9 @@ def test_int8_that_loses_too_much_replaces_nothing(checkpoint, tmp_path, monkeyp
     with pytest.raises(ValueError, match="int8 loses more than"):
         export.export(str(checkpoint), folder, sentences(60, 4), {})
     assert (folder / "SHA256SUMS").read_text() == before
+    # Unless they are only to be compared.
+    export.export(str(checkpoint), folder, sentences(60, 4), {}, max_loss=1.0)
+    assert (folder / "SHA256SUMS").read_text() != before
 
 
 def test_a_folder_that_holds_no_bundle_is_left_alone(checkpoint):
