@@ -92,7 +92,7 @@ function showVerdict(found, milliseconds) {
   get("scale").style.setProperty("--positive-share", percent(positive));
   get("negative-score").textContent = percent(negative);
   get("positive-score").textContent = percent(positive);
-  const right = Math.floor(100 * found.confidence);
+  const right = Math.min(99, Math.round(100 * found.confidence));
   get("meaning").textContent = `Of a hundred answers this sure, about ${right} are right.`;
   get("facts").textContent = [
     `${count(found.tokens)} tokens`,
