@@ -1,29 +1,31 @@
-"""`make bench`: this service against the baseline, warm, cold and in memory.
+"""`make bench`: this service against the baseline and the other engines, part by part.
 
-The two take turns within one run, so that a noisy machine is noisy for both; what is reported are
-medians, and the median of the ratios pair by pair with its quartiles.
+What is compared takes turns within one run, so that a noisy machine is noisy for all; what is
+reported are medians, and the median of the ratios pair by pair with its quartiles.
 """
 
 import argparse
 import json
 import os
-import platform
 import statistics
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from itertools import cycle, islice, product
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer
 from tqdm import tqdm
 
-from bench import explanations, files
+from bench import cold as cold_starts
+from bench import cost, explanations, files, load, overhead, report
+from bench import warm as engines
 from bench.baseline import make_checkpoint
-from bench.service import ROOT, Service
+from bench.report import SETTLE_SECONDS, text_of
+from bench.service import ROOT, Service, event_of
 from training import card
 
 TARGETS = {
@@ -38,19 +40,22 @@ MAX_GROWTH_MB = 150
 LENGTHS = (16, 219, 512)
 """Tokens: a sentence, the median IMDb review, and the most that DistilBERT reads in one pass."""
 WARM_UPS = 3
-SETTLE_SECONDS = 0.3
-"""Both leave threads spinning after a request, torch for 0.2 s; the other must not pay for them."""
-RESULTS = ROOT / "bench/results"
-WORDS = "the film was good and the cast did a fine job but it went on for much too long"
+PARTS = {
+    "engines": engines,
+    "cold": cold_starts,
+    "overhead": overhead,
+    "cost": cost,
+    "load": load,
+}
+"""What has a result and a table of its own, in `bench/results` under this name."""
 
 
 def event(tokens: int) -> dict[str, Any]:
     """Return a REST API event whose text has so many tokens, the two special ones included."""
-    text = " ".join(islice(cycle(WORDS.split()), tokens - 2))
+    text = text_of(tokens)
     tokenizer = Tokenizer.from_file(str(ROOT / "model/tokenizer.json"))
     assert len(tokenizer.encode(text).ids) == tokens
-    found = json.loads((ROOT / "tests/events/rest-api.json").read_text())
-    return {**found, "body": json.dumps({"text": text})}
+    return event_of(text)
 
 
 def services(baseline: Path) -> Iterator[tuple[str, Service]]:
@@ -132,7 +137,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=30, help="warm requests at each length")
     parser.add_argument("--starts", type=int, default=5, help="cold starts of each service")
-    parser.add_argument("--only", choices=("service", "files", "explanations"), help="one of them")
+    parser.add_argument(
+        "--only", choices=("service", "files", "explanations", *PARTS), help="one of the parts"
+    )
     parser.add_argument(
         "--reviews",
         type=Path,
@@ -158,6 +165,16 @@ def main() -> None:
         print(f"a batch of {batch['rows']} rows takes one processor {batch['seconds']:.2f} s")
         if growth > MAX_GROWTH_MB:
             missed.append("memory of a large object")
+    for name, part in PARTS.items():
+        if args.only in (None, name):
+            try:
+                report.write(name, part.measure())
+            except load.NoLoad as error:
+                print(f"{name}: {error}")
+                continue
+            print(f"\n{name}: {part.table()}")
+    if args.only in (None, "engines"):
+        engines.plot()
     if figures:
         print(table(figures))
     missed += [
@@ -171,7 +188,7 @@ def explained(reviews: Path) -> dict[str, Any]:
     """Measure explanations; what was measured on other texts, by the same weights, is kept."""
     of = explanations.load()
     revision = of.served.bundle.revision
-    path = RESULTS / "explanations.json"
+    path = report.RESULTS / "explanations.json"
     before = json.loads(path.read_text()) if path.exists() else {}
     kept = before["sets"] if before.get("revision") == revision else {}
     found = {
@@ -180,22 +197,16 @@ def explained(reviews: Path) -> dict[str, Any]:
         "signs": explanations.signs(of),
         "seconds": explanations.seconds(of),
     }
-    _write(path, found)
+    report.write("explanations", found)
     written: dict[str, Any] = json.loads(path.read_text())
     return written
 
 
 def _written(name: str, result: dict[str, Any]) -> dict[str, Any]:
     """Write a result with the machine that it is of; return its figures."""
-    _write(RESULTS / f"{name}.json", result)
+    report.write(name, result)
     found: dict[str, Any] = result["figures"]
     return found
-
-
-def _write(path: Path, result: dict[str, Any]) -> None:
-    machine = {"cores": len(os.sched_getaffinity(0)), "python": platform.python_version()}
-    RESULTS.mkdir(exist_ok=True)
-    path.write_text(json.dumps({"machine": machine, **result}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

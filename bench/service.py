@@ -15,6 +15,12 @@ from typing import Any, Self
 ROOT = Path(__file__).parents[1]
 
 
+def event_of(text: str) -> dict[str, Any]:
+    """Return a REST API event that asks for this text's sentiment."""
+    found = json.loads((ROOT / "tests/events/rest-api.json").read_text())
+    return {**found, "body": json.dumps({"text": text})}
+
+
 @dataclass(frozen=True)
 class Reply:
     """What one request cost; seconds and megabytes of the serving process, since its start."""
@@ -40,15 +46,21 @@ class Service:
             text=True,
         )
 
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._process.communicate()
+
+    @property
+    def process_id(self) -> int:
+        return self._process.pid
+
+    def bind(self, processors: int) -> None:
+        """Let it run, with all of its threads, on the first so many processors only."""
+        allowed = sorted(os.sched_getaffinity(0))[:processors]
+        for thread in Path(f"/proc/{self._process.pid}/task").iterdir():
+            os.sched_setaffinity(int(thread.name), allowed)
 
     def ask(self, event: Mapping[str, Any]) -> Reply:
         """Send one event and wait for the answer.

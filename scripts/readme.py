@@ -9,8 +9,11 @@ from typing import Any
 from app import settings
 from app.sentiment import bundle, classifier
 from app.sentiment.text import Text
-from bench.__main__ import RESULTS, ROOT, table
+from bench import cold, cost, load, overhead, report, warm
+from bench.__main__ import table
 from bench.files import LARGE_ROWS
+from bench.report import RESULTS
+from bench.service import ROOT
 from scripts import image, reference, scale
 
 README = ROOT / "README.md"
@@ -37,10 +40,9 @@ def file_speed() -> str:
 
 
 def _table(result: Mapping[str, Any]) -> str:
-    machine = result["machine"]
     return (
-        f"On {machine['cores']} cores with Python {machine['python']}; medians, and the median of "
-        f"the ratios pair by pair.\n\n{table(result['figures'])}"
+        f"{report.of_machine(result)} Medians, and the median of the ratios pair by pair.\n\n"
+        f"{table(result['figures'])}"
     )
 
 
@@ -72,10 +74,18 @@ SECTIONS = {
 }
 
 
+PERFORMANCE = ROOT / "docs/performance.md"
 PAGES = {
     README: SECTIONS,
     scale.PAGE: scale.SECTIONS,
     image.PAGE: image.SECTIONS,
+    cost.PAGE: cost.SECTIONS,
+    PERFORMANCE: {
+        "engines": warm.table,
+        "cold": cold.table,
+        "overhead": overhead.table,
+        "load": load.table,
+    },
     **reference.PAGES,
 }
 

@@ -6,23 +6,21 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from app.settings import MEGABYTES_PER_VCPU
-from bench.__main__ import RESULTS
+from bench.report import RESULTS
+from scripts.prices import (
+    BUS_EVENT,
+    EXPRESS_GB,
+    EXPRESS_GB_SECOND,
+    EXPRESS_REQUEST,
+    GB_SECOND,
+    INVOCATION,
+    SQS_REQUEST,
+    TABLE_WRITE,
+    TRANSITION,
+)
 
 PAGE = RESULTS.parents[1] / "docs/scale.md"
 COUNTS = (1_000_000, 10_000_000, 100_000_000)
-
-# Prices in US dollars, us-east-1, on demand, x86, from AWS's price pages in November 2026.
-GB_SECOND = 0.0000166667
-INVOCATION = 0.20 / 1e6
-EXPRESS_REQUEST = 1.00 / 1e6
-EXPRESS_GB_SECOND = 0.00001667
-EXPRESS_GB = 64 / 1024
-"""Memory that an execution is charged for at least, and ours has no need of more."""
-TRANSITION = 25.00 / 1e6
-SQS_REQUEST = 0.40 / 1e6
-TABLE_WRITE = 0.625 / 1e6
-"""Of an item of up to 1 KB, as results are."""
-BUS_EVENT = 1.00 / 1e6
 
 OBJECT_ROWS = 20_000
 """Rows in each object of a backfill by prefix: minutes of one function, far from its 15."""

@@ -1,0 +1,170 @@
+"""Memory size to latency to cost: `docs/cost.md` from runs that have as much of the processors as
+Lambda gives each size.
+
+Lambda gives 1,769 MB one processor and other sizes their share. Whole processors are had here by
+binding the process to so many; a share of one by stopping it for the rest of every 20 ms. Sizes of
+more processors than this machine has are left out.
+"""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tqdm import tqdm
+
+from app.settings import MEGABYTES_PER_VCPU
+from bench import report
+from bench.report import THREADS, spread, text_of
+from bench.service import ROOT, Service, event_of
+from scripts import prices
+
+PAGE = ROOT / "docs/cost.md"
+SIZES = (512, 884, 1769, 3538)
+LENGTHS = (16, 219, 512)
+PERIOD_SECONDS = 0.02
+RECOMMENDED = 1769
+MILLION = 1_000_000
+
+
+def measure(rounds: int = 30) -> dict[str, Any]:
+    """Return milliseconds a request, with quartiles, by memory size and length."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for size in tqdm([s for s in SIZES if s <= THREADS * MEGABYTES_PER_VCPU], desc="sizes"):
+        threads = max(1, round(size / MEGABYTES_PER_VCPU))
+        environment = {
+            "SENTIMENT_CACHE_SIZE": "0",
+            "SENTIMENT_ON_LAMBDA": "1",
+            "SENTIMENT_THREADS": str(threads),
+        }
+        with Service("handler", environment) as service:
+            service.bind(threads)
+            for tokens in LENGTHS:
+                service.ask(event_of(text_of(tokens)))
+            with _share(service.process_id, size / MEGABYTES_PER_VCPU):
+                found[str(size)] = {
+                    str(tokens): spread(
+                        [
+                            service.ask(event_of(text_of(tokens))).seconds * 1000
+                            for _ in range(rounds)
+                        ]
+                    )
+                    for tokens in LENGTHS
+                }
+    return {"milliseconds": found, "characters": {str(t): len(text_of(t)) for t in LENGTHS}}
+
+
+@contextmanager
+def _share(process: int, share: float) -> Iterator[None]:
+    """Let a process run for this share of each period, where it is less than all."""
+    if share >= 1:
+        yield
+        return
+    ended = threading.Event()
+
+    def stop_and_go() -> None:
+        while not ended.is_set():
+            os.kill(process, signal.SIGSTOP)
+            time.sleep(PERIOD_SECONDS * (1 - share))
+            os.kill(process, signal.SIGCONT)
+            time.sleep(PERIOD_SECONDS * share)
+
+    thread = threading.Thread(target=stop_and_go)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _lambda_dollars(milliseconds: float, size: int, gb_second: float) -> float:
+    """Return what a million invocations cost; a duration is billed by the millisecond begun."""
+    billed = -(-milliseconds // 1) / 1000
+    return MILLION * (billed * size / 1024 * gb_second + prices.INVOCATION)
+
+
+def sizes() -> str:
+    """Return latency and cost by memory size as a table."""
+    result = report.read("cost")
+    header = ["memory (MB)", "processors"]
+    header += [f"{t} tokens, ms" for t in LENGTHS] + [f"{t} tokens, $" for t in LENGTHS]
+    body = []
+    for size, by in result["milliseconds"].items():
+        times = [by[str(t)][1] for t in LENGTHS]
+        dollars = [_lambda_dollars(t, int(size), prices.GB_SECOND) for t in times]
+        processors = f"{int(size) / MEGABYTES_PER_VCPU:.2f}"
+        body.append(
+            [f"{int(size):,}", processors, *(f"{t:.1f}" for t in times)]
+            + [f"{d:.2f}" for d in dollars]
+        )
+    return f"{report.of_machine(result)}\n\n{report.rows(header, body)}"
+
+
+def arithmetic() -> str:
+    """Return one row of that table, step by step."""
+    result = report.read("cost")
+    milliseconds = result["milliseconds"][str(RECOMMENDED)]["219"][1]
+    billed = -(-milliseconds // 1)
+    return (
+        f"At {RECOMMENDED:,} MB a review of 219 tokens took {milliseconds:.1f} ms, billed as "
+        f"{billed:.0f} ms: {billed / 1000} s × {RECOMMENDED} / 1024 GB × ${prices.GB_SECOND:.10f} "
+        f"+ ${prices.INVOCATION:.7f} for the invocation, a million times: "
+        f"${_lambda_dollars(milliseconds, RECOMMENDED, prices.GB_SECOND):.2f}."
+    )
+
+
+def others() -> str:
+    """Return what a million texts cost, here and elsewhere, as a table."""
+    result = report.read("cost")
+    by = {t: result["milliseconds"][str(RECOMMENDED)][str(t)][1] for t in LENGTHS}
+    x86 = {t: _lambda_dollars(by[t], RECOMMENDED, prices.GB_SECOND) for t in LENGTHS}
+    arm = {t: _lambda_dollars(by[t], RECOMMENDED, prices.ARM_GB_SECOND) for t in LENGTHS}
+    gateway = MILLION * prices.REST_REQUEST
+    best = {t: min(result["milliseconds"].values(), key=lambda f: f[str(t)][1]) for t in LENGTHS}
+    rows = {
+        f"Lambda x86, {RECOMMENDED:,} MB": x86,
+        "the same behind a REST API": {t: cost + gateway for t, cost in x86.items()},
+        "Lambda arm64, as fast (computed, not measured)": arm,
+        "the same behind a REST API (computed)": {t: cost + gateway for t, cost in arm.items()},
+        "an instance of 2 processors, never idle": {
+            t: MILLION * best[t][str(t)][1] / 1000 / 3600 * prices.INSTANCE_HOUR for t in LENGTHS
+        },
+        "Amazon Comprehend": {
+            t: MILLION * _units(result["characters"][str(t)]) * prices.COMPREHEND_UNIT
+            for t in LENGTHS
+        },
+        "Cloudflare Workers AI, DistilBERT int8": {
+            t: MILLION * t * prices.CLOUDFLARE_TOKEN for t in LENGTHS
+        },
+    }
+    header = ["dollars a million texts", *(f"{t} tokens" for t in LENGTHS)]
+    body = [[name, *(f"{cost[t]:,.2f}" for t in LENGTHS)] for name, cost in rows.items()]
+    return report.rows(header, body)
+
+
+def instance() -> str:
+    """Return at how many reviews a month an instance that is always on costs as much."""
+    result = report.read("cost")
+    milliseconds = result["milliseconds"][str(RECOMMENDED)]["219"][1]
+    month = prices.INSTANCE_HOUR * 730
+    each = _lambda_dollars(milliseconds, RECOMMENDED, prices.GB_SECOND) / MILLION
+    return (
+        f"The instance costs ${month:.2f} a month of 730 hours whether it is asked or not, as much "
+        f"as {month / each / MILLION:.1f} million reviews of 219 tokens on Lambda."
+    )
+
+
+def _units(characters: int) -> int:
+    return max(prices.COMPREHEND_LEAST_UNITS, -(-characters // prices.COMPREHEND_CHARACTERS))
+
+
+def table() -> str:
+    """Return the last result as both tables."""
+    return f"{sizes()}\n\n{others()}"
+
+
+SECTIONS = {"sizes": sizes, "arithmetic": arithmetic, "others": others, "instance": instance}

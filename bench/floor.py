@@ -1,0 +1,45 @@
+"""The floor: the network's int8 matrix products alone, by the kernels' own code."""
+
+import ctypes
+import json
+import subprocess
+from functools import cache
+from typing import Any
+
+from bench.service import ROOT
+
+SOURCE = ROOT / "bench/floor.c"
+LIBRARY = ROOT / ".cache/floor.so"
+GROUP = 192
+"""Channels quantised together, as `training/pack.py` packs them."""
+
+
+@cache
+def _library() -> Any:
+    LIBRARY.parent.mkdir(exist_ok=True)
+    flags = "-std=gnu11 -O3 -march=native -mprefer-vector-width=512 -fwrapv -fno-math-errno"
+    flags += " -ffp-contract=fast -fPIC -shared -w -DFORWARD=forward_floor"
+    subprocess.run(["cc", *flags.split(), str(SOURCE), "-o", str(LIBRARY), "-lm"], check=True)
+    found = ctypes.CDLL(str(LIBRARY))
+    found.floor_seconds.restype = ctypes.c_double
+    found.floor_seconds.argtypes = [ctypes.c_void_p, *[ctypes.c_size_t] * 3]
+    return found
+
+
+def shapes() -> list[tuple[int, int]]:
+    """Return (inner, outputs) of each product that every row goes through.
+
+    Of the last layer those are the keys' and the values' alone: the head reads one row.
+    """
+    config = json.loads((ROOT / "model/config.json").read_text())
+    width, hidden, layers = config["dim"], config["hidden_dim"], config["n_layers"]
+    layer = [(width, 3 * width), (width, width), (width, hidden), (hidden, width)]
+    return layer * (layers - 1) + [(width, 2 * width)]
+
+
+def seconds(rows: int) -> float:
+    """Return how long so many rows take one processor."""
+    of = shapes()
+    flat = [size for shape in of for size in shape]
+    array = (ctypes.c_size_t * len(flat))(*flat)
+    return float(_library().floor_seconds(array, len(of), rows, GROUP))

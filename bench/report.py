@@ -1,0 +1,68 @@
+"""What every measurement shares: the texts, the machine it is of, and where results lie."""
+
+import json
+import os
+import platform
+import re
+import statistics
+from collections.abc import Mapping, Sequence
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+from bench.service import ROOT
+
+RESULTS = ROOT / "bench/results"
+WORDS = "the film was good and the cast did a fine job but it went on for much too long"
+THREADS = len(os.sched_getaffinity(0))
+SETTLE_SECONDS = 0.25
+"""Libraries leave threads spinning after a request, torch for 0.2 s; the next must not pay."""
+
+
+def text_of(tokens: int) -> str:
+    """Return a text of so many tokens, the two special ones included: each word is one."""
+    return " ".join(islice(cycle(WORDS.split()), tokens - 2))
+
+
+def machine() -> dict[str, Any]:
+    """Return what the figures are of; ``load``: how many others wanted the cores at the end."""
+    found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    return {
+        "cores": THREADS,
+        "processor": found[1] if found else platform.machine(),
+        "python": platform.python_version(),
+        "load": round(os.getloadavg()[0], 1),
+    }
+
+
+def write(name: str, result: Mapping[str, Any]) -> None:
+    """Write a result with the machine that it is of."""
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    path.write_text(json.dumps({"machine": machine(), **result}, indent=2) + "\n")
+
+
+def read(name: str) -> dict[str, Any]:
+    """Return the last result of this name."""
+    found: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text())
+    return found
+
+
+def spread(values: Sequence[float]) -> list[float]:
+    """Return the lower quartile, the median and the upper quartile."""
+    return statistics.quantiles(values, n=4, method="inclusive")
+
+
+def of_machine(result: Mapping[str, Any]) -> str:
+    """Return the sentence that says what a table is of."""
+    found = result["machine"]
+    return (
+        f"On {found['cores']} cores ({found.get('processor', 'x86-64')}) with Python "
+        f"{found['python']}, a load of {found.get('load', 'unknown size')} at the end."
+    )
+
+
+def rows(header: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table, its first column to the left, the others to the right."""
+    rule = ["---", *["---:"] * (len(header) - 1)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (header, rule, *body))

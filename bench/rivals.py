@@ -1,0 +1,170 @@
+"""The engines that are measured side by side, and what each of them needs on disk.
+
+All compute the shipped weights but those whose name begins with ``base``: these have random weights
+of DistilBERT-base's shape, which is what a user would run instead, and read 512 tokens in one pass.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from app.sentiment.bundle import Bundle
+from app.sentiment.bundle import load as load_bundle
+from app.sentiment.classifier import SentimentClassifier
+from app.sentiment.engines import Engine
+from app.sentiment.engines.native import NativeEngine
+from app.sentiment.engines.onnx import OnnxEngine
+from app.sentiment.engines.tokenizer import BundleTokenizer
+from bench.baseline import make_checkpoint
+from bench.service import ROOT
+
+SHIPPED = ROOT / "model"
+CACHE = ROOT / ".cache/rivals"
+BASE = ROOT / ".cache/baseline"
+THREADS = len(os.sched_getaffinity(0))
+
+
+def prepare() -> None:
+    """Write the rivals' files, unless they are there.
+
+    They are made in the process that asks, which should end before anything is measured.
+    """
+    from ctranslate2.converters import TransformersConverter
+    from transformers import DistilBertModel
+
+    from bench.files import reviews
+    from training import data, graph
+    from training.export import load_checkpoint, observe
+
+    done = CACHE / load_bundle(SHIPPED).revision
+    if done.exists():
+        return
+    CACHE.mkdir(parents=True, exist_ok=True)
+    make_checkpoint(BASE, SHIPPED)
+    for name, source in (("shipped", SHIPPED), ("base", BASE)):
+        model, tokenizer = load_checkpoint(str(source))
+        weights = {key: value.float().numpy() for key, value in model.state_dict().items()}
+        fp32 = graph.build(model.config, weights)
+        (CACHE / f"{name}.fp32.onnx").write_bytes(fp32.SerializeToString())
+        if name == "base":
+            rows = data.encode(tokenizer, list(reviews(50, 0)), 256)
+            int8 = graph.build(model.config, weights, observe(fp32, rows))
+            (CACHE / "base.int8.onnx").write_bytes(int8.SerializeToString())
+    # CTranslate2 knows DistilBERT as an encoder; the head stays outside.
+    encoder = CACHE / "encoder"
+    DistilBertModel.from_pretrained(SHIPPED).float().save_pretrained(encoder)
+    (encoder / "tokenizer.json").write_bytes((SHIPPED / "tokenizer.json").read_bytes())
+    (encoder / "tokenizer_config.json").write_bytes(
+        (SHIPPED / "tokenizer_config.json").read_bytes()
+    )
+    TransformersConverter(str(encoder)).convert(
+        str(CACHE / "ctranslate2"), quantization="int8", force=True
+    )
+    done.touch()
+
+
+class _Torch(BundleTokenizer):
+    """`transformers`, in this precision."""
+
+    def __init__(self, bundle: Bundle, source: Path, precision: str) -> None:
+        import torch
+        from transformers import AutoModelForSequenceClassification
+
+        super().__init__(bundle)
+        self._torch = torch
+        self._model = AutoModelForSequenceClassification.from_pretrained(
+            source, dtype=getattr(torch, precision)
+        ).eval()
+
+    def logits(self, rows: Sequence[Sequence[int]]) -> np.ndarray:
+        ids, mask = (self._torch.from_numpy(array) for array in _padded(rows))
+        with self._torch.inference_mode():
+            return self._model(input_ids=ids, attention_mask=mask).logits.float().numpy()
+
+
+class _OpenVino(BundleTokenizer):
+    """OpenVINO, tuned for latency, in the precision that it chooses for this processor."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        import openvino
+        import torch
+        from transformers import AutoModelForSequenceClassification
+
+        super().__init__(bundle)
+        model = AutoModelForSequenceClassification.from_pretrained(
+            SHIPPED, dtype=torch.float32, attn_implementation="eager", return_dict=False
+        ).eval()
+        ids = torch.ones((2, 16), dtype=torch.long)
+        example = {"input_ids": ids, "attention_mask": ids}
+        with torch.inference_mode():
+            converted = openvino.convert_model(model, example_input=example)
+        self._model = openvino.Core().compile_model(
+            converted, "CPU", {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": THREADS}
+        )
+
+    def logits(self, rows: Sequence[Sequence[int]]) -> np.ndarray:
+        ids, mask = _padded(rows)
+        return np.array(self._model({"input_ids": ids, "attention_mask": mask})[0])
+
+
+class _CTranslate2(BundleTokenizer):
+    """CTranslate2's encoder in int8, and the head in numpy."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        import ctranslate2
+        from safetensors.numpy import load_file
+
+        super().__init__(bundle)
+        self._translate = ctranslate2
+        self._encoder = ctranslate2.Encoder(
+            str(CACHE / "ctranslate2"), device="cpu", compute_type="int8", intra_threads=THREADS
+        )
+        weights = load_file(SHIPPED / "model.safetensors")
+        self._head, self._labels = (
+            tuple(weights[f"{name}.{kind}"].astype(np.float32) for kind in ("weight", "bias"))
+            for name in ("pre_classifier", "classifier")
+        )
+
+    def logits(self, rows: Sequence[Sequence[int]]) -> np.ndarray:
+        hidden = self._encoder.forward_batch([list(row) for row in rows]).last_hidden_state
+        first = np.array(hidden)[:, 0]
+        active = np.maximum(first @ self._head[0].T + self._head[1], 0)
+        return active @ self._labels[0].T + self._labels[1]
+
+
+def _padded(rows: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
+    ids = np.zeros((len(rows), max(len(row) for row in rows)), dtype=np.int64)
+    mask = np.zeros_like(ids)
+    for i, row in enumerate(rows):
+        ids[i, : len(row)] = row
+        mask[i, : len(row)] = 1
+    return ids, mask
+
+
+def _onnx(name: str) -> Callable[[Bundle], Engine]:
+    return lambda bundle: OnnxEngine(bundle, THREADS, (CACHE / name).read_bytes())
+
+
+OURS = "native int8 (ours)"
+ENGINES: dict[str, Callable[[Bundle], Engine]] = {
+    OURS: lambda bundle: NativeEngine(bundle, THREADS),
+    "onnx int8 (ours)": lambda bundle: OnnxEngine(bundle, THREADS),
+    "onnx fp32": _onnx("shipped.fp32.onnx"),
+    "OpenVINO": _OpenVino,
+    "CTranslate2 int8": _CTranslate2,
+    "torch bf16": lambda bundle: _Torch(bundle, SHIPPED, "bfloat16"),
+    "torch fp32": lambda bundle: _Torch(bundle, SHIPPED, "float32"),
+    "base onnx int8": _onnx("base.int8.onnx"),
+    "base torch fp32": lambda bundle: _Torch(bundle, BASE, "float32"),
+}
+
+
+def classifier(name: str) -> SentimentClassifier:
+    """Load an engine behind the classifier that serves."""
+    bundle = load_bundle(SHIPPED)
+    engine = ENGINES[name](bundle)
+    return SentimentClassifier(
+        bundle.with_windows(512, 256) if name.startswith("base") else bundle, engine
+    )
