@@ -174,7 +174,8 @@ def table() -> str:
     ratio_header = ["times ours, median (quartiles)", *map(str, LENGTHS)]
     return (
         f"{report.of_machine(result)}\n\n{report.rows(header, body)}\n\n"
-        f"{report.rows(ratio_header, ratios)}"
+        f"{report.rows(ratio_header, ratios)}\n\n"
+        f"![Milliseconds by length](images/{PLOT.name})"
     )
 
 

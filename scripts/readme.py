@@ -92,7 +92,10 @@ PAGES = {
 
 def _written(sections: Sections, section: re.Match[str]) -> str:
     start, name, end = section.groups()
-    return f"{start}{sections[name]()}\n{end}"
+    try:
+        return f"{start}{sections[name]()}\n{end}"
+    except FileNotFoundError:  # it was not measured yet
+        return section[0]
 
 
 def main() -> None:
