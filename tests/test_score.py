@@ -98,7 +98,7 @@ def test_bars_are_of_what_the_output_can_hold(tmp_path):
 
 
 def test_interrupted_it_goes_on_to_the_same_file(tmp_path):
-    source = write(tmp_path / "in.jsonl", 3000)
+    source = write(tmp_path / "in.jsonl", 10_000)
     progress = tmp_path / "out.jsonl.progress"
     running = start(source, tmp_path / "out.jsonl")
     while not progress.exists() or len(progress.read_bytes().splitlines()) < 3:
@@ -111,7 +111,7 @@ def test_interrupted_it_goes_on_to_the_same_file(tmp_path):
     assert len(progress.read_bytes().splitlines()) >= 3
     assert start(source, tmp_path / "out.jsonl").wait() == 0
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
-    assert [row["id"] for row in rows] == list(range(3000))
+    assert [row["id"] for row in rows] == list(range(10_000))
 
 
 def test_objects_in_s3_are_scored_alike(tmp_path, monkeypatch):

@@ -60,8 +60,8 @@ FEEDBACK = Body(
 _MODEL = "efa9fe049903"
 PREDICTION = {
     "sentiment": "Positive",
-    "confidence": 0.9945,
-    "scores": {"Negative": 0.0055, "Positive": 0.9945},
+    "confidence": 0.9946,
+    "scores": {"Negative": 0.0054, "Positive": 0.9946},
     "tokens": 9,
     "windows": 1,
     "cached": False,
@@ -85,18 +85,18 @@ BATCH_ANSWER = {
 }
 EXPLANATION = {
     **PREDICTION,
-    "base_value": -0.473828,
-    "value": 5.200421,
+    "base_value": -0.468018,
+    "value": 5.217197,
     "unit": "words",
     "complete": True,
     "evaluations": 28,
     "words": [
-        {"text": "This", "start": 0, "end": 4, "weight": -0.194118},
-        {"text": "movie", "start": 5, "end": 10, "weight": -0.161784},
-        {"text": "was", "start": 11, "end": 14, "weight": -0.011881},
-        {"text": "amazing", "start": 15, "end": 22, "weight": 2.820721},
-        {"text": "and", "start": 23, "end": 26, "weight": 0.4127},
-        {"text": "thrilling!", "start": 27, "end": 37, "weight": 2.80861},
+        {"text": "This", "start": 0, "end": 4, "weight": -0.188372},
+        {"text": "movie", "start": 5, "end": 10, "weight": -0.184924},
+        {"text": "was", "start": 11, "end": 14, "weight": -0.003301},
+        {"text": "amazing", "start": 15, "end": 22, "weight": 2.830418},
+        {"text": "and", "start": 23, "end": 26, "weight": 0.415212},
+        {"text": "thrilling!", "start": 27, "end": 37, "weight": 2.816183},
     ],
 }
 FEEDBACK_ANSWER = {

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from fastapi import Security
 from fastapi.security import APIKeyHeader, HTTPBearer
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 # What is sent is judged by `app.sentiment.text` and `app.batch`, for every way in alike; so here it
@@ -92,10 +92,18 @@ class FeedbackAnswer(BaseModel):
     sentiment: str
 
 
+def _whole(value: object) -> object:
+    """Return 5 for 5.0, which is an integer in JSON."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WholeNumber = Annotated[int, BeforeValidator(_whole), Field(strict=True, ge=2)]
+
+
 class ExplainRequest(PredictRequest):
     """One text to explain."""
 
-    max_evaluations: Annotated[int, Field(strict=True, ge=2)] | None = Field(
+    max_evaluations: WholeNumber | None = Field(
         None,
         description="Variants of the text to score at most: more give smaller phrases, then words.",
         examples=[400],

@@ -29,7 +29,7 @@ def test_from_labelled_text_to_a_card(tmp_path, run):
     data.write(sentences(200, 2), tmp_path / "test.csv")
     config = (commands.CONFIGS / "two-phase.toml").read_text()
     (tmp_path / "tiny.toml").write_text(
-        "held_out = 100\nlength = 32\n" + config.replace("5e-5", "3e-3")
+        "held_out = 100\n" + config.replace("5e-5", "3e-3").replace("length = 128", "length = 32")
     )
     sets = ("--data", "train.csv", "--test", "test.csv")
 
