@@ -97,7 +97,7 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-WholeNumber = Annotated[int, BeforeValidator(_whole), Field(strict=True, ge=2)]
+WholeNumber = Annotated[int, Field(strict=True, ge=2), BeforeValidator(_whole)]
 
 
 class ExplainRequest(PredictRequest):
