@@ -3,6 +3,7 @@
 import logging
 import math
 import time
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import anyio.to_thread
@@ -114,6 +115,7 @@ def check(limit: str) -> None:
         ) from None
 
 
+@lru_cache
 def _parsed(limit: str) -> Any:
     from limits import parse_many
 
