@@ -96,20 +96,20 @@ def test_a_batch_that_is_too_much_for_the_service_is_sent_in_parts(visit: Visit)
 
 
 def test_cancelled_it_keeps_what_it_has_and_goes_on_from_there(page: Page) -> None:
-    choose(page, "reviews.csv", reviews(2000))
-    page.get_by_role("button", name="Score 2,000 rows").click()
+    choose(page, "reviews.csv", reviews(10_000))
+    page.get_by_role("button", name="Score 10,000 rows").click()
     expect(page.locator("#totals")).to_be_visible()
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator("#pace")).to_contain_text("stopped")
     others = page.get_by_role("button", name="Score the other")
     expect(others).to_be_focused()
     left = int(re.sub(r"\D", "", others.inner_text()))
-    assert 0 < left < 2000
+    assert 0 < left < 10_000
     sent: list[int] = []
     page.on("request", lambda request: sent.append(len(request.post_data_json["texts"])))
     score(page)
     assert sum(sent) == left
-    expect(page.locator("#page")).to_contain_text("2,000 rows")
+    expect(page.locator("#page")).to_contain_text("10,000 rows")
 
 
 def test_a_csv_file_comes_back_as_it_was_with_scores(page: Page) -> None:
