@@ -47,6 +47,8 @@ class Observation:
     about: dict[str, str] = field(default_factory=dict)
     """What feedback said, of which prediction."""
     predicted: list[Predicted] = field(default_factory=list)
+    status: int = 500
+    """What a request was answered with; what it comes to where nothing was sent."""
     cause: str = ""
     """Why it failed; holds nothing of a text."""
 

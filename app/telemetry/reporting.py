@@ -54,8 +54,9 @@ class Telemetry:
             level = logging.ERROR if failed else logging.INFO
             self._say(level, "batch", observation, {"source": source}, counts)
 
-    def request(self, observation: Observation, scope: Scope, status: int) -> None:
+    def request(self, observation: Observation, scope: Scope) -> None:
         """Say what a request came to."""
+        status = observation.status
         counts = {"requests": 1, "feedback": observation.feedback}
         if status in ERRORS:
             counts[f"errors_{status}"] = 1
@@ -126,17 +127,14 @@ class Observed:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         observation = Observation(scope["correlation_id"])
-        scope["observation"] = observation
-        status = 500
 
         async def watched(message: Message) -> None:
-            nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                observation.status = message["status"]
             await send(message)
 
         try:
             with observing(observation):
                 await self.app(scope, receive, watched)
         finally:
-            self._telemetry.request(observation, scope, status)
+            self._telemetry.request(observation, scope)

@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import SpanKind, Status, StatusCode
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.telemetry.logs import SERVICE
 from app.telemetry.observation import current
@@ -35,18 +35,10 @@ class Traced:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        status = 500
-
-        async def watched(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
         caller = extract(dict(Headers(scope=scope)))
         method = scope["method"]
         with self._tracer.start_as_current_span(method, caller, SpanKind.SERVER) as span:
-            await self.app(scope, receive, watched)
+            await self.app(scope, receive, send)
             seen = current()
             route = getattr(scope.get("route"), "path", "")
             span.update_name(f"{method} {route}".strip())
@@ -54,7 +46,7 @@ class Traced:
                 {
                     "http.request.method": method,
                     "http.route": route,
-                    "http.response.status_code": status,
+                    "http.response.status_code": seen.status,
                     "sentiment.correlation_id": seen.correlation_id,
                     "sentiment.texts": seen.texts,
                     "sentiment.tokens": seen.tokens,
@@ -63,7 +55,7 @@ class Traced:
                     "sentiment.model": seen.model,
                 }
             )
-            if status >= 500:
+            if seen.status >= 500:
                 span.set_status(Status(StatusCode.ERROR, seen.cause))
         if self._flushes:
             await anyio.to_thread.run_sync(self._provider.force_flush)
