@@ -23,7 +23,7 @@ RUN --mount=type=secret,id=pipconf,target=/etc/pip.conf \
     case "$ENGINE" in \
         torch) deps= out='onnxruntime|flatbuffers|protobuf' requirements=requirements-torch.txt ;; \
         onnx) deps=--no-deps out="$hub" requirements=requirements.txt ;; \
-        *) deps=--no-deps out="onnxruntime|flatbuffers|protobuf|$hub" requirements=requirements.txt ;; \
+        *) deps=--no-deps out="onnxruntime|numpy|flatbuffers|protobuf|$hub" requirements=requirements.txt ;; \
     esac; \
     cd /tmp && sed -i -E "/^($out)==/d" requirements.txt \
     && pip install --no-cache-dir --disable-pip-version-check --no-compile --only-binary :all: \

@@ -164,8 +164,7 @@ def _text_of(served: SentimentClassifier, tokens: int) -> str:
 
 
 def _log_odds(served: SentimentClassifier, tokens: Sequence[Sequence[int]]) -> np.ndarray:
-    logits = served.score_tokens(tokens).logits
-    return logits[:, 1] - logits[:, 0]
+    return np.diff(served.score_tokens(tokens).logits, axis=1)[:, 0]
 
 
 def _areas(

@@ -228,7 +228,7 @@ def _work(name: str) -> None:
         start = time.perf_counter()
         logits = classifier.score(texts).logits
         seconds = time.perf_counter() - start
-        odds = (logits[:, 1] - logits[:, 0]).tolist()
+        odds = [positive - negative for negative, positive in logits]
         print(json.dumps({"seconds": seconds, "log_odds": odds}), flush=True)
 
 

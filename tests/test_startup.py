@@ -14,6 +14,7 @@ HEAVY = {
     "boto3",
     "botocore",
     "limits",
+    "numpy",
     "onnxruntime",
     "pandas",
     "pyarrow",

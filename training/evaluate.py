@@ -62,7 +62,7 @@ def score(classifier: SentimentClassifier, examples: Examples) -> Scored:
     bar = tqdm(total=len(examples), unit="text", desc="scoring")
     for texts in _chunks(examples.texts):
         scores = classifier.score(texts)
-        log_odds.extend(scores.logits[:, 1] - scores.logits[:, 0])
+        log_odds.extend(positive - negative for negative, positive in scores.logits)
         tokens.extend(scores.tokens)
         bar.update(len(texts))
     bar.close()

@@ -168,7 +168,8 @@ def export(
         return score(SentimentClassifier(bundle, engine), examples)
 
     reference_engine = OnnxEngine(bundle, model=fp32.SerializeToString())
-    _verify_graph(reference_engine.logits([row.tolist() for row in rows]), predict(model, rows))
+    found = np.array(reference_engine.logits([row.tolist() for row in rows]))
+    _verify_graph(found, predict(model, rows))
     reference = scored(reference_engine)
     native = scored(NativeEngine(bundle))
     _verify("native", native, reference, max_loss)

@@ -1,11 +1,11 @@
 """Text to sentiment: cache, tokens, windows, engine, pooled logits, temperature, label."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.sentiment import engines
@@ -35,7 +35,7 @@ class Prediction(BaseModel):
 class Scores(NamedTuple):
     """What was computed of texts, in their order."""
 
-    logits: NDArray[np.float64]
+    logits: list[list[float]]
     """Over the temperature, of each label, (texts, labels)."""
     tokens: list[int]
     """In each whole text, the two special ones included."""
@@ -114,38 +114,37 @@ class SentimentClassifier:
             for ids, of_text in zip(tokens, spans, strict=True)
             for start, end in of_text
         ]
-        logits = np.empty((len(rows), len(bundle.labels)))
+        logits: dict[int, list[float]] = {}
         for bucket in windowing.buckets([len(row) for row in rows]):
-            logits[bucket] = engine.logits([rows[i] for i in bucket])
+            logits.update(zip(bucket, engine.logits([rows[i] for i in bucket]), strict=True))
+        in_order = iter([logits[i] for i in range(len(rows))])
         counts = [len(of_text) for of_text in spans]
-        starts = np.cumsum([0, *counts[:-1]])
-        sums = np.add.reduceat(logits, starts, axis=0)
-        pooled = sums / np.array(counts)[:, None] / bundle.temperature
         return Scores(
-            pooled,
+            [self._pooled(list(islice(in_order, count))) for count in counts],
             [len(ids) + 2 for ids in tokens],
             counts,
             0.0,
             time.perf_counter() - started,
         )
 
+    def _pooled(self, of_windows: Sequence[Sequence[float]]) -> list[float]:
+        divisor = len(of_windows) * self.bundle.temperature
+        return [math.fsum(of_label) / divisor for of_label in zip(*of_windows, strict=True)]
+
     def _predictions(self, scores: Scores) -> list[Prediction]:
-        weights = np.exp(scores.logits - scores.logits.max(axis=1, keepdims=True))
-        probabilities = weights / weights.sum(axis=1, keepdims=True)
         return [
             self._prediction(*found)
-            for found in zip(probabilities, scores.tokens, scores.windows, strict=True)
+            for found in zip(scores.logits, scores.tokens, scores.windows, strict=True)
         ]
 
-    def _prediction(
-        self, probabilities: NDArray[np.float64], tokens: int, windows: int
-    ) -> Prediction:
-        best = int(probabilities.argmax())
+    def _prediction(self, logits: Sequence[float], tokens: int, windows: int) -> Prediction:
+        highest = max(logits)
+        weights = [math.exp(logit - highest) for logit in logits]
         scores = {
-            label: round(float(probability), 4)
-            for label, probability in zip(self.bundle.labels, probabilities, strict=True)
+            label: round(weight / math.fsum(weights), 4)
+            for label, weight in zip(self.bundle.labels, weights, strict=True)
         }
-        label = self.bundle.labels[best]
+        label = self.bundle.labels[logits.index(highest)]
         return Prediction(
             sentiment=label,
             confidence=scores[label],

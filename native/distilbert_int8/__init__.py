@@ -9,13 +9,16 @@ import json
 import math
 import mmap
 import os
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 MAX_TOKENS = 512
 """The longest text of one pass."""
@@ -110,13 +113,15 @@ class Network:
             raise ValueError(f"{threads} threads cannot compute")
         self._library = _library()
         with path.open("rb") as file:
-            self._mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            # A copy in name: nothing is written, so that its pages are the file's, shared by all.
+            # Of what can only be read, ctypes tells no address.
+            self._mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
         try:
             shape, header, data = self._read()
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path} holds no such network: {error!r}") from None
         starts = [data + header[name]["data_offsets"][0] for name in header]
-        base = np.frombuffer(self._mapped, np.uint8).ctypes.data
+        base = ctypes.addressof(ctypes.c_char.from_buffer(self._mapped))
         self._labels = shape.labels
         self._vocabulary, self._positions = (header[n]["shape"][0] for n in ("words", "positions"))
         self._model = self._library.model_new(
@@ -143,24 +148,28 @@ class Network:
                 raise ValueError(f"{name} lies beyond the end of the file")
         return shape, {name: header[name] for name in expected}, data
 
-    def logits(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+    def logits(self, rows: Sequence[Sequence[int]]) -> list[list[float]]:
         """Return (rows, labels) for rows of token ids, special tokens included.
 
         Raises:
             ValueError: a row is empty or longer than the network can read, or an id is unknown.
         """
-        lengths = np.array([len(row) for row in rows], dtype=np.int32)
-        ids = np.array([i for row in rows for i in row], dtype=np.int32)
+        if not rows:
+            return []
+        lengths = array("i", map(len, rows))
         longest = min(MAX_TOKENS, self._positions)
-        if len(rows) and not (lengths.min() > 0 and lengths.max() <= longest):
+        if min(lengths) < 1 or max(lengths) > longest:
             raise ValueError(f"a row must have from 1 to {longest} tokens")
-        if len(ids) and not (ids.min() >= 0 and ids.max() < self._vocabulary):
+        ids = list(chain.from_iterable(rows))
+        if min(ids) < 0 or max(ids) >= self._vocabulary:
             raise ValueError(f"a token's id must be from 0 to {self._vocabulary - 1}")
-        found = np.empty((len(rows), self._labels), dtype=np.float32)
-        pointers = (array.ctypes.data for array in (ids, lengths))
-        if self._library.model_logits(self._model, *pointers, len(rows), found.ctypes.data):
+        found = array("f", bytes(4 * len(rows) * self._labels))
+        given = array("i", ids)
+        at = [values.buffer_info()[0] for values in (given, lengths, found)]
+        if self._library.model_logits(self._model, at[0], at[1], len(rows), at[2]):
             raise MemoryError("no memory for a pass")
-        return found
+        values = found.tolist()
+        return [values[i : i + self._labels] for i in range(0, len(values), self._labels)]
 
 
 def _processors() -> int:
@@ -184,7 +193,7 @@ def _library() -> ctypes.CDLL:
     return library
 
 
-def write(path: Path, shape: Shape, tensors: Mapping[str, NDArray[np.generic]]) -> None:
+def write(path: Path, shape: Shape, tensors: Mapping[str, "NDArray[np.generic]"]) -> None:
     """Write a network's file.
 
     Tensors of a multiple of 64 bytes, which are all large ones of usual shapes, begin at one.
@@ -201,7 +210,7 @@ def write(path: Path, shape: Shape, tensors: Mapping[str, NDArray[np.generic]]) 
     header: dict[str, object] = {"__metadata__": {"shape": json.dumps(vars(shape))}}
     end, parts = 0, []
     for name in sorted(expected, key=lambda name: tensors[name].nbytes % 64 > 0):
-        tensor = np.ascontiguousarray(tensors[name])
+        tensor = tensors[name]
         start, end = end, end + tensor.nbytes
         parts.append(tensor.tobytes())
         header[name] = {

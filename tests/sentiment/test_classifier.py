@@ -20,7 +20,7 @@ def test_obvious_reviews_get_the_obvious_label(engine):
 
 def test_batch_and_single_agree(engine, reviews):
     texts = reviews[::4]
-    singles = np.concatenate([engine.score([text]).logits for text in texts])
+    singles = [engine.score([text]).logits[0] for text in texts]
     np.testing.assert_allclose(_positive(engine.score(texts).logits), _positive(singles), atol=1e-3)
 
 
@@ -46,8 +46,10 @@ def test_torch_and_the_fp32_graph_agree(torch, bundle, reviews):
 
 @pytest.mark.parametrize("int8", ["native", "onnx"])
 def test_int8_gives_the_reference_label(request, int8, torch, reviews):
-    served = request.getfixturevalue(int8).score(reviews).logits
-    assert (served.argmax(axis=1) == torch.score(reviews).logits.argmax(axis=1)).mean() >= 0.995
+    served, reference = (
+        np.argmax(of.score(reviews).logits, axis=1) for of in (request.getfixturevalue(int8), torch)
+    )
+    assert (served == reference).mean() >= 0.995
 
 
 def test_a_text_at_the_limit_of_length_is_scored_whole(native):
@@ -65,7 +67,7 @@ def test_score_of_a_long_text_is_the_mean_over_its_windows(native):
         [engine.start_token, *ids[start : start + 254], engine.end_token]
         for start in range(0, len(ids) - 254 + 128, 128)
     ]
-    expected = engine.logits(rows).mean(axis=0) / native.bundle.temperature
+    expected = np.mean(engine.logits(rows), axis=0) / native.bundle.temperature
     np.testing.assert_allclose(native.score([text]).logits[0], expected, atol=1e-4)
 
 
@@ -81,7 +83,8 @@ def test_a_repeated_text_is_scored_once(bundle, native):
 def test_temperature_divides_the_log_odds(bundle, native):
     hot = SentimentClassifier(replace(bundle, temperature=bundle.temperature * 2), native._engine)
     texts = [Text("Superb."), Text("Terrible.")]
-    np.testing.assert_allclose(hot.score(texts).logits * 2, native.score(texts).logits, rtol=1e-6)
+    halves, wholes = np.array(hot.score(texts).logits), native.score(texts).logits
+    np.testing.assert_allclose(halves * 2, wholes, rtol=1e-6)
 
 
 @pytest.mark.parametrize("count", [0, 1])
@@ -89,5 +92,5 @@ def test_few_texts_give_as_many_predictions(native, count):
     assert len(native.predict([Text("Good.")] * count)) == count
 
 
-def _positive(log_odds: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(log_odds[:, 0] - log_odds[:, 1]))
+def _positive(logits: list[list[float]]) -> np.ndarray:
+    return 1 / (1 + np.exp(-np.diff(logits, axis=1)[:, 0]))

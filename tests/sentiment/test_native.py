@@ -23,7 +23,7 @@ def path(bundle):
 
 @pytest.fixture(scope="module")
 def expected(path, rows):
-    return Network(path, threads=1).logits(rows)
+    return np.array(Network(path, threads=1).logits(rows))
 
 
 @pytest.mark.parametrize("instructions", ["avx2", "portable"])
@@ -44,7 +44,7 @@ def test_logits_do_not_depend_on_the_threads(path, rows, expected, threads):
 
 def test_logits_do_not_depend_on_the_other_rows(path, rows, expected):
     network = Network(path, threads=2)
-    alone = np.concatenate([network.logits([row]) for row in rows])
+    alone = [network.logits([row])[0] for row in rows]
     np.testing.assert_array_equal(alone, expected)
     np.testing.assert_array_equal(network.logits(rows[::-1]), expected[::-1])
 
@@ -58,7 +58,7 @@ def test_callers_in_several_threads_get_their_own_logits(path, rows, expected):
 
 
 def test_no_rows_give_no_logits(path):
-    assert Network(path).logits([]).shape == (0, 2)
+    assert Network(path).logits([]) == []
 
 
 @pytest.mark.parametrize("row", [[], [1] * 513])

@@ -3,9 +3,6 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from app.sentiment.bundle import Bundle
 
 
@@ -19,8 +16,11 @@ class Engine(Protocol):
         """Return each text's token ids, whole, without the special tokens."""
         ...
 
-    def logits(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-        """Return (rows, labels) for rows of ids that hold the special tokens, of any lengths."""
+    def logits(self, rows: Sequence[Sequence[int]]) -> list[list[float]]:
+        """Return (rows, labels) for rows of ids that hold the special tokens, of any lengths.
+
+        Lists, because an array of some rows of two would cost each start the import of NumPy.
+        """
         ...
 
 

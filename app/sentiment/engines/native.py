@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 from distilbert_int8 import Network
-from numpy.typing import NDArray
 
 from app.sentiment.bundle import Bundle
 from app.sentiment.engines.tokenizer import BundleTokenizer
@@ -19,6 +17,6 @@ class NativeEngine(BundleTokenizer):
         super().__init__(bundle)
         self._network = Network(bundle.file(WEIGHTS), threads)
 
-    def logits(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+    def logits(self, rows: Sequence[Sequence[int]]) -> list[list[float]]:
         """Return (rows, labels); rows are not padded, and none depends on the others."""
         return self._network.logits(rows)

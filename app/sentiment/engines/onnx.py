@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.sentiment.bundle import Bundle
 from app.sentiment.engines.tokenizer import BundleTokenizer
@@ -31,10 +30,10 @@ class OnnxEngine(BundleTokenizer):
             model or str(bundle.file("model.onnx")), options, providers=["CPUExecutionProvider"]
         )
 
-    def logits(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+    def logits(self, rows: Sequence[Sequence[int]]) -> list[list[float]]:
         lengths = np.array([len(row) for row in rows], dtype=np.int32)
         ids = np.zeros((len(rows), int(lengths.max())), dtype=np.int32)
         for i, row in enumerate(rows):
             ids[i, : len(row)] = row
         inputs = {"input_ids": ids, "lengths": lengths}
-        return cast(NDArray[np.float32], self._session.run(["logits"], inputs)[0])
+        return cast(list[list[float]], self._session.run(["logits"], inputs)[0].tolist())

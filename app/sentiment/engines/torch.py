@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from typing import cast
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from app.sentiment.bundle import Bundle
@@ -34,7 +32,7 @@ class TorchEngine:
         encoded = self._tokenizer(list(texts), add_special_tokens=False, verbose=False)
         return cast(list[list[int]], encoded["input_ids"])
 
-    def logits(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+    def logits(self, rows: Sequence[Sequence[int]]) -> list[list[float]]:
         width = max(len(row) for row in rows)
         ids = torch.zeros((len(rows), width), dtype=torch.long)
         mask = torch.zeros((len(rows), width), dtype=torch.long)
@@ -43,4 +41,4 @@ class TorchEngine:
             mask[i, : len(row)] = 1
         with torch.inference_mode():
             out = self._model(input_ids=ids.to(self._device), attention_mask=mask.to(self._device))
-        return cast(NDArray[np.float32], out.logits.float().cpu().numpy())
+        return cast(list[list[float]], out.logits.tolist())
