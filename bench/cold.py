@@ -96,9 +96,6 @@ def _serve(module: str) -> None:
 def _stages() -> None:
     """Start as the handler does, part by part; print the processor's seconds of each."""
     ends = {"interpreter": time.process_time()}
-    import numpy  # noqa: F401
-
-    ends["numpy"] = time.process_time()
     from app import startup  # noqa: F401
 
     ends["FastAPI and pydantic"] = time.process_time()

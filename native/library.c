@@ -1,4 +1,5 @@
 // What the Python package calls: a network made of its tensors, and logits of texts.
+#define _GNU_SOURCE  // for the processors that a thread may run on
 #include "network.h"
 
 #include <sched.h>
@@ -12,6 +13,11 @@
 
 // Threads that wait for a pass and help with it.
 typedef struct {
+    pthread_t *helpers;
+    size_t created;
+#if defined(__linux__)
+    cpu_set_t apart;       // where helpers may run
+#endif
     pthread_mutex_t lock;
     pthread_cond_t wake;
     pass *pass;            // the one to help with, if any
@@ -45,7 +51,26 @@ static void *help(void *argument) {
     return NULL;
 }
 
+// Keeps helpers off the processor of the caller, who holds the pool. On a virtual machine Linux often
+// wakes a thread on the processor of the one that wakes it, though another is idle: a halted one looks
+// as if its host had taken it away. There it waits for some milliseconds, as long as a whole pass.
+static void stand_apart(pool *p) {
+#if defined(__linux__)
+    cpu_set_t allowed;
+    const int here = sched_getcpu();
+    if (here < 0 || pthread_getaffinity_np(pthread_self(), sizeof allowed, &allowed)) return;
+    if ((size_t)CPU_COUNT(&allowed) > p->created) CPU_CLR(here, &allowed);
+    if (CPU_EQUAL(&allowed, &p->apart)) return;
+    p->apart = allowed;
+    for (size_t i = 0; i < p->created; i++)
+        pthread_setaffinity_np(p->helpers[i], sizeof allowed, &allowed);
+#else
+    (void)p;
+#endif
+}
+
 static void run_together(pool *p, pass *todo) {
+    stand_apart(p);
     pthread_mutex_lock(&p->lock);
     p->pass = todo;
     p->passes++;
@@ -183,10 +208,11 @@ model *model_new(const size_t shape[8], const void *const *tensors, size_t threa
     pthread_cond_init(&p->wake, NULL);
     pthread_mutex_init(&m->busy, NULL);
     pthread_mutex_init(&m->spares, NULL);
-    for (size_t i = 1; i < threads; i++) {
-        pthread_t thread;
-        if (pthread_create(&thread, NULL, help, p)) return NULL;
-        pthread_detach(thread);
+    p->helpers = calloc(threads, sizeof *p->helpers);
+    if (!p->helpers) return NULL;
+    for (; p->created + 1 < threads; p->created++) {
+        if (pthread_create(&p->helpers[p->created], NULL, help, p)) return NULL;
+        pthread_detach(p->helpers[p->created]);
     }
     return m;
 }
@@ -216,7 +242,7 @@ int model_logits(model *m, const int32_t *ids, const int32_t *lengths, size_t te
         p->task_rows = ((p->rows + tasks - 1) / tasks + GRANULE - 1) / GRANULE * GRANULE;
         atomic_store(&p->joined, 0);
         for (size_t i = 0; i <= m->network.layers; i++) p->taken[i] = p->done[i] = 0;
-        if (threads > 1 && p->rows > 2 * GRANULE)
+        if (threads > 1 && p->rows > GRANULE)
             run_together(&m->pool, p);
         else
             m->pool.forward(p);

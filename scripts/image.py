@@ -28,7 +28,6 @@ LAYERS = {"model": "the model: int8 weights, vocabulary, card", "app": "the appl
 WHY = {
     "arro3-io": "reads and writes Parquet objects (Rust)",
     "arro3-core": "the tables that it reads them into",
-    "numpy": "logits and windows as arrays; OpenBLAS, which it loads, is half of it",
     "tokenizers": "text to token ids (Rust)",
     "pydantic_core": "validates requests and settings (Rust)",
     "pydantic": "the models that say what is valid",
