@@ -97,7 +97,7 @@ drift: $(VENV)/requirements-train.installed ## Report accuracy on feedback, and 
 	@test -n "$(LOGS)" || { echo 'of which logs? make drift LOGS="logs/" FEEDBACK=feedback.jsonl'; exit 2; }
 	@$(BIN)/python -m training.drift $(LOGS) $(if $(FEEDBACK),--feedback $(FEEDBACK)) $(if $(OUT),--out $(OUT)) $(if $(REFERENCE_DAYS),--reference-days $(REFERENCE_DAYS)) $(ARGS)
 
-bench: $(VENV)/requirements-bench.installed ## Measure against the baseline and other engines (ONLY=a part of it)
+bench: $(VENV)/requirements-bench.installed $(EMULATOR) ## Measure against the baseline and other engines (ONLY=a part of it)
 	@$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
 
 readme: $(VENV)/requirements-test.installed ## Write the README's figures from what measured them

@@ -146,7 +146,7 @@ def _texts(served: SentimentClassifier, reviews: Path, count: int) -> list[str]:
     texts = data.read(reviews).texts
     found: list[str] = []
     for i in np.random.default_rng(0).permutation(len(texts)):
-        fits = len(served.tokenise([texts[i]])[0]) <= served.bundle.window - 2
+        fits = len(served.bundle.spans(len(served.tokenise([texts[i]])[0]))) == 1
         if fits and len(words(texts[i])) >= MIN_WORDS:
             found.append(texts[i])
         if len(found) == count:

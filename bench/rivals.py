@@ -6,6 +6,7 @@ of DistilBERT-base's shape, which is what a user would run instead, and read 512
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from app.sentiment.engines import Engine
 from app.sentiment.engines.native import NativeEngine
 from app.sentiment.engines.onnx import OnnxEngine
 from app.sentiment.engines.tokenizer import BundleTokenizer
+from app.sentiment.windows import Windows
 from bench.baseline import make_checkpoint
 from bench.service import ROOT
 
@@ -164,7 +166,6 @@ ENGINES: dict[str, Callable[[Bundle], Engine]] = {
 def classifier(name: str) -> SentimentClassifier:
     """Load an engine behind the classifier that serves."""
     bundle = load_bundle(SHIPPED)
-    engine = ENGINES[name](bundle)
-    return SentimentClassifier(
-        bundle.with_windows(512, 256) if name.startswith("base") else bundle, engine
-    )
+    if name.startswith("base"):
+        bundle = replace(bundle, windows=(Windows(512, 256),))
+    return SentimentClassifier(bundle, ENGINES[name](bundle))

@@ -15,7 +15,6 @@ from typing import Any
 
 from tqdm import tqdm
 
-from app.sentiment import windows
 from app.sentiment.text import Text, normalise
 from bench import floor, report, rivals
 from bench.report import SETTLE_SECONDS, THREADS, spread, text_of
@@ -107,8 +106,7 @@ def measure(rounds: int = 8) -> dict[str, Any]:
 
 def _rows(tokens: int) -> int:
     """Return the rows that a text's windows have together."""
-    bundle = rivals.load_bundle(rivals.SHIPPED)
-    found = windows.spans(tokens - 2, bundle.window - 2, bundle.stride)
+    found = rivals.load_bundle(rivals.SHIPPED).spans(tokens - 2)
     return sum(end - start + 2 for start, end in found)
 
 

@@ -39,7 +39,12 @@ class Durations:
 class Emulator:
     """One execution environment: a process that is started at the first invocation and kept."""
 
-    def __init__(self, environment: Mapping[str, str] | None = None, memory_mb: int = 1769) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str] | None = None,
+        memory_mb: int = 1769,
+        handler: str = "handler.handler",
+    ) -> None:
         self._port, runtime_port = free_port(), free_port()
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed with the emulator)
         self._process = subprocess.Popen(
@@ -48,7 +53,7 @@ class Emulator:
                 *("--log-level", "info"),
                 *("--runtime-interface-emulator-address", f"127.0.0.1:{self._port}"),
                 *("--runtime-api-address", f"127.0.0.1:{runtime_port}"),
-                *(sys.executable, "-m", "awslambdaric", "handler.handler"),
+                *(sys.executable, "-m", "awslambdaric", handler),
             ],
             cwd=ROOT,
             env={
@@ -107,6 +112,17 @@ class Emulator:
         if isinstance(answer, dict) and {"errorMessage", "errorType"} <= answer.keys():
             raise InvocationError(body)
         return answer
+
+    def processor_seconds(self) -> float:
+        """Return what the function's process has used of the processors since it began.
+
+        In the kernel's clock ticks, of which a second has a hundred (proc_pid_stat(5)).
+        """
+        tasks = Path(f"/proc/{self._process.pid}/task").iterdir()
+        [function] = [pid for task in tasks for pid in (task / "children").read_text().split()]
+        # Behind the name, which may hold anything: ticks in user mode and in the kernel.
+        after_name = Path(f"/proc/{function}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, after_name[11:13])) / os.sysconf("SC_CLK_TCK")
 
     def log(self) -> str:
         """Return what the emulator and the function have printed so far."""

@@ -1,5 +1,6 @@
-"""Prices in US dollars, us-east-1, on demand, without free tiers, from the sellers' pages in
-November 2026; what is worked out from them says so.
+"""List prices in US dollars, us-east-1, on demand, without free tiers, as known in November 2026.
+
+Prices change: look at the sellers' pages before relying on what is worked out from these.
 """
 
 GB_SECOND = 0.0000166667

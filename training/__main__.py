@@ -9,11 +9,13 @@ Labelled text is any of:
 import argparse
 import json
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from app.sentiment import bundle, engines
 from app.sentiment.classifier import SentimentClassifier
+from app.sentiment.windows import Windows
 from training import card, data, distil, evaluate, export, plots, recipe, snippets
 from training.data import Examples
 from training.recipe import Recipe
@@ -76,10 +78,14 @@ def _export(args: argparse.Namespace) -> None:
 def _evaluate(args: argparse.Namespace) -> None:
     examples = data.read(args.data)
     served = bundle.load(args.bundle)
+    name = f"{args.data.stem}-{args.engine}"
     if args.window or args.stride:
         if args.record:
             raise ValueError("--record is for the bundle as it is served, with its own windows")
-        served = served.with_windows(args.window or served.window, args.stride or served.stride)
+        if not (args.window and args.stride):
+            raise ValueError("--window and --stride go together")
+        served = replace(served, windows=(Windows(args.window, args.stride),))
+        name += f"-{args.window}-{args.stride}"
     if (args.card is None) != (args.weights is None):
         raise ValueError("--card and --weights go together: whose card, and who is beside it")
     scored = evaluate.score(
@@ -88,12 +94,11 @@ def _evaluate(args: argparse.Namespace) -> None:
     figures = evaluate.report(scored, data.ratings(args.data))
     print(json.dumps({k: v for k, v in figures.items() if k != "reliability"}, indent=2))
     mistakes = evaluate.mistakes(scored, examples.texts)
-    name = f"{args.data.stem}-{args.engine}-{served.window}-{served.stride}"
     folder = args.out or EVALUATIONS / args.bundle.name / name
     folder.mkdir(parents=True, exist_ok=True)
     how = {"revision": served.revision, "engine": args.engine, "temperature": served.temperature}
-    windows = {"window": served.window, "stride": served.stride}
-    report = {"data": str(args.data), **how, **windows, **figures, "mistakes": mistakes}
+    windows = [asdict(each) for each in served.windows]
+    report = {"data": str(args.data), **how, "windows": windows, **figures, "mistakes": mistakes}
     (folder / "report.json").write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     title = f"{args.data.stem}, {args.engine} engine"
     (folder / "report.html").write_text(plots.page(title, figures, mistakes))

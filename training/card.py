@@ -76,8 +76,8 @@ def _lines(card: Mapping[str, Any], measured: Mapping[str, Any] | None) -> Itera
     yield from ("", "## How good it is", "")
     yield (
         "With 95 % bootstrap intervals; each row is what `make evaluate DATA=… ENGINE=…` prints of "
-        "the set. None was trained on. Those named dev were looked at while choosing; those named "
-        "test were read once, at the end."
+        "the set. None was trained on. Those named dev were looked at while choosing; nothing "
+        "was chosen by those named test."
     )
     yield ""
     names = ("data", "engine", "examples", "accuracy", "F1", "ROC AUC", "log loss", "ECE")
@@ -114,14 +114,19 @@ def _section(title: str, lines: Sequence[str]) -> Iterator[str]:
         yield from ("", f"## {title}", "", *lines)
 
 
+def _how_it_is_cut(windows: Mapping[str, int]) -> str:
+    of = f"of up to {windows['up_to']} tokens" if "up_to" in windows else "of any other length"
+    return f"A text {of} is read in windows of {windows['length']}, one every {windows['stride']}."
+
+
 def _what_it_is(card: Mapping[str, Any]) -> str:
     shape, inference = card["architecture"], card["inference"]
     found = (
         f"A `{shape['type']}` of {shape['layers']} layers, {shape['width']} wide, with "
-        f"{shape['heads']} heads: {shape['parameters'] / 1e6:.1f} million parameters. A text over "
-        f"{inference['window']} tokens is read in windows of {inference['window']}, one every "
-        f"{inference['stride']}; their mean log-odds, over a temperature of "
-        f"{inference['temperature']}, give the confidence."
+        f"{shape['heads']} heads: {shape['parameters'] / 1e6:.1f} million parameters. "
+        f"{' '.join(map(_how_it_is_cut, inference['windows']))} The mean of the windows' log-odds, "
+        f"in which the first and the last count twice, over a temperature of "
+        f"{inference['temperature']}, gives the confidence."
     )
     if "languages" in card:
         found += f" Languages: {', '.join(card['languages'])}."

@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from app.sentiment.classifier import SentimentClassifier
 from app.sentiment.engines import Engine
 from app.sentiment.engines.native import WEIGHTS, NativeEngine
 from app.sentiment.engines.onnx import OnnxEngine
+from app.sentiment.windows import Windows
 from training import data, graph, pack
 from training.card import write as write_card
 from training.data import LABELS, Examples
@@ -35,10 +37,11 @@ from training.quantise import Activations, Seen
 from training.recipe import FILE as RECIPE
 from training.train import predict
 
-WINDOW = 256
-"""Tokens in a window, where the checkpoint can read so many; the stride is half of it."""
+WINDOWS = (Windows(384, 256, up_to=512), Windows(256, 128))
+"""Chosen on held-out reviews (docs/training-notes.md); shorter where a checkpoint reads less."""
 CALIBRATION_TEXTS = 200
-"""Texts whose activations set the int8 ranges."""
+CALIBRATION_TOKENS = 256
+"""So many texts, and of each so many tokens at most, set the int8 ranges by their activations."""
 MAX_DIFFERENCE = 0.01
 """Of the fp32 graph's logits from torch's; its weights have gone through fp16."""
 MAX_LOSS = 0.002
@@ -124,11 +127,12 @@ def export(
         raise ValueError(f"{folder} holds something that is no bundle; choose another folder")
     replaced = load_bundle(folder).card if (folder / CHECKSUMS).exists() else {}
     model, tokenizer = load_checkpoint(source)
-    window = min(WINDOW, model.config.max_position_embeddings)
+    windows = [_within(model.config.max_position_embeddings, each) for each in WINDOWS]
     halves = {name: value.half().contiguous() for name, value in model.state_dict().items()}
     weights = {name: value.float().numpy() for name, value in halves.items()}
     fp32 = graph.build(model.config, weights)
-    rows = data.encode(tokenizer, examples.texts[:CALIBRATION_TEXTS], window)
+    seen = examples.texts[:CALIBRATION_TEXTS]
+    rows = data.encode(tokenizer, seen, min(CALIBRATION_TOKENS, windows[0].length))
     activations = observe(fp32, rows)
 
     unfinished = folder.with_name(f"{folder.name}.unfinished")
@@ -159,7 +163,7 @@ def export(
     if recipe.exists():
         identity["recipe"] = json.loads(recipe.read_text())
     identity["compared"] = {**replaced.get("compared", {}), **card.get("compared", {})}
-    inference = {"window": window, "stride": window // 2, "temperature": 1.0}
+    inference = {"windows": [_written(each) for each in windows], "temperature": 1.0}
     write_card(unfinished, {**identity, "revision": "", "inference": inference})
 
     bundle = load_bundle(unfinished)
@@ -183,6 +187,18 @@ def export(
     unfinished.rename(folder)
     shutil.rmtree(replaced, ignore_errors=True)
     print(f"{folder}: revision {revision}, temperature {inference['temperature']}")
+
+
+def _within(positions: int, windows: Windows) -> Windows:
+    """Return the windows, shortened in proportion to what the checkpoint can read at once."""
+    if windows.length <= positions:
+        return windows
+    stride = windows.stride * positions // windows.length
+    return Windows(positions, stride, windows.up_to)
+
+
+def _written(windows: Windows) -> dict[str, int]:
+    return {name: value for name, value in asdict(windows).items() if value is not None}
 
 
 def _save_tokenizer(tokenizer: Tokenizer, max_length: int, folder: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import optuna
+from matplotlib import pyplot as plt
 from optuna.trial import Trial, TrialState
 from optuna.visualization import matplotlib as pictures
 
@@ -101,5 +102,6 @@ def tune(
             axes = draw(study)
             figure = (axes if hasattr(axes, "figure") else axes.flat[0]).figure
             figure.savefig(folder / f"{name}.png", dpi=120, bbox_inches="tight")
+            plt.close(figure)
     print(f"best of {len(study.trials)} trials: {study.best_value:.4f} held out")
     print(f"{folder / 'best.toml'}: its recipe; beside it the plots")

@@ -57,11 +57,11 @@ FEEDBACK = Body(
     }
 )
 
-_MODEL = "efa9fe049903"
+_MODEL = "6f7c631110d8"
 PREDICTION = {
     "sentiment": "Positive",
-    "confidence": 0.9946,
-    "scores": {"Negative": 0.0054, "Positive": 0.9946},
+    "confidence": 0.9944,
+    "scores": {"Negative": 0.0056, "Positive": 0.9944},
     "tokens": 9,
     "windows": 1,
     "cached": False,
@@ -73,8 +73,8 @@ BATCH_ANSWER = {
         {
             "index": 1,
             "sentiment": "Negative",
-            "confidence": 0.9971,
-            "scores": {"Negative": 0.9971, "Positive": 0.0029},
+            "confidence": 0.997,
+            "scores": {"Negative": 0.997, "Positive": 0.003},
             "tokens": 15,
             "windows": 1,
             "cached": False,
@@ -85,18 +85,18 @@ BATCH_ANSWER = {
 }
 EXPLANATION = {
     **PREDICTION,
-    "base_value": -0.468018,
-    "value": 5.217197,
+    "base_value": -0.464556,
+    "value": 5.178604,
     "unit": "words",
     "complete": True,
     "evaluations": 28,
     "words": [
-        {"text": "This", "start": 0, "end": 4, "weight": -0.188372},
-        {"text": "movie", "start": 5, "end": 10, "weight": -0.184924},
-        {"text": "was", "start": 11, "end": 14, "weight": -0.003301},
-        {"text": "amazing", "start": 15, "end": 22, "weight": 2.830418},
-        {"text": "and", "start": 23, "end": 26, "weight": 0.415212},
-        {"text": "thrilling!", "start": 27, "end": 37, "weight": 2.816183},
+        {"text": "This", "start": 0, "end": 4, "weight": -0.186979},
+        {"text": "movie", "start": 5, "end": 10, "weight": -0.183556},
+        {"text": "was", "start": 11, "end": 14, "weight": -0.003277},
+        {"text": "amazing", "start": 15, "end": 22, "weight": 2.809481},
+        {"text": "and", "start": 23, "end": 26, "weight": 0.412141},
+        {"text": "thrilling!", "start": 27, "end": 37, "weight": 2.79535},
     ],
 }
 FEEDBACK_ANSWER = {

@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from app.sentiment import windows as windowing
+from app.sentiment.windows import Windows
+
 CHECKSUMS = "SHA256SUMS"
 
 
@@ -22,10 +25,8 @@ class Bundle:
     checksums: Mapping[str, str]
     card: Mapping[str, Any]
     labels: tuple[str, ...]
-    window: int
-    """Tokens scored in one pass, with the two special tokens."""
-    stride: int
-    """Tokens from the start of one window to the start of the next."""
+    windows: tuple[Windows, ...]
+    """By the longest text that they are for; the last ones are for any."""
     temperature: float
     """What the logits are divided by before the softmax (Guo et al. 2017, arXiv:1706.04599)."""
 
@@ -37,15 +38,10 @@ class Bundle:
     def revision(self) -> str:
         return str(self.card["revision"])
 
-    def with_windows(self, window: int, stride: int) -> "Bundle":
-        """Return the bundle as it is with these windows.
-
-        Raises:
-            ValueError: they leave gaps.
-        """
-        if not 0 < stride <= window - 2:
-            raise ValueError(f"stride {stride} leaves gaps between windows of {window}")
-        return replace(self, window=window, stride=stride)
+    def spans(self, tokens: int) -> list[tuple[int, int]]:
+        """Return where the windows start and end of a text of so many tokens, no special ones."""
+        cut = next(w for w in self.windows if w.up_to is None or tokens + 2 <= w.up_to)
+        return windowing.spans(tokens, cut.length - 2, cut.stride)
 
     def file(self, name: str) -> Path:
         """Return the path of one of the bundle's files, verified.
@@ -77,18 +73,22 @@ def load(folder: Path) -> Bundle:
     except OSError as error:
         raise BundleError(f"no model bundle in {folder}: {CHECKSUMS}: {error.strerror}") from None
     checksums = {name.strip().lstrip("*"): digest for digest, name in map(_split, lines)}
-    unread = Bundle(folder, checksums, {}, (), 0, 0, 0.0)
+    unread = Bundle(folder, checksums, {}, (), (), 0.0)
     files = [unread.file(name) for name in ("card.json", "config.json")]
     try:
         card, config = (json.loads(path.read_bytes()) for path in files)
         names, inference = config["id2label"], card["inference"]
+        windows = tuple(Windows(**each) for each in inference["windows"])
+        if not windows or windows[-1].up_to is not None:
+            raise ValueError("no windows for texts of any length")
         return replace(
             unread,
             card=card,
             labels=tuple(names[str(i)] for i in range(len(names))),
+            windows=windows,
             temperature=inference["temperature"],
-        ).with_windows(inference["window"], inference["stride"])
-    except (KeyError, ValueError) as error:
+        )
+    except (KeyError, TypeError, ValueError) as error:
         shown = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise BundleError(f"{files[0]} and {files[1].name} are not a bundle's: {shown}") from None
 

@@ -1,9 +1,30 @@
 """Long texts as overlapping windows, windows as batches of similar length."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 MAX_BATCH_TOKENS = 8192
 """Tokens, padding included, in one pass: bounds the memory that a batch takes."""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """How texts of up to so many tokens are cut; all of these count the two special ones.
+
+    Raises:
+        ValueError: they would leave gaps.
+    """
+
+    length: int
+    """Tokens scored in one pass."""
+    stride: int
+    """Tokens from the start of one window to the start of the next."""
+    up_to: int | None = None
+    """The longest text that is cut like this; any is where there is none."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.stride <= self.length - 2:
+            raise ValueError(f"stride {self.stride} leaves gaps between windows of {self.length}")
 
 
 def spans(tokens: int, length: int, stride: int) -> list[tuple[int, int]]:

@@ -54,10 +54,30 @@ def test_a_card_that_lacks_what_serving_needs_is_refused(copy):
 
 
 def test_windows_that_would_leave_gaps_are_refused(copy, bundle):
-    inference = {"window": 64, "stride": 128, "temperature": 1.0}
+    inference = {"windows": [{"length": 64, "stride": 128}], "temperature": 1.0}
     write_card(copy, {**bundle.card, "inference": inference})
     with pytest.raises(BundleError, match="stride 128 leaves gaps between windows of 64"):
         load(copy)
+
+
+def test_windows_that_are_not_for_every_text_are_refused(copy, bundle):
+    inference = {"windows": [{"length": 64, "stride": 32, "up_to": 512}], "temperature": 1.0}
+    write_card(copy, {**bundle.card, "inference": inference})
+    with pytest.raises(BundleError, match="no windows for texts of any length"):
+        load(copy)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "expected"),
+    [
+        (384, [(0, 382)]),
+        (385, [(0, 382), (256, 383)]),
+        (512, [(0, 382), (256, 510)]),
+        (513, [(0, 254), (128, 382), (256, 510), (384, 511)]),
+    ],
+)
+def test_a_text_is_cut_by_the_windows_for_its_length(bundle, tokens, expected):
+    assert bundle.spans(tokens - 2) == expected
 
 
 def test_lambda_needs_no_file_of_the_other_engines(copy):

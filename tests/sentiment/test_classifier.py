@@ -59,15 +59,18 @@ def test_a_text_at_the_limit_of_length_is_scored_whole(native):
     assert prediction.windows == 1 + -(-(prediction.tokens - 2 - 254) // 128)
 
 
-def test_score_of_a_long_text_is_the_mean_over_its_windows(native):
-    text = Text("A slow start. " * 70 + "A glorious finish! " * 70)
+def test_a_long_texts_first_and_last_windows_count_twice(native):
+    text = Text("A slow start. " * 120 + "A glorious finish! " * 120)
     engine = native._engine
     [ids] = engine.tokenise([text])
     rows = [
         [engine.start_token, *ids[start : start + 254], engine.end_token]
         for start in range(0, len(ids) - 254 + 128, 128)
     ]
-    expected = np.mean(engine.logits(rows), axis=0) / native.bundle.temperature
+    logits = engine.logits(rows)
+    assert len(logits) > 2
+    pooled = np.mean([logits[0], *logits, logits[-1]], axis=0)
+    expected = pooled / native.bundle.temperature
     np.testing.assert_allclose(native.score([text]).logits[0], expected, atol=1e-4)
 
 

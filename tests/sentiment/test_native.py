@@ -1,6 +1,8 @@
 """The kernels: every way of running them gives the same logits."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -55,6 +57,18 @@ def test_callers_in_several_threads_get_their_own_logits(path, rows, expected):
         found = callers.map(lambda i: network.logits([rows[i % len(rows)]])[0], range(200))
     for i, logits in enumerate(found):
         np.testing.assert_array_equal(logits, expected[i % len(rows)])
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is one processor only")
+def test_helping_threads_keep_off_the_callers_processor(path, rows):
+    before = set(Path("/proc/self/task").iterdir())
+    network = Network(path, threads=2)
+    [helper] = set(Path("/proc/self/task").iterdir()) - before
+    network.logits(rows[:1] + rows[-3:])
+    mine = os.sched_getaffinity(0)
+    helpers = os.sched_getaffinity(int(helper.name))
+    assert helpers < mine
+    assert len(helpers) == len(mine) - 1
 
 
 def test_no_rows_give_no_logits(path):

@@ -52,7 +52,7 @@ def test_from_labelled_text_to_a_card(tmp_path, run):
     reached = card["metrics"]["Test"]["native"]["accuracy"]
     assert reached > 0.95
     assert card["compared"]["head only"]["Test"]["native"]["accuracy"] < reached
-    report = tmp_path / "runs/evaluations/both/test-native-64-32"
+    report = tmp_path / "runs/evaluations/both/test-native"
     assert json.loads((report / "report.json").read_text())["accuracy"] == reached
     assert f"{reached:.4f}" in (report / "report.html").read_text()
 
@@ -70,7 +70,8 @@ def test_from_labelled_text_to_a_card(tmp_path, run):
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (("--window", "64"), "stride 128 leaves gaps between windows of 64"),
+        (("--window", "64"), "--window and --stride go together"),
+        (("--window", "64", "--stride", "128"), "stride 128 leaves gaps between windows of 64"),
         (("--window", "128", "--stride", "64", "--record", "x"), "as it is served"),
         (("--card", "model"), "--card and --weights go together"),
     ],
@@ -96,7 +97,7 @@ def test_other_windows_are_measured_beside_the_bundles_own(tmp_path, run):
     report = json.loads(
         (tmp_path / "runs/evaluations/model/test-native-128-64/report.json").read_text()
     )
-    assert (report["window"], report["stride"]) == (128, 64)
+    assert report["windows"] == [{"length": 128, "stride": 64, "up_to": None}]
 
 
 def test_what_is_held_out_or_tested_is_not_trained_on(tmp_path):

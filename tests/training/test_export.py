@@ -79,11 +79,11 @@ def test_a_folder_that_holds_no_bundle_is_left_alone(checkpoint):
 
 
 def test_windows_fit_a_checkpoint_that_reads_less(checkpoint, tmp_path):
-    """The tiny model has 64 positions, where 256 tokens are a window's usual length."""
+    """The tiny model has 64 positions, where 384 tokens are a window's usual length."""
     export.export(str(checkpoint), tmp_path / "b", sentences(60, 4), {})
     served = classifier.load(Settings(model_dir=tmp_path / "b"))
     [prediction] = served.predict(["the plot " * 100])
-    assert (prediction.tokens, prediction.windows) == (202, 6)
+    assert (prediction.tokens, prediction.windows) == (202, 5)
 
 
 def test_revision_changes_with_what_a_score_depends_on(checkpoint, tmp_path):
