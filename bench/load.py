@@ -33,7 +33,7 @@ class NoLoad(RuntimeError):
     """There is no load generator; the message says how to get it."""
 
 
-def measure(seconds: int = 20) -> dict[str, Any]:
+def measure(seconds: int = 15) -> dict[str, Any]:
     """Return what came back of so many seconds of requests at each number of connections.
 
     Raises:

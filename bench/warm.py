@@ -69,7 +69,7 @@ class _Worker:
         return json.loads(line)
 
 
-def measure(rounds: int = 8) -> dict[str, Any]:
+def measure(rounds: int = 6) -> dict[str, Any]:
     """Return milliseconds by engine and length with quartiles, ratios to ours, and reviews/s."""
     subprocess.run([sys.executable, "-m", "bench.warm", "prepare"], cwd=ROOT, check=True)
     times: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
