@@ -20,7 +20,5 @@ class BundleTokenizer:
 
     def tokenise(self, texts: Sequence[str]) -> list[list[int]]:
         """Return each text's token ids, whole, without the special tokens."""
-        if len(texts) == 1:
-            return [self._tokenizer.encode(texts[0], add_special_tokens=False).ids]
         found = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         return [encoding.ids for encoding in found]
