@@ -19,6 +19,8 @@ const EXAMPLES = {
     "It takes its time. There is a wedding, there is a quarrel about a field, and there is an uncle who says the same thing four times, and the whole house laughed with him each time.",
     "Then the daughter comes home, and something happens to the picture that I cannot put a name to. Nobody raises a voice. She puts down her suitcase, looks at the table, and you understand that the place that was laid is not for her.",
     "From there on I did not move, and nor did anybody else. The quarrel about the field, which I had taken for padding, turns out to be what everything hangs on, and when the uncle says his sentence for the fifth time it breaks your heart.",
+    "What I admired most is how little is explained. We are never told what was said before she left, nor by whom, and yet by the end one could write that scene oneself, with every pause in it. A lesser film would have shown it to us, in the rain, with violins.",
+    "The mother is the one to watch. She has perhaps twenty lines, most of them about the soup, and she says each of them as if it were a letter that she has carried about for years and will not post.",
     "It has its faults. The music tells you what to feel when you are feeling it already, and the scene at the station goes on for too long.",
     "But the acting is superb down to the smallest part, the colours are those of a summer that one remembers, and I have thought about that suitcase every day since. I have sent three friends to see it, and each of them has called me afterwards, late, to thank me and to talk about their mother. There are films that are more perfect, and I have forgotten most of them. This one is a small wonder, and I will see it again.",
   ].join("\n\n"),
