@@ -40,9 +40,7 @@ _TOO_MANY = invalid("#/texts", "must hold at most 512 texts, not 513")
     response_model=Prediction,
     responses=examples.answered(examples.PREDICTION) | documented(*_ERRORS, at="/predict"),
 )
-async def predict(
-    body: Annotated[PredictRequest, examples.PREDICT], request: Request
-) -> Response:
+async def predict(body: Annotated[PredictRequest, examples.PREDICT], request: Request) -> Response:
     """Score one text. A long one is scored in full, by overlapping windows."""
     scorer = scorer_of(request)
     text = parse(body.text, scorer.settings.max_text_characters)
