@@ -13,8 +13,7 @@
 
 // Threads that wait for a pass and help with it.
 typedef struct {
-    pthread_t *helpers;
-    size_t created;
+    pthread_t *helpers;    // (threads - 1,)
 #if defined(__linux__)
     cpu_set_t apart;       // where helpers may run
 #endif
@@ -59,10 +58,10 @@ static void stand_apart(pool *p) {
     cpu_set_t allowed;
     const int here = sched_getcpu();
     if (here < 0 || pthread_getaffinity_np(pthread_self(), sizeof allowed, &allowed)) return;
-    if ((size_t)CPU_COUNT(&allowed) > p->created) CPU_CLR(here, &allowed);
+    if ((size_t)CPU_COUNT(&allowed) >= p->threads) CPU_CLR(here, &allowed);
     if (CPU_EQUAL(&allowed, &p->apart)) return;
     p->apart = allowed;
-    for (size_t i = 0; i < p->created; i++)
+    for (size_t i = 0; i + 1 < p->threads; i++)
         pthread_setaffinity_np(p->helpers[i], sizeof allowed, &allowed);
 #else
     (void)p;
@@ -210,9 +209,9 @@ model *model_new(const size_t shape[8], const void *const *tensors, size_t threa
     pthread_mutex_init(&m->spares, NULL);
     p->helpers = calloc(threads, sizeof *p->helpers);
     if (!p->helpers) return NULL;
-    for (; p->created + 1 < threads; p->created++) {
-        if (pthread_create(&p->helpers[p->created], NULL, help, p)) return NULL;
-        pthread_detach(p->helpers[p->created]);
+    for (size_t i = 0; i + 1 < threads; i++) {
+        if (pthread_create(&p->helpers[i], NULL, help, p)) return NULL;
+        pthread_detach(p->helpers[i]);
     }
     return m;
 }

@@ -5,9 +5,12 @@ import io
 import json
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -22,6 +25,14 @@ from app.settings import Settings
 from app.telemetry import logs
 
 ROOT = Path(__file__).parents[1]
+
+
+@contextmanager
+def without_shap() -> Iterator[None]:
+    """Have the import of `shap` fail, as where it is not installed."""
+    with patch.dict(sys.modules, {"shap.explainers": None}):
+        sys.modules.pop("app.sentiment.owen", None)  # which has imported it, until the end of this
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import sys
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from app.events.http import Http
 from app.main import create_app
 from app.sentiment.bundle import BundleError
 from app.settings import Settings
+from tests.conftest import without_shap
 from tests.contract.conftest import Answer, over_event
 
 
@@ -154,10 +154,9 @@ def test_an_explanation_gets_at_most_the_evaluations_that_are_allowed():
     assert answer.json()["evaluations"] == 10
 
 
-def test_without_shap_an_explanation_is_501_with_what_to_install(monkeypatch):
-    monkeypatch.delitem(sys.modules, "app.sentiment.owen", raising=False)
-    monkeypatch.setitem(sys.modules, "shap.explainers", None)  # so that its import fails
-    answer = client().post("/explain", json={"text": "A fine film."})
+def test_without_shap_an_explanation_is_501_with_what_to_install():
+    with without_shap():
+        answer = client().post("/explain", json={"text": "A fine film."})
     assert answer.status_code == 501
     assert answer.headers["content-type"] == "application/problem+json"
     assert "pip install -r requirements-explain.txt" in answer.json()["detail"]

@@ -1,16 +1,15 @@
 """The documentation: each example in it is what the service takes and answers."""
 
 import re
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
 from app.main import app
+from tests.conftest import without_shap
 from tests.events.conftest import aws  # noqa: F401
 from tests.test_app import client
 from tests.test_keys import entry
@@ -142,8 +141,7 @@ def busy(method: str, path: str) -> Response:
 
 
 def lacking(method: str, path: str) -> Response:
-    with patch.dict(sys.modules, {"shap.explainers": None}):
-        sys.modules.pop("app.sentiment.owen", None)  # what was made by it, until the end of this
+    with without_shap():
         return client().request(method, path, json=RIGHT[path])
 
 

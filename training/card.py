@@ -76,8 +76,8 @@ def _lines(card: Mapping[str, Any], measured: Mapping[str, Any] | None) -> Itera
     yield from ("", "## How good it is", "")
     yield (
         "With 95 % bootstrap intervals; each row is what `make evaluate DATA=… ENGINE=…` prints of "
-        "the set. None was trained on. Those named dev were looked at while choosing; those "
-        "named test were not what was chosen by."
+        "the set. None was trained on. Those named dev were looked at while choosing; nothing "
+        "was fitted to those named test."
     )
     yield ""
     names = ("data", "engine", "examples", "accuracy", "F1", "ROC AUC", "log loss", "ECE")

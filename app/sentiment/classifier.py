@@ -143,8 +143,9 @@ class SentimentClassifier:
     def _prediction(self, logits: Sequence[float], tokens: int, windows: int) -> Prediction:
         highest = max(logits)
         weights = [math.exp(logit - highest) for logit in logits]
+        total = math.fsum(weights)
         scores = {
-            label: round(weight / math.fsum(weights), 4)
+            label: round(weight / total, 4)
             for label, weight in zip(self.bundle.labels, weights, strict=True)
         }
         label = self.bundle.labels[logits.index(highest)]

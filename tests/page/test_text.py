@@ -1,10 +1,8 @@
 """The first tab: a text, its verdict, and what decided."""
 
 import re
-import sys
 import threading
 from collections.abc import Iterator
-from unittest.mock import patch
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -14,6 +12,7 @@ from starlette.routing import Mount
 from app.main import create_app
 from app.settings import Settings
 from scripts.local_server import serving
+from tests.conftest import without_shap
 from tests.page.conftest import Visit
 from tests.test_keys import entry
 
@@ -144,8 +143,7 @@ def test_an_explanation_goes_when_the_text_changes(page: Page) -> None:
 
 
 def test_where_nothing_can_be_explained_that_is_no_error(page: Page) -> None:
-    with patch.dict(sys.modules, {"shap.explainers": None}):
-        sys.modules.pop("app.sentiment.owen", None)  # what was made by it, until the end of this
+    with without_shap():
         page.get_by_role("button", name="Explain").click()
         expect(page.get_by_role("alert")).to_contain_text("Not available here")
     expect(page.get_by_role("alert")).to_contain_text("requirements-explain.txt")
