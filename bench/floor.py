@@ -18,7 +18,7 @@ GROUP = 192
 def _library() -> Any:
     LIBRARY.parent.mkdir(exist_ok=True)
     flags = "-std=gnu11 -O3 -march=native -mprefer-vector-width=512 -fwrapv -fno-math-errno"
-    flags += " -ffp-contract=fast -fPIC -shared -w -DFORWARD=forward_floor"
+    flags += " -ffp-contract=fast -fPIC -shared -w"
     subprocess.run(["cc", *flags.split(), str(SOURCE), "-o", str(LIBRARY), "-lm"], check=True)
     found = ctypes.CDLL(str(LIBRARY))
     found.floor_seconds.restype = ctypes.c_double

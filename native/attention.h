@@ -21,9 +21,7 @@ INLINE float symmetric_scale(const float *values, size_t width, float reach) {
         floats value = load(values + d);
         highest = greatest(highest, greatest(value, -value));
     }
-    float found = 0;
-    UNROLL for (int i = 0; i < LANES; i++) found = highest[i] > found ? highest[i] : found;
-    return found / reach;
+    return peak(highest) / reach;
 }
 
 INLINE ints rounded(const float *values, float factor, float zero) {

@@ -3,15 +3,13 @@
 // A pass is split into tasks of some rows each. A task takes its rows through a whole layer and on
 // to the next layer's queries, keys and values; only attention looks at other rows, so that all
 // threads meet once a layer.
-//
-// Activations are quantised row by row and group of channels by group, each with its own range: a
-// text's score depends on no other text, and an outlier hurts only its own group.
 #include <math.h>
 #include <sched.h>
 #include <string.h>
 
 #include "attention.h"
 #include "network.h"
+#include "product.h"
 #include "vectors.h"
 
 enum { MAX_PAUSES = 1024 };  // tens of microseconds
@@ -21,114 +19,6 @@ enum { MAX_PAUSES = 1024 };  // tens of microseconds
 #else
 #define PAUSE ((void)0)
 #endif
-
-// Rows in 8 bits: value = scale * integer + offset, with the scale and offset of its group.
-typedef struct {
-    uint8_t *integers;      // (rows, width)
-    float *scale, *offset;  // (rows, groups)
-    size_t width, groups;
-} quantised;
-
-INLINE void quantise_group(const float *row, const float *smoothing, size_t width, uint8_t *out,
-                           float *to_scale, float *to_offset) {
-    floats low = all(0), high = all(0);
-    for (size_t i = 0; i < width; i += LANES) {
-        floats smooth = load(row + i) * load(smoothing + i);
-        low = least(low, smooth);
-        high = greatest(high, smooth);
-    }
-    float bottom = 0, top = 0;
-    UNROLL for (int i = 0; i < LANES; i++) {
-        if (low[i] < bottom) bottom = low[i];
-        if (high[i] > top) top = high[i];
-    }
-    float scale = top - bottom > 1e-20f ? (top - bottom) / 255 : 1;
-    float zero = rintf(-bottom / scale);
-    for (size_t i = 0; i < width; i += LANES) {
-        floats value = load(row + i) * load(smoothing + i) * (1 / scale) + (zero + 0.5f);
-        ints whole = __builtin_convertvector(least(value, all(255)), ints);
-        bytes narrow = __builtin_convertvector(whole, bytes);
-        memcpy(out + i, &narrow, sizeof narrow);
-    }
-    *to_scale = scale;
-    *to_offset = -zero * scale;
-}
-
-static void quantise(const float *row, const float *smoothing, quantised to, size_t number) {
-    const size_t width = to.width / to.groups;
-    for (size_t g = 0; g < to.groups; g++)
-        quantise_group(row + g * width, smoothing + g * width, width,
-                       to.integers + number * to.width + g * width,
-                       to.scale + number * to.groups + g, to.offset + number * to.groups + g);
-}
-
-// Where a product's outputs go.
-typedef struct {
-    float *at;  // (rows, stride)
-    size_t stride;
-    const float *residual;  // (rows, outputs) to be added, or none
-    size_t activation;
-} destination;
-
-enum { NONE, GELU, RELU };
-
-INLINE void tile(const product *by, quantised from, size_t row, size_t panel, int panels,
-                 destination to) {
-    const int vectors = panels * PANEL_VECTORS;
-    const uint8_t *rows = from.integers + row * from.width;
-    const int8_t *weight = by->weight + panel * PANEL * by->inner;
-    const size_t group = by->inner / by->groups;
-    floats found[TILE_ROWS][TILE_PANELS * PANEL_VECTORS];
-    for (size_t g = 0; g < by->groups; g++) {
-        ints sums[TILE_ROWS][TILE_PANELS * PANEL_VECTORS];
-        UNROLL for (int r = 0; r < TILE_ROWS; r++)
-            UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = (ints){};
-        for (size_t k = g * group; k < (g + 1) * group; k += 4) {
-            ints weights[TILE_PANELS * PANEL_VECTORS];
-            UNROLL for (int v = 0; v < vectors; v++) {
-                const int8_t *at = weight + v / PANEL_VECTORS * PANEL * by->inner + k * PANEL;
-                memcpy(&weights[v], at + v % PANEL_VECTORS * 4 * LANES, sizeof weights[v]);
-            }
-            UNROLL for (int r = 0; r < TILE_ROWS; r++) {
-                ints four = broadcast(rows + r * from.width + k);
-                UNROLL for (int v = 0; v < vectors; v++)
-                    sums[r][v] = dot(sums[r][v], four, weights[v]);
-            }
-        }
-        UNROLL for (int r = 0; r < TILE_ROWS; r++) {
-            const float scale = from.scale[(row + r) * by->groups + g];
-            UNROLL for (int v = 0; v < vectors; v++) {
-                const float *scales = by->scales + g * by->outputs + panel * PANEL + v * LANES;
-                floats value = __builtin_convertvector(sums[r][v], floats) * (load(scales) * scale);
-                found[r][v] = g ? found[r][v] + value : value;
-            }
-        }
-    }
-    UNROLL for (int v = 0; v < vectors; v++) {
-        const size_t output = panel * PANEL + v * LANES;
-        floats bias = load(by->bias + output);
-        UNROLL for (int r = 0; r < TILE_ROWS; r++) {
-            floats value = found[r][v] + bias;
-            for (size_t g = 0; g < by->groups; g++)
-                value += load(by->sums + g * by->outputs + output) *
-                         from.offset[(row + r) * by->groups + g];
-            if (to.residual) value += load(to.residual + (row + r) * by->outputs + output);
-            if (to.activation == GELU) value = gelu(value);
-            if (to.activation == RELU) value = greatest(value, all(0));
-            store(to.at + (row + r) * to.stride + output, value);
-        }
-    }
-}
-
-// Multiplies the rows, and up to TILE_ROWS - 1 after them, by a range of the product's panels.
-static void multiply(const product *by, quantised from, size_t rows, size_t panel, size_t end,
-                     destination to) {
-    for (; panel + TILE_PANELS <= end; panel += TILE_PANELS)
-        for (size_t row = 0; row < rows; row += TILE_ROWS)
-            tile(by, from, row, panel, TILE_PANELS, to);
-    for (; panel < end; panel++)
-        for (size_t row = 0; row < rows; row += TILE_ROWS) tile(by, from, row, panel, 1, to);
-}
 
 INLINE void normalise(const float *row, const norm *by, size_t width, float *to) {
     floats sum = all(0), squares = all(0);
@@ -145,10 +35,6 @@ INLINE void normalise(const float *row, const norm *by, size_t width, float *to)
 
 INLINE quantised integers(const scratch *s, const product *for_product) {
     return (quantised){s->integers, s->scale, s->offset, for_product->inner, for_product->groups};
-}
-
-INLINE destination plain(float *at, size_t stride) {
-    return (destination){at, stride, NULL, NONE};
 }
 
 // From the attended context to the layer's output; `hidden` holds the layer's input, then that.
@@ -290,6 +176,7 @@ static void finish_pass(pass *p, scratch *s, size_t start, size_t texts) {
 }
 
 void FORWARD(pass *p) {
+    take_unit();
     scratch *s = &p->scratch[atomic_fetch_add(&p->joined, 1)];
     const size_t layers = p->network->layers;
     for (size_t stage = 0; stage <= layers; stage++) {
@@ -315,4 +202,5 @@ void FORWARD(pass *p) {
             if (pauses < MAX_PAUSES) PAUSE;
             else sched_yield();
     }
+    release_unit();
 }

@@ -10,6 +10,27 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+// The forward pass for an instruction set, and how its work is best divided.
+typedef struct {
+    forward_function *run;
+    size_t granule;    // rows that are no quicker for being divided
+    size_t task_rows;  // at most, in one task: with fewer, all weights are read more often; with more,
+                       // the rows leave the processor's own caches
+} instructions;
+
+static const instructions PORTABLE = {forward_portable, 8, 64};
+#if defined(__x86_64__)
+static const instructions AVX2 = {forward_avx2, 8, 64};
+static const instructions AVX512 = {forward_avx512, 8, 64};
+#endif
+#if defined(WITH_AMX)
+static const instructions AMX = {forward_amx, 16, TASK_ROWS};
+#endif
 
 // Threads that wait for a pass and help with it.
 typedef struct {
@@ -23,7 +44,7 @@ typedef struct {
     uint64_t passes;       // so far
     atomic_size_t helping; // threads that are inside it
     size_t threads;        // the caller's among them
-    forward_function *forward;
+    instructions by;
 } pool;
 
 typedef struct {
@@ -44,7 +65,7 @@ static void *help(void *argument) {
         pass *todo = p->pass;
         atomic_fetch_add(&p->helping, 1);
         pthread_mutex_unlock(&p->lock);
-        p->forward(todo);
+        p->by.run(todo);
         atomic_fetch_sub(&p->helping, 1);
     }
     return NULL;
@@ -75,7 +96,7 @@ static void run_together(pool *p, pass *todo) {
     p->passes++;
     pthread_cond_broadcast(&p->wake);
     pthread_mutex_unlock(&p->lock);
-    p->forward(todo);
+    p->by.run(todo);
     pthread_mutex_lock(&p->lock);
     p->pass = NULL;
     pthread_mutex_unlock(&p->lock);
@@ -138,20 +159,40 @@ static pass *new_pass(const network *n, size_t threads) {
     return found;
 }
 
+#if defined(WITH_AMX)
+// Whether this processor has a matrix unit, and Linux lets the process use it: that has to be asked
+// for once. Bits of the feature flags, and of the registers that the operating system saves.
+static bool has_matrix_unit(unsigned features, unsigned saved) {
+    const unsigned tiles = 1u << 24 | 1u << 25, registers = 3u << 17;
+    enum { REQUEST = 0x1023, TILE_DATA = 18 };
+    if ((features & tiles) != tiles || (saved & registers) != registers) return false;
+#if defined(__linux__)
+    return !syscall(SYS_arch_prctl, REQUEST, TILE_DATA);
+#else
+    return false;
+#endif
+}
+#endif
+
 // Asks the processor itself: not every compiler's own way of asking knows VNNI.
-static forward_function *best_forward(void) {
+static instructions best_instructions(void) {
 #if defined(__x86_64__)
-    unsigned a, b, c, d, one_c, low = 0, high;
-    enum { FMA = 1 << 12, OSXSAVE = 1 << 27, AVX2 = 1 << 5, VNNI = 1 << 11 };
+    unsigned a, b, c, d, one_c, saved = 0, high;
+    enum { FMA = 1 << 12, OSXSAVE = 1 << 27, AVX2_BIT = 1 << 5, VNNI = 1 << 11 };
     const unsigned avx512 = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;  // F, DQ, BW, VL
     if (!__get_cpuid(1, &a, &b, &one_c, &d) || !__get_cpuid_count(7, 0, &a, &b, &c, &d))
-        return forward_portable;
+        return PORTABLE;
     // Which registers the operating system saves: 6 are AVX's, e0 those of AVX-512.
-    if (one_c & OSXSAVE) __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-    if ((low & 0xe6) == 0xe6 && (b & avx512) == avx512 && c & VNNI) return forward_avx512;
-    if ((low & 6) == 6 && b & AVX2 && one_c & FMA) return forward_avx2;
+    if (one_c & OSXSAVE) __asm__ volatile("xgetbv" : "=a"(saved), "=d"(high) : "c"(0));
+    if ((saved & 0xe6) == 0xe6 && (b & avx512) == avx512 && c & VNNI) {
+#if defined(WITH_AMX)
+        if (has_matrix_unit(d, saved)) return AMX;
 #endif
-    return forward_portable;
+        return AVX512;
+    }
+    if ((saved & 6) == 6 && b & AVX2_BIT && one_c & FMA) return AVX2;
+#endif
+    return PORTABLE;
 }
 
 static product read_product(const void *const **from, size_t inner, size_t outputs,
@@ -172,7 +213,7 @@ static norm read_norm(const void *const **from) {
 // must outlive the model. It lives as long as the process, as its threads do. Returns NULL where
 // memory or threads are wanting.
 model *model_new(const size_t shape[8], const void *const *tensors, size_t threads,
-                 const char *instructions) {
+                 const char *wanted) {
     model *m = calloc(1, sizeof *m);
     if (!m) return NULL;
     network *n = &m->network;
@@ -198,10 +239,12 @@ model *model_new(const size_t shape[8], const void *const *tensors, size_t threa
 
     pool *p = &m->pool;
     p->threads = threads;
-    p->forward = best_forward();
-    if (!strcmp(instructions, "portable")) p->forward = forward_portable;
+    p->by = best_instructions();
+    if (!strcmp(wanted, "portable")) p->by = PORTABLE;
 #if defined(__x86_64__)
-    if (!strcmp(instructions, "avx2") && p->forward != forward_portable) p->forward = forward_avx2;
+    const bool vectors = p->by.run != forward_portable && p->by.run != forward_avx2;
+    if (!strcmp(wanted, "avx512") && vectors) p->by = AVX512;
+    if (!strcmp(wanted, "avx2") && p->by.run != forward_portable) p->by = AVX2;
 #endif
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->wake, NULL);
@@ -228,6 +271,7 @@ int model_logits(model *m, const int32_t *ids, const int32_t *lengths, size_t te
     if (!p) return -1;
     const bool pooled = m->pool.threads > 1 && !pthread_mutex_trylock(&m->busy);
     const size_t threads = pooled ? m->pool.threads : 1;
+    const instructions by = m->pool.by;
     int32_t starts[MAX_ROWS + 1] = {0};
     for (size_t first = 0; first < texts; first += p->texts) {
         p->rows = p->texts = 0;
@@ -237,14 +281,14 @@ int model_logits(model *m, const int32_t *ids, const int32_t *lengths, size_t te
             starts[p->texts] = (int32_t)p->rows;
         }
         p->ids = ids, p->starts = starts, p->logits = logits + first * m->network.labels;
-        const size_t most = threads * TASK_ROWS, tasks = threads * ((p->rows + most - 1) / most);
-        p->task_rows = ((p->rows + tasks - 1) / tasks + GRANULE - 1) / GRANULE * GRANULE;
+        const size_t most = threads * by.task_rows, tasks = threads * ((p->rows + most - 1) / most);
+        p->task_rows = ((p->rows + tasks - 1) / tasks + by.granule - 1) / by.granule * by.granule;
         atomic_store(&p->joined, 0);
         for (size_t i = 0; i <= m->network.layers; i++) p->taken[i] = p->done[i] = 0;
-        if (threads > 1 && p->rows > GRANULE)
+        if (threads > 1 && p->rows > by.granule)
             run_together(&m->pool, p);
         else
-            m->pool.forward(p);
+            by.run(p);
         ids += p->rows;
     }
     if (pooled) pthread_mutex_unlock(&m->busy);

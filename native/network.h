@@ -11,7 +11,7 @@ enum {
     GRANULE = 8,      // every buffer has room for a multiple of so many rows
     MAX_ROWS = 512,   // tokens in one pass; a text's rows are never split over two
     PADDED = MAX_ROWS + 16,
-    TASK_ROWS = 64,  // at most, in one task
+    TASK_ROWS = 128,  // at most, in one task
     MAX_STAGES = 64,
 };
 
@@ -92,4 +92,4 @@ typedef struct {
 } pass;
 
 typedef void forward_function(pass *);
-extern forward_function forward_avx512, forward_avx2, forward_portable;
+extern forward_function forward_amx, forward_avx512, forward_avx2, forward_portable;

@@ -7,13 +7,18 @@ import sys
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError
 
 FLAGS = ["-std=gnu11", "-O3", "-fwrapv", "-fno-math-errno", "-ffp-contract=fast", "-Wall"]
 AVX2 = ["-mavx2", "-mfma"]
-AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512vnni"]
+AVX512 = [*AVX2, "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512vnni"]
+AVX512 += ["-mprefer-vector-width=512"]
+AMX = ["-mamx-tile", "-mamx-int8"]
 INSTRUCTIONS = {"portable": []}
 if platform.machine() in ("x86_64", "AMD64"):
-    INSTRUCTIONS |= {"avx2": AVX2, "avx512": [*AVX2, *AVX512, "-mprefer-vector-width=512"]}
+    INSTRUCTIONS |= {"avx2": AVX2, "avx512": AVX512, "amx": [*AVX512, *AMX]}
+OPTIONAL = {"amx"}
+"""GCC knows it from version 11 on."""
 
 if not shutil.which("cc"):
     # Left to itself, it would compile for this machine's processor alone.
@@ -24,16 +29,22 @@ if not shutil.which("cc"):
 
 class BuildKernels(build_ext):
     def build_extension(self, extension: Extension) -> None:
-        objects = []
+        objects, macros = [], []
         for name, flags in INSTRUCTIONS.items():
-            objects += self.compiler.compile(
-                ["forward.c"],
-                output_dir=f"{self.build_temp}/{name}",
-                macros=[("FORWARD", f"forward_{name}")],
-                extra_postargs=[*FLAGS, *flags],
-            )
+            try:
+                objects += self.compiler.compile(
+                    ["forward.c"],
+                    output_dir=f"{self.build_temp}/{name}",
+                    macros=[("FORWARD", f"forward_{name}")],
+                    extra_postargs=[*FLAGS, *flags],
+                )
+                macros.append((f"WITH_{name.upper()}", "1"))
+            except CompileError:
+                if name not in OPTIONAL:
+                    raise
+                print(f"this compiler is too old for {name}: built without it", file=sys.stderr)
         objects += self.compiler.compile(
-            ["library.c"], output_dir=self.build_temp, extra_postargs=FLAGS
+            ["library.c"], output_dir=self.build_temp, macros=macros, extra_postargs=FLAGS
         )
         path = self.get_ext_fullpath(extension.name)
         self.compiler.link_shared_object(objects, path, libraries=["m", "pthread"])
@@ -42,6 +53,6 @@ class BuildKernels(build_ext):
 kernels = Extension(
     "distilbert_int8._kernels",
     ["forward.c", "library.c"],
-    depends=["network.h", "vectors.h", "attention.h"],
+    depends=["network.h", "vectors.h", "attention.h", "product.h", "matrix.h"],
 )
 setup(ext_modules=[kernels], cmdclass={"build_ext": BuildKernels})

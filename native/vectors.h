@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "network.h"
+
 #if defined(__AVX2__)
 #include <immintrin.h>
 #endif
@@ -55,6 +57,26 @@ INLINE floats greatest(floats a, floats b) {
 #else
     ints higher = a > b;
     return (floats)((higher & (ints)a) | (~higher & (ints)b));
+#endif
+}
+
+// The greatest of the lanes, and zero.
+INLINE float peak(floats value) {
+#if defined(__AVX512VNNI__)
+    return _mm512_reduce_max_ps((__m512)greatest(value, all(0)));
+#else
+    float found = 0;
+#if defined(__AVX2__)
+    __m128 four = _mm_max_ps(_mm256_castps256_ps128((__m256)value),
+                             _mm256_extractf128_ps((__m256)value, 1));
+    float lanes[4];
+    _mm_storeu_ps(lanes, four);
+#else
+    float lanes[LANES];
+    store(lanes, value);
+#endif
+    UNROLL for (int i = 0; i < 4; i++) found = lanes[i] > found ? lanes[i] : found;
+    return found;
 #endif
 }
 

@@ -101,7 +101,8 @@ class Network:
     """A network over its file, which stays mapped; safe to call from several threads.
 
     ``threads``: how many compute; 0: as many as there are processors to run on.
-    ``instructions``: at most ``avx2`` or ``portable``; by default the best that there is.
+    ``instructions``: at most ``avx512``, ``avx2`` or ``portable``; by default the best that
+    there is, ``amx`` at most.
 
     Raises:
         ValueError: the file is not such a network.

@@ -37,6 +37,11 @@ def test_every_instruction_set_gives_the_same_logits(path, rows, expected, instr
     assert np.abs(found - expected[:15]).mean() < 0.01
 
 
+def test_the_matrix_unit_gives_the_vectors_logits_to_the_bit(path, rows):
+    best, vectors = (Network(path, 2, instructions) for instructions in ("best", "avx512"))
+    np.testing.assert_array_equal(best.logits(rows), vectors.logits(rows))
+
+
 @pytest.mark.parametrize("threads", [2, 3, 5])
 def test_logits_do_not_depend_on_the_threads(path, rows, expected, threads):
     network = Network(path, threads)
