@@ -12,7 +12,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from bench import cold as cold_starts
 from bench import cost, explanations, files, load, overhead, report
 from bench import warm as engines
 from bench.baseline import make_checkpoint
-from bench.report import SETTLE_SECONDS, text_of
+from bench.report import BURST, SETTLE_SECONDS, text_of
 from bench.service import ROOT, Service, event_of
 from training import card
 
@@ -43,9 +43,6 @@ MAX_GROWTH_MB = 150
 LENGTHS = (16, 219, 512)
 """Tokens: a sentence, the median IMDb review, and the most that DistilBERT reads in one pass."""
 WARM_UPS = 3
-BURST = 3
-"""Requests of a service in its turn: the first finds the processors' caches full of what the other
-left there, as no service does that has its processors to itself, and is not counted."""
 PARTS = {
     "engines": engines,
     "cold": cold_starts,
@@ -155,18 +152,21 @@ def main() -> None:
     )
     args = parser.parse_args()
     if args.only in (None, "explanations"):
-        print("\n".join(card.explanations(explained(args.reviews))))
+        with _timed("explanations"):
+            print("\n".join(card.explanations(explained(args.reviews))))
     figures: dict[str, Any] = {}
     missed = []
     if args.only in (None, "service"):
         folder = ROOT / ".cache/baseline"
         make_checkpoint(folder, ROOT / "model")
-        found = {**warm(folder, args.rounds), **cold(folder, args.starts)}
+        with _timed("service"):
+            found = {**warm(folder, args.rounds), **cold(folder, args.starts)}
         figures |= _written("service", {"figures": found})
     if args.only in (None, "files"):
-        growth = files.growth()
-        found = {"make score, 1,000 reviews (s)": compare(*files.rates())}
-        batch = files.batch()
+        with _timed("files"):
+            growth = files.growth()
+            found = {"make score, 1,000 reviews (s)": compare(*files.rates())}
+            batch = files.batch()
         figures |= _written("files", {"figures": found, "growth_mb": growth, "batch": batch})
         print(f"{files.LARGE_ROWS:,} rows take {growth:.0f} MB more than 1,000")
         print(f"a batch of {batch['rows']} rows takes one processor {batch['seconds']:.2f} s")
@@ -175,7 +175,8 @@ def main() -> None:
     for name, part in PARTS.items():
         if args.only in (None, name):
             try:
-                report.write(name, part.measure())
+                with _timed(name):
+                    report.write(name, part.measure())
             except load.NoLoad as error:
                 print(f"{name}: {error}")
                 continue
@@ -189,6 +190,13 @@ def main() -> None:
     ]
     if missed:
         sys.exit(f"missed: {', '.join(missed)}")
+
+
+@contextmanager
+def _timed(part: str) -> Iterator[None]:
+    start = time.monotonic()
+    yield
+    print(f"{part} took {(time.monotonic() - start) / 60:.1f} minutes")
 
 
 def explained(reviews: Path) -> dict[str, Any]:

@@ -4,23 +4,31 @@ import ctypes
 import json
 import subprocess
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from bench.service import ROOT
 
 SOURCE = ROOT / "bench/floor.c"
-LIBRARY = ROOT / ".cache/floor.so"
 GROUP = 192
 """Channels quantised together, as `training/pack.py` packs them."""
 
 
+def has_matrix_unit() -> bool:
+    """Return whether this processor has one, which is then what the kernels use."""
+    return "amx_int8" in Path("/proc/cpuinfo").read_text()
+
+
 @cache
-def _library() -> Any:
-    LIBRARY.parent.mkdir(exist_ok=True)
+def _library(matrix_unit: bool) -> Any:
+    library = ROOT / f".cache/floor{'' if matrix_unit else '-vectors'}.so"
+    library.parent.mkdir(exist_ok=True)
     flags = "-std=gnu11 -O3 -march=native -mprefer-vector-width=512 -fwrapv -fno-math-errno"
     flags += " -ffp-contract=fast -fPIC -shared -w"
-    subprocess.run(["cc", *flags.split(), str(SOURCE), "-o", str(LIBRARY), "-lm"], check=True)
-    found = ctypes.CDLL(str(LIBRARY))
+    if has_matrix_unit() and not matrix_unit:
+        flags += " -mno-amx-tile -mno-amx-int8"
+    subprocess.run(["cc", *flags.split(), str(SOURCE), "-o", str(library), "-lm"], check=True)
+    found = ctypes.CDLL(str(library))
     found.floor_seconds.restype = ctypes.c_double
     found.floor_seconds.argtypes = [ctypes.c_void_p, *[ctypes.c_size_t] * 3]
     return found
@@ -37,9 +45,9 @@ def shapes() -> list[tuple[int, int]]:
     return layer * (layers - 1) + [(width, 2 * width)]
 
 
-def seconds(rows: int) -> float:
-    """Return how long so many rows take one processor."""
+def seconds(rows: int, matrix_unit: bool = True) -> float:
+    """Return how long so many rows take one processor, with its matrix unit or without."""
     of = shapes()
     flat = [size for shape in of for size in shape]
     array = (ctypes.c_size_t * len(flat))(*flat)
-    return float(_library().floor_seconds(array, len(of), rows, GROUP))
+    return float(_library(matrix_unit).floor_seconds(array, len(of), rows, GROUP))

@@ -40,8 +40,7 @@ INLINE quantised integers(const scratch *s, const product *for_product) {
 // From the attended context to the layer's output; `hidden` holds the layer's input, then that.
 static void finish_layer(const network *n, const layer *l, scratch *s, float *hidden, size_t rows) {
     quantised from = integers(s, &l->out);
-    for (size_t i = 0; i < rows; i++)
-        quantise(s->context + i * from.width, l->out.smoothing, from, i);
+    quantise(s->context, l->out.smoothing, rows, from);
     destination to = plain(s->sum, n->width);
     to.residual = hidden;
     multiply(&l->out, from, rows, 0, l->out.outputs / PANEL, to);
@@ -49,15 +48,13 @@ static void finish_layer(const network *n, const layer *l, scratch *s, float *hi
         normalise(s->sum + i * n->width, &l->attended, n->width, hidden + i * n->width);
 
     from = integers(s, &l->wide);
-    for (size_t i = 0; i < rows; i++)
-        quantise(hidden + i * n->width, l->wide.smoothing, from, i);
+    quantise(hidden, l->wide.smoothing, rows, from);
     to = plain(s->wide, n->hidden);
     to.activation = n->relu ? RELU : GELU;
     multiply(&l->wide, from, rows, 0, l->wide.outputs / PANEL, to);
 
     from = integers(s, &l->narrow);
-    for (size_t i = 0; i < rows; i++)
-        quantise(s->wide + i * n->hidden, l->narrow.smoothing, from, i);
+    quantise(s->wide, l->narrow.smoothing, rows, from);
     to = plain(s->sum, n->width);
     to.residual = hidden;
     multiply(&l->narrow, from, rows, 0, l->narrow.outputs / PANEL, to);
@@ -82,8 +79,7 @@ static void project(pass *p, size_t number, scratch *s, size_t start, size_t row
     const size_t width = n->head_width, heads_width = n->heads * width, stride = 3 * heads_width;
     const int asks = number + 1 < n->layers;
     quantised from = integers(s, qkv);
-    for (size_t i = 0; i < rows; i++)
-        quantise(p->hidden + (start + i) * n->width, qkv->smoothing, from, i);
+    quantise(p->hidden + start * n->width, qkv->smoothing, rows, from);
     const size_t panels = qkv->outputs / PANEL;
     multiply(qkv, from, rows, asks ? 0 : panels / 3, panels, plain(s->wide, stride));
     if (asks)
@@ -148,8 +144,8 @@ static void finish_pass(pass *p, scratch *s, size_t start, size_t texts) {
     for (size_t i = 0; i < texts; i++) {
         const float *row = p->hidden + (size_t)p->starts[start + i] * n->width;
         memcpy(hidden + i * n->width, row, n->width * sizeof *row);
-        quantise(row, l->qkv.smoothing, from, i);
     }
+    quantise(hidden, l->qkv.smoothing, texts, from);
     multiply(&l->qkv, from, texts, 0, heads_width / PANEL, plain(s->sum, heads_width));
     for (size_t i = 0; i < texts; i++) {
         size_t first = (size_t)p->starts[start + i], last = (size_t)p->starts[start + i + 1];

@@ -17,33 +17,49 @@ typedef struct {
     size_t width, groups;
 } quantised;
 
-INLINE void quantise_group(const float *row, const float *smoothing, size_t width, uint8_t *out,
-                           float *to_scale, float *to_offset) {
+INLINE void range(const float *values, const float *smoothing, size_t width, float *bottom,
+                  float *top) {
     floats low = all(0), high = all(0);
     for (size_t i = 0; i < width; i += LANES) {
-        floats smooth = load(row + i) * load(smoothing + i);
+        floats smooth = load(values + i) * load(smoothing + i);
         low = least(low, smooth);
         high = greatest(high, smooth);
     }
-    const float bottom = -peak(-low), top = peak(high);
-    float scale = top - bottom > 1e-20f ? (top - bottom) / 255 : 1;
-    float zero = rintf(-bottom / scale);
-    for (size_t i = 0; i < width; i += LANES) {
-        floats value = load(row + i) * load(smoothing + i) * (1 / scale) + (zero + 0.5f);
-        ints whole = __builtin_convertvector(least(value, all(255)), ints);
-        bytes narrow = __builtin_convertvector(whole, bytes);
-        memcpy(out + i, &narrow, sizeof narrow);
-    }
-    *to_scale = scale;
-    *to_offset = -zero * scale;
+    *bottom = -peak(-low), *top = peak(high);
 }
 
-static void quantise(const float *row, const float *smoothing, quantised to, size_t number) {
-    const size_t width = to.width / to.groups;
-    for (size_t g = 0; g < to.groups; g++)
-        quantise_group(row + g * width, smoothing + g * width, width,
-                       to.integers + number * to.width + g * width,
-                       to.scale + number * to.groups + g, to.offset + number * to.groups + g);
+INLINE void narrow(const float *values, const float *smoothing, size_t width, float inverse,
+                   float zero, uint8_t *to) {
+    for (size_t i = 0; i < width; i += LANES) {
+        floats value = load(values + i) * load(smoothing + i) * inverse + (zero + 0.5f);
+        ints whole = __builtin_convertvector(least(value, all(255)), ints);
+        bytes found = __builtin_convertvector(whole, bytes);
+        memcpy(to + i, &found, sizeof found);
+    }
+}
+
+// Quantises rows that lie one after the other. Some groups at a time, so that none waits for the
+// divisions of the one before.
+static void quantise(const float *rows, const float *smoothing, size_t count, quantised to) {
+    enum { TOGETHER = 8 };
+    const size_t width = to.width / to.groups, groups = count * to.groups;
+    float bottom[TOGETHER], top[TOGETHER], inverse[TOGETHER], zero[TOGETHER];
+    for (size_t first = 0; first < groups; first += TOGETHER) {
+        const size_t here = groups - first < TOGETHER ? groups - first : TOGETHER;
+        for (size_t i = 0; i < here; i++)
+            range(rows + (first + i) * width, smoothing + (first + i) % to.groups * width, width,
+                  &bottom[i], &top[i]);
+        for (size_t i = 0; i < here; i++) {
+            const float scale = top[i] - bottom[i] > 1e-20f ? (top[i] - bottom[i]) / 255 : 1;
+            zero[i] = rintf(-bottom[i] / scale);
+            inverse[i] = 1 / scale;
+            to.scale[first + i] = scale;
+            to.offset[first + i] = -zero[i] * scale;
+        }
+        for (size_t i = 0; i < here; i++)
+            narrow(rows + (first + i) * width, smoothing + (first + i) % to.groups * width, width,
+                   inverse[i], zero[i], to.integers + (first + i) * width);
+    }
 }
 
 // Where a product's outputs go.

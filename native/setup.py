@@ -42,7 +42,7 @@ class BuildKernels(build_ext):
             except CompileError:
                 if name not in OPTIONAL:
                     raise
-                print(f"this compiler is too old for {name}: built without it", file=sys.stderr)
+                self.warn(f"this compiler is too old for {name}: built without it")
         objects += self.compiler.compile(
             ["library.c"], output_dir=self.build_temp, macros=macros, extra_postargs=FLAGS
         )
