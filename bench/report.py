@@ -17,9 +17,9 @@ WORDS = "the film was good and the cast did a fine job but it went on for much t
 THREADS = len(os.sched_getaffinity(0))
 SETTLE_SECONDS = 0.25
 """Libraries leave threads spinning after a request, torch for 0.2 s; the next must not pay."""
-BURST = 3
-"""Requests in one's turn: the first finds the processors' caches full of what another left there,
-as nothing does that has its processors to itself, and is not counted."""
+BURST = 5
+"""Requests in one's turn. The first comes after a pause, and finds the processors' caches full of
+what others left there: it is not counted among the rest, which are in a row."""
 
 
 def text_of(tokens: int) -> str:

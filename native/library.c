@@ -18,18 +18,17 @@
 // The forward pass for an instruction set, and how its work is best divided.
 typedef struct {
     forward_function *run;
-    size_t granule;    // rows that are no quicker for being divided
     size_t task_rows;  // at most, in one task: with fewer, all weights are read more often; with more,
                        // the rows leave the processor's own caches
 } instructions;
 
-static const instructions PORTABLE = {forward_portable, 8, 64};
+static const instructions PORTABLE = {forward_portable, 64};
 #if defined(__x86_64__)
-static const instructions AVX2 = {forward_avx2, 8, 64};
-static const instructions AVX512 = {forward_avx512, 8, 64};
+static const instructions AVX2 = {forward_avx2, 64};
+static const instructions AVX512 = {forward_avx512, 64};
 #endif
 #if defined(WITH_AMX)
-static const instructions AMX = {forward_amx, 16, TASK_ROWS};
+static const instructions AMX = {forward_amx, TASK_ROWS};
 #endif
 
 // Threads that wait for a pass and help with it.
@@ -282,10 +281,10 @@ int model_logits(model *m, const int32_t *ids, const int32_t *lengths, size_t te
         }
         p->ids = ids, p->starts = starts, p->logits = logits + first * m->network.labels;
         const size_t most = threads * by.task_rows, tasks = threads * ((p->rows + most - 1) / most);
-        p->task_rows = ((p->rows + tasks - 1) / tasks + by.granule - 1) / by.granule * by.granule;
+        p->task_rows = ((p->rows + tasks - 1) / tasks + GRANULE - 1) / GRANULE * GRANULE;
         atomic_store(&p->joined, 0);
         for (size_t i = 0; i <= m->network.layers; i++) p->taken[i] = p->done[i] = 0;
-        if (threads > 1 && p->rows > by.granule)
+        if (threads > 1 && p->rows > GRANULE)
             run_together(&m->pool, p);
         else
             by.run(p);
