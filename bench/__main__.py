@@ -143,7 +143,7 @@ def table(figures: dict[str, Any]) -> str:
 def main() -> None:
     """Measure, print the table, and write it to ``bench/results``."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=30, help="warm requests at each length")
+    parser.add_argument("--rounds", type=int, default=20, help="turns at each length")
     parser.add_argument("--starts", type=int, default=5, help="cold starts of each service")
     parser.add_argument(
         "--only", choices=("service", "files", "explanations", *PARTS), help="one of the parts"

@@ -32,7 +32,7 @@ SHARES = (0, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 99, 100)
 """Tokens that IMDb's reviews have at these percentiles, read off every fifth of its test half."""
 TOKENS_A_WORD = 1.3
 LARGE_ROWS = 200_000
-BATCHES, BATCH_ROWS = 20, 100
+BATCHES, BATCH_ROWS = 10, 100
 """Of a backfill: a distributed map hands each function so many rows."""
 
 

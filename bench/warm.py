@@ -26,8 +26,8 @@ LENGTHS = (16, 64, 128, 219, 256, 384, 512)
 """Tokens; 219 is the median review of IMDb's."""
 WARM_UPS = 1
 REVIEWS = 2000
-CHUNK = 50
-SECONDS = 8.0
+CHUNK = 25
+SECONDS = 6.0
 """For each rival's share of the reviews; ours scores them all."""
 FLOOR = "floor"
 VECTORS_FLOOR = "floor without the matrix unit"
