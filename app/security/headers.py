@@ -1,6 +1,5 @@
 """What every answer tells browsers that they may not do with it."""
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADERS = {
@@ -18,6 +17,8 @@ PAGE_POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """Pages load from here alone; Swagger UI sets styles in place and draws from ``data:``."""
+_POLICY = b"content-security-policy"
+_RAW = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
 
 
 class SecurityHeaders:
@@ -32,11 +33,11 @@ class SecurityHeaders:
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                page = headers.get("content-type", "").startswith("text/html")
-                policy = PAGE_POLICY if page else DATA_POLICY
-                for name, value in {**HEADERS, "content-security-policy": policy}.items():
-                    headers.setdefault(name, value)
+                said = dict(message["headers"])
+                page = said.get(b"content-type", b"").startswith(b"text/html")
+                policy = (_POLICY, (PAGE_POLICY if page else DATA_POLICY).encode())
+                added = [header for header in (*_RAW, policy) if header[0] not in said]
+                message["headers"] = [*message["headers"], *added]
             await send(message)
 
         await self.app(scope, receive, guarded)
