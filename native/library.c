@@ -18,8 +18,9 @@
 // The forward pass for an instruction set, and how its work is best divided.
 typedef struct {
     forward_function *run;
-    size_t task_rows;  // at most, in one task: with fewer, all weights are read more often; with more,
-                       // the rows leave the processor's own caches
+    // At most, in one task: with fewer, all weights are read more often; with more, the rows leave
+    // the processor's own caches.
+    size_t task_rows;
 } instructions;
 
 static const instructions PORTABLE = {forward_portable, 64};
@@ -70,9 +71,9 @@ static void *help(void *argument) {
     return NULL;
 }
 
-// Keeps helpers off the processor of the caller, who holds the pool. On a virtual machine Linux often
-// wakes a thread on the processor of the one that wakes it, though another is idle: a halted one looks
-// as if its host had taken it away. There it waits for some milliseconds, as long as a whole pass.
+// Keeps helpers off the processor of the caller, who holds the pool. On a virtual machine Linux
+// often wakes a thread on the processor of the one that wakes it, though another is idle: a halted
+// one looks as if its host had taken it away. There it waits for milliseconds, as long as a pass.
 static void stand_apart(pool *p) {
 #if defined(__linux__)
     cpu_set_t allowed;
@@ -282,9 +283,13 @@ int model_logits(model *m, const int32_t *ids, const int32_t *lengths, size_t te
         p->ids = ids, p->starts = starts, p->logits = logits + first * m->network.labels;
         const size_t most = threads * by.task_rows, tasks = threads * ((p->rows + most - 1) / most);
         p->task_rows = ((p->rows + tasks - 1) / tasks + GRANULE - 1) / GRANULE * GRANULE;
-        atomic_store(&p->joined, 0);
-        for (size_t i = 0; i <= m->network.layers; i++) p->taken[i] = p->done[i] = 0;
-        if (threads > 1 && p->rows > GRANULE)
+        p->threads = threads;
+        p->is_short = threads > 1 && p->rows <= SHORT_ROWS && p->texts <= GRANULE;
+        // No other thread has the pass yet.
+        memset(&p->joined, 0, sizeof p->joined);
+        memset(p->taken, 0, sizeof p->taken);
+        memset(p->done, 0, sizeof p->done);
+        if (threads > 1)
             run_together(&m->pool, p);
         else
             by.run(p);

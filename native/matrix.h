@@ -1,5 +1,5 @@
-// The matrix unit of Intel's processors (AMX): a tile of 16 rows by 64 bytes times one of 64 bytes by
-// 16 outputs in one instruction. The packed weights lie as it reads them; the sums are the same
+// The matrix unit of Intel's processors (AMX): a tile of 16 rows by 64 bytes times one of 64 bytes
+// by 16 outputs in one instruction. The packed weights lie as it reads them; the sums are the same
 // integers, and are scaled by the same floats in the same order, as without it.
 #pragma once
 

@@ -53,6 +53,6 @@ class BuildKernels(build_ext):
 kernels = Extension(
     "distilbert_int8._kernels",
     ["forward.c", "library.c"],
-    depends=["network.h", "vectors.h", "attention.h", "product.h", "matrix.h"],
+    depends=["network.h", "vectors.h", "attention.h", "product.h", "matrix.h", "layer.h"],
 )
 setup(ext_modules=[kernels], cmdclass={"build_ext": BuildKernels})
