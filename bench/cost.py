@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from app.settings import MEGABYTES_PER_VCPU
 from bench import report
-from bench.report import THREADS, spread, text_of
+from bench.report import ON_LAMBDA, THREADS, spread, text_of
 from bench.service import ROOT, Service, event_of
 from scripts import prices
 
@@ -35,12 +35,7 @@ def measure(rounds: int = 30) -> dict[str, Any]:
     found: dict[str, dict[str, list[float]]] = {}
     for size in tqdm([s for s in SIZES if s <= THREADS * MEGABYTES_PER_VCPU], desc="sizes"):
         threads = max(1, round(size / MEGABYTES_PER_VCPU))
-        environment = {
-            "SENTIMENT_CACHE_SIZE": "0",
-            "SENTIMENT_ON_LAMBDA": "1",
-            "SENTIMENT_THREADS": str(threads),
-        }
-        with Service("handler", environment) as service:
+        with Service("handler", {**ON_LAMBDA, "SENTIMENT_THREADS": str(threads)}) as service:
             service.bind(threads)
             for tokens in LENGTHS:
                 service.ask(event_of(text_of(tokens)))

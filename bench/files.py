@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from bench.report import ON_LAMBDA
 from bench.service import ROOT
 
 ROWS = 20_000
@@ -95,8 +96,7 @@ def growth() -> float:
 
 def batch() -> dict[str, float]:
     """Return the median seconds of an invocation with one batch on one processor, and its size."""
-    one = {"SENTIMENT_ON_LAMBDA": "1", "SENTIMENT_THREADS": "1", "SENTIMENT_CACHE_SIZE": "0"}
-    return _measured("batch", one)
+    return _measured("batch", {**ON_LAMBDA, "SENTIMENT_THREADS": "1"})
 
 
 def _scored(source: Path) -> dict[str, Any]:

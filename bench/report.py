@@ -20,6 +20,12 @@ SETTLE_SECONDS = 0.25
 BURST = 5
 """Requests in one's turn. The first comes after a pause, and finds the processors' caches full of
 what others left there: it is not counted among the rest, which are in a row."""
+ON_LAMBDA = {
+    "SENTIMENT_ON_LAMBDA": "1",
+    "SENTIMENT_CACHE_SIZE": "0",
+    "DISTILBERT_INT8_INSTRUCTIONS": "avx512",
+}
+"""For what is to stand for a function: AWS does not say that its processors have a matrix unit."""
 
 
 def text_of(tokens: int) -> str:

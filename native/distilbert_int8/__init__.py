@@ -25,6 +25,7 @@ MAX_TOKENS = 512
 PANEL = 16
 """Widths must be multiples of this."""
 MAX_LAYERS = 62
+_INSTRUCTIONS = ("best", "avx512", "avx2", "portable")
 _KINDS = {"int8": ("I8", 1), "float32": ("F32", 4)}
 
 
@@ -101,17 +102,20 @@ class Network:
     """A network over its file, which stays mapped; safe to call from several threads.
 
     ``threads``: how many compute; 0: as many as there are processors to run on.
-    ``instructions``: at most ``avx512``, ``avx2`` or ``portable``; by default the best that
-    there is, ``amx`` at most.
+    ``instructions``: at most ``avx512``, ``avx2`` or ``portable``; by default what
+    ``DISTILBERT_INT8_INSTRUCTIONS`` says, else the best that there is, ``amx`` at most.
 
     Raises:
         ValueError: the file is not such a network.
         MemoryError: there is not enough memory, or no more threads.
     """
 
-    def __init__(self, path: Path, threads: int = 0, instructions: str = "best") -> None:
+    def __init__(self, path: Path, threads: int = 0, instructions: str = "") -> None:
         if threads < 0:
             raise ValueError(f"{threads} threads cannot compute")
+        wanted = instructions or os.environ.get("DISTILBERT_INT8_INSTRUCTIONS") or "best"
+        if wanted not in _INSTRUCTIONS:
+            raise ValueError(f"{wanted!r} are no instructions; allowed: {', '.join(_INSTRUCTIONS)}")
         self._library = _library()
         with path.open("rb") as file:
             # A copy in name: nothing is written, so that its pages are the file's, shared by all.
@@ -129,7 +133,7 @@ class Network:
             (ctypes.c_size_t * 8)(*astuple(shape)),
             (ctypes.c_void_p * len(starts))(*(base + start for start in starts)),
             threads or _processors(),
-            instructions.encode(),
+            wanted.encode(),
         )
         if not self._model:
             raise MemoryError("no memory or threads for the network")

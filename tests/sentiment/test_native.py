@@ -76,6 +76,12 @@ def test_helping_threads_keep_off_the_callers_processor(path, rows):
     assert len(helpers) == len(mine) - 1
 
 
+def test_unknown_instructions_are_refused_with_those_that_are_allowed(path, monkeypatch):
+    monkeypatch.setenv("DISTILBERT_INT8_INSTRUCTIONS", "mmx")
+    with pytest.raises(ValueError, match="'mmx' are no instructions; allowed: best, avx512, avx2"):
+        Network(path)
+
+
 def test_no_rows_give_no_logits(path):
     assert Network(path).logits([]) == []
 
