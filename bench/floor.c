@@ -47,7 +47,7 @@ double floor_seconds(const size_t (*shapes)[2], size_t count, size_t rows, size_
                 const product *by = &products[i];
                 quantised from = {integers, scales, scales, by->inner, by->groups};
                 multiply(by, from, rows - done < TASK_ROWS ? rows - done : TASK_ROWS, 0,
-                         by->outputs / PANEL, plain(out, by->outputs));
+                         by->outputs / PANEL, (destination){.at = out});
             }
     }
     const double seconds = now() - start;

@@ -181,8 +181,7 @@ static void panels_of(work w, int step, size_t *start, size_t *end) {
 static void run_product(work w, int step, size_t panel, size_t end) {
     const network *n = w.pass->network;
     const product *by = product_of(w.layer, step);
-    float *at = step == PROJECT || step == WIDE ? w.kept->wide : w.kept->sum;
-    destination to = plain(at, by->outputs);
+    destination to = {.at = step == PROJECT || step == WIDE ? w.kept->wide : w.kept->sum};
     if (step == OUT || step == NARROW) to.residual = w.hidden;
     if (step == WIDE) to.activation = n->relu ? RELU : GELU;
     multiply(by, integers(w.kept, by), w.rows, panel, end, to);

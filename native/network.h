@@ -12,7 +12,7 @@ enum {
     MAX_ROWS = 512,   // tokens in one pass; a text's rows are never split over two
     PADDED = MAX_ROWS + 16,
     TASK_ROWS = 128,  // at most, in one task
-    SHORT_ROWS = 16,  // at most, in a short pass
+    SHORT_ROWS = 16,   // at most, in a short pass
     SHORT_PANELS = 6,  // a multiple of them in each of its tasks
     MAX_LAYERS = 62,
     MAX_STAGES = 9 * MAX_LAYERS + 16,  // of a short pass: its steps
@@ -84,8 +84,8 @@ typedef struct {
     const int32_t *starts;  // (texts + 1,) where each text begins in ids, and the end
     float *logits;          // (texts, labels)
     size_t rows, texts, threads;
-    int is_short;      // whether its tasks are outputs
-    size_t task_rows;  // otherwise, in each task
+    int is_short;                    // whether its tasks are outputs
+    size_t task_rows;                // otherwise, in each task
     float *hidden;                   // (PADDED, width)
     uint8_t *queries;                // (PADDED, heads, head_width), of which 128 is zero
     float *query_scales;             // (PADDED, heads) what 1 stands for, in powers of 2

@@ -28,8 +28,8 @@ INLINE void range(const float *values, const float *smoothing, size_t width, flo
     *bottom = -peak(-low), *top = peak(high);
 }
 
-INLINE void narrow(const float *values, const float *smoothing, size_t width, float inverse,
-                   float zero, uint8_t *to) {
+INLINE void to_bytes(const float *values, const float *smoothing, size_t width, float inverse,
+                     float zero, uint8_t *to) {
     for (size_t i = 0; i < width; i += LANES) {
         floats value = load(values + i) * load(smoothing + i) * inverse + (zero + 0.5f);
         ints whole = __builtin_convertvector(least(value, all(255)), ints);
@@ -57,24 +57,19 @@ static void quantise(const float *rows, const float *smoothing, size_t count, qu
             to.offset[first + i] = -zero[i] * scale;
         }
         for (size_t i = 0; i < here; i++)
-            narrow(rows + (first + i) * width, smoothing + (first + i) % to.groups * width, width,
-                   inverse[i], zero[i], to.integers + (first + i) * width);
+            to_bytes(rows + (first + i) * width, smoothing + (first + i) % to.groups * width, width,
+                     inverse[i], zero[i], to.integers + (first + i) * width);
     }
 }
 
 // Where a product's outputs go.
 typedef struct {
-    float *at;  // (rows, stride)
-    size_t stride;
+    float *at;              // (rows, outputs)
     const float *residual;  // (rows, outputs) to be added, or none
     size_t activation;
 } destination;
 
 enum { NONE, GELU, RELU };
-
-INLINE destination plain(float *at, size_t stride) {
-    return (destination){at, stride, NULL, NONE};
-}
 
 // Of the sums over the groups, already scaled, one row's outputs from `output` on.
 INLINE void finish(const product *by, quantised from, size_t row, size_t output, floats value,
@@ -85,7 +80,7 @@ INLINE void finish(const product *by, quantised from, size_t row, size_t output,
     if (to.residual) value += load(to.residual + row * by->outputs + output);
     if (to.activation == GELU) value = gelu(value);
     if (to.activation == RELU) value = greatest(value, all(0));
-    store(to.at + row * to.stride + output, value);
+    store(to.at + row * by->outputs + output, value);
 }
 
 // Rounded before it is added to others: with a multiply-add here and none there, which the compiler
