@@ -13,7 +13,7 @@ NATIVE := $(filter-out %.egg-info,$(wildcard native/*.* native/distilbert_int8/*
 export ORT_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help serve score test browser invoke train label tune snippets export evaluate card drift bench readme screenshots image check clean
+.PHONY: help serve score test properties browser invoke train label tune snippets export evaluate card drift bench readme screenshots image check clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -56,6 +56,9 @@ browser: $(VENV)/requirements-test.installed # A Chromium for the page's tests
 
 test: $(VENV)/requirements-test.installed $(EMULATOR) .venv-stack/requirements-stack.installed browser ## Run all tests
 	@$(BIN)/python -m pytest $(ARGS)
+
+properties: $(VENV)/requirements-test.installed ## Run the property tests with 20,000 new cases each
+	@PROPERTIES=long $(BIN)/python -m pytest -m property $(ARGS)
 
 invoke: $(VENV)/requirements-invoke.installed $(EMULATOR) ## Run EVENT=file.json through the Lambda runtime emulator
 	@test -n "$(EVENT)" || { echo "which event? make invoke EVENT=tests/events/rest-api.json"; exit 2; }

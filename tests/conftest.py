@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import hypothesis
 import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -25,6 +26,11 @@ from app.settings import Settings
 from app.telemetry import logs
 
 ROOT = Path(__file__).parents[1]
+
+# Always the same cases, so that a change is judged by itself; `make properties` looks for new ones.
+hypothesis.settings.register_profile("usual", max_examples=200, deadline=None, derandomize=True)
+hypothesis.settings.register_profile("long", max_examples=20_000, deadline=None, print_blob=True)
+hypothesis.settings.load_profile(os.environ.get("PROPERTIES", "usual"))
 
 
 @contextmanager

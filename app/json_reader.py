@@ -1,0 +1,79 @@
+"""JSON as every way in reads it: request bodies, records and rows of objects.
+
+Python's own reader raises `RecursionError` at deep nesting, takes ``NaN`` and ``1e999``, which
+other readers refuse, and silently keeps the last of two equal keys. This one refuses all of these
+with one exception, whose message holds nothing of the document.
+"""
+
+import json
+import math
+from collections.abc import Iterable
+from typing import Any
+
+MAX_DEPTH = 64
+"""Levels of nesting; more than any record needs, and fewer than any library's recursion allows."""
+
+
+class InvalidJson(ValueError):
+    """Not JSON (RFC 8259), or nested too deeply; the message says what is wrong and where."""
+
+
+def read(document: str | bytes) -> Any:
+    """Return the document's value; a byte order mark before it is dropped.
+
+    Strings may hold lone surrogates, which JSON can escape.
+
+    Raises:
+        InvalidJson: it is not JSON in UTF-8, repeats a key, holds a number that is none, or is
+            nested more than `MAX_DEPTH` levels deep.
+    """
+    try:
+        text = document if isinstance(document, str) else document.decode("utf-8")
+        value = _decoder.decode(text.removeprefix("\ufeff"))
+    except UnicodeDecodeError as error:
+        raise InvalidJson(f"is not UTF-8 at byte {error.start}") from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise InvalidJson(f"is not JSON: {error.msg.rstrip(': ')} at {where}") from None
+    except RecursionError:
+        raise InvalidJson(_TOO_DEEP) from None
+    except InvalidJson:
+        raise
+    except ValueError:  # Python reads integers of at most 4,300 digits
+        raise InvalidJson("holds a number with too many digits") from None
+    _check(value)
+    return value
+
+
+_TOO_DEEP = f"is nested more than {MAX_DEPTH} levels deep"
+
+
+def _check(value: Any) -> None:
+    level, depth = [value], 0
+    while level:
+        containers: list[Iterable[Any]] = []
+        for found in level:
+            if isinstance(found, dict):
+                containers.append(found.values())
+            elif isinstance(found, list):
+                containers.append(found)
+            elif isinstance(found, float) and not math.isfinite(found):
+                raise InvalidJson("holds a number that is too large")
+        depth += bool(containers)
+        if depth > MAX_DEPTH:
+            raise InvalidJson(_TOO_DEEP)
+        level = [inner for container in containers for inner in container]
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise InvalidJson("has an object with the same key twice")
+    return fields
+
+
+def _constant(name: str) -> float:
+    raise InvalidJson(f"holds {name}, which is not JSON")
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
