@@ -11,10 +11,11 @@ from app.events.dynamodb import DynamoDb
 from app.events.eventbridge import EventBridge
 from app.events.http import Http
 from app.events.kinesis import Kinesis
-from app.events.s3 import S3, ObjectScoring
+from app.events.s3 import S3
 from app.events.sns import Sns
 from app.events.sqs import Sqs
 from app.main import app
+from app.objects.bucket import ObjectScoring
 from app.serving import Scorer
 from app.telemetry.reporting import Telemetry
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from app.events.s3 import StoredObject
+from app.objects.bucket import StoredObject
 from scripts.emulator import Emulator, InvocationError
 from scripts.local_aws import LocalAws
 from tests.conftest import ROOT

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cfnlint.decode import cfn_yaml
 
-from app.events.s3 import MAPPABLE
+from app.objects.bucket import MAPPABLE
 
 PATH = Path(__file__).parents[1] / "statemachine/backfill.asl.json"
 

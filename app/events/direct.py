@@ -10,7 +10,7 @@ from typing import Any
 
 from app.batch import parse_batch
 from app.events import Event
-from app.events.s3 import ObjectScoring, StoredObject
+from app.objects.bucket import ObjectScoring, StoredObject
 from app.objects.formats import UnreadableObject, column_of
 from app.problems import InvalidBatch
 from app.sentiment.text import parse

@@ -7,7 +7,8 @@ from typing import Any
 from app.events import Event, records
 from app.events.delivery import Delivery
 from app.events.records import InvalidRecord, Record
-from app.events.s3 import ObjectScoring, is_about_objects, objects_of
+from app.events.s3 import is_about_objects, objects_of
+from app.objects.bucket import ObjectScoring
 
 _logger = logging.getLogger(__name__)
 

@@ -3,13 +3,11 @@
 import json
 from types import SimpleNamespace
 
-import boto3
 import pytest
 
 import handler as entry
-from app.events import s3
-from app.events.s3 import DoesNotFit
-from app.objects import formats
+from app.objects import bucket, formats
+from app.objects.bucket import DoesNotFit
 from app.objects.formats import UnreadableObject
 from app.serving import Scorer
 from app.settings import Settings
@@ -123,10 +121,7 @@ def test_an_object_that_does_not_fit_is_handed_to_the_state_machine(
     client = SimpleNamespace(
         start_execution=lambda **given: started.append(given) or {"executionArn": "arn:x"}
     )
-    make = boto3.client
-    monkeypatch.setattr(
-        boto3, "client", lambda name: client if name == "stepfunctions" else make(name)
-    )
+    monkeypatch.setattr("app.aws.client", lambda name: client)
     settings = Settings(state_machine="arn:aws:states:us-east-1:123456789012:stateMachine:score")
     monkeypatch.setattr(entry, "SOURCES", entry.sources(Scorer(native, settings)))
     aws.put(KEY, ROWS)
@@ -155,7 +150,7 @@ def test_an_object_that_does_not_fit_and_has_no_rows_to_map_raises(
 
 
 def test_time_is_kept_to_hand_an_object_over():
-    watch = s3._stopping_in_time(Clock(100, 90, 36, 35))
-    with pytest.raises(s3._OutOfTime):
+    watch = bucket._stopping_in_time(Clock(100, 90, 36, 35))
+    with pytest.raises(bucket._OutOfTime):
         for _ in range(3):
             watch(None, None)
