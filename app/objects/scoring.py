@@ -90,25 +90,28 @@ def score_object(
             if rejects is None:
                 rejects = files.enter_context(storage.writing(target.rejected))
                 summary.rejected_to = target.rejected
-            rejects.write(json.dumps(row._asdict(), ensure_ascii=False).encode() + b"\n")
+            line = {"line": row.line, "reason": row.reason, "row": row.row}
+            # Escaped where it must be: a row may hold lone surrogates, which no encoding has.
+            rejects.write(json.dumps(line).encode() + b"\n")
 
         def scored(chunks: Iterable[Chunk]) -> Iterator[Scored]:
             for chunk in chunks:
                 rows, texts, rejected = _judged(chunk, max_characters)
                 for row in rejected:
                     reject(row)
-                scores = progress.known(len(rows)) if progress else None
+                # Chunks without rows come as time passes, so they are no part of the progress.
+                scores = progress.known(len(rows)) if progress and rows else None
                 if scores is None:
-                    scores = [_score(found) for found in classifier.predict(texts)]
-                    if progress:
+                    found = classifier.predict(texts) if rows else []
+                    scores = [_score(prediction) for prediction in found]
+                    if progress and rows:
                         progress.add(scores)
                 summary.count(scores, len(rejected))
                 watch(summary, file)
-                if rows:
-                    yield Scored(rows, scores, chunk.batch)
+                yield Scored(rows, scores, chunk.table)
 
         written = files.enter_context(storage.writing(target.scored))
-        form.write(written, scored(form.read(file, column)))
+        form.write(written, scored(form.read(file, formats.ReadOptions(column))))
     summary.seconds = round(time.monotonic() - started, 3)
     with storage.writing(target.summary) as file:
         file.write(json.dumps(asdict(summary), indent=2).encode() + b"\n")

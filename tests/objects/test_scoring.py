@@ -122,7 +122,7 @@ def test_poison_lines_are_rejected_alone(tmp_path, score):
     assert rejects(summary) == [
         (2, "is not JSON"),
         (3, "is not a JSON object"),
-        (4, f"no column {columns}; there are title, year"),
+        (4, f"no column is named {columns}; there are 2 columns"),
         (5, "text must be a string, not a number"),
         (7, "is not UTF-8 at byte 13"),
         (8, "text must have at most 1,000 characters, not 1,001"),
@@ -144,7 +144,7 @@ def test_poison_rows_of_a_csv_are_rejected_alone(tmp_path, score):
 
 
 def test_a_line_without_end_takes_no_more_memory_than_a_row_may(tmp_path, score, monkeypatch):
-    monkeypatch.setattr(formats, "MAX_ROW_BYTES", 64)
+    monkeypatch.setattr(formats.rows, "MAX_ROW_BYTES", 64)
     (tmp_path / "r.txt").write_text("x" * 1000 + "\nGood.\n")
     summary = score(tmp_path / "r.txt")
     assert rejects(summary) == [(1, "has more than 64 bytes")]
@@ -155,8 +155,18 @@ def test_a_line_without_end_takes_no_more_memory_than_a_row_may(tmp_path, score,
     ("name", "content", "column", "reason"),
     [
         ("r.xml", b"", "", "expected .jsonl, .csv, .txt, each also .gz, or .parquet"),
-        ("r.csv", b"id,title\n1,x\n", "", "no column text or review .*; there are id, title"),
-        ("r.csv", b"id,text\n1,x\n", "body", "no column body; there are id, text"),
+        (
+            "r.csv",
+            b"id,title\n1,x\n",
+            "",
+            "no column is named text or .*; there are 2 columns",
+        ),
+        (
+            "r.csv",
+            b"id,text\n1,x\n",
+            "body",
+            "no column has the name asked for",
+        ),
         ("r.parquet", b"no", "", "is not Parquet"),
         ("r.csv.gz", b"no", "", "is not gzip"),
     ],
@@ -184,7 +194,7 @@ class Killed(BaseException):
 def test_an_interrupted_object_goes_on_to_the_same_result(
     tmp_path, score, native, monkeypatch, name
 ):
-    monkeypatch.setattr(formats, "CHUNK_ROWS", 1)
+    monkeypatch.setattr(formats.rows, "CHUNK_ROWS", 1)
     path = write(tmp_path / name)
     whole = read(Path(score(path).scored_to))
 
