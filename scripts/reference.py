@@ -24,6 +24,7 @@ ALARM_METRIC = 0.10
 ANOMALY_METRICS = 2
 """What an alarm on anomalies is charged for besides its metrics: the bounds of its band."""
 DASHBOARD = 3.00
+KEY = 1.00
 FIREWALL, FIREWALL_RULE = 5.00, 1.00
 LOG_GB = 0.50
 """Of what is logged, once."""
@@ -80,6 +81,7 @@ def standing() -> str:
             f"{len(alarms)} alarms on {watched} metrics (an account's first ten are free)",
             watched * ALARM_METRIC,
         ),
+        ("the alarm topic's key, and $1 more after each of its first two yearly rotations", KEY),
         (f"`Waf=on`, with {rules} rules", FIREWALL + rules * FIREWALL_RULE),
         (
             f"at most, where each of {len(METRICS)} metrics occurs in every hour of each of "

@@ -91,6 +91,11 @@ def test_errors_latency_throttles_and_what_is_given_up_raise_alarms(
     for function in FUNCTIONS:
         assert ("AWS/Lambda", "Throttles", str({"Ref": function})) in watched
     assert ("AWS/Lambda", "Duration", "{'Ref': 'SentimentFunction'}") in watched
+    assert ("AWS/Lambda", "Errors", str({"Ref": "EventsFunction"})) in watched
+    assert ("AWS/Lambda", "DestinationDeliveryFailures", str({"Ref": "EventsFunction"})) in watched
+    for metric in ("Failed", "TimedOut", "Aborted"):
+        assert ("AWS/States", f"Executions{metric}", str({"Ref": "Backfill"})) in watched
+    assert ("AWS/States", "ExecutionThrottled", str({"Ref": "Backfill"})) in watched
     for queue in of_type(template, "AWS::SQS::Queue"):
         if queue.endswith("DeadLetters"):
             name = str({"Fn::GetAtt": [queue, "QueueName"]})
