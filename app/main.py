@@ -6,9 +6,8 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.staticfiles import StaticFiles
 
-from app import __version__, keys, problems
+from app import __version__, keys, problems, sinks
 from app.api import docs, explain, feedback, health, metrics, model, page, predict
-from app.events import sinks
 from app.security import rates
 from app.security.access import Access
 from app.security.body import BodyLimit

@@ -11,9 +11,14 @@ from starlette.exceptions import HTTPException
 from app.api import examples
 from app.api.predict import json_body
 from app.api.schemas import KEY, REFUSALS, FeedbackAnswer, FeedbackRequest
-from app.events.sinks import Feedback, Sink
+from app.deadline import Deadline
 from app.problems import documented, invalid, problem
+from app.sinks import Sink, write
+from app.sinks.results import FEEDBACK_IDS, Feedback
 from app.telemetry.observation import current
+
+SECONDS = 10.0
+"""For all sinks together, well within the 29 s that a REST API waits."""
 
 router = APIRouter(tags=["sentiment"], dependencies=[Depends(json_body), *KEY])
 
@@ -44,15 +49,14 @@ async def feedback(
     if not sinks:
         raise HTTPException(_NOWHERE.status, _NOWHERE.detail)
     said = Feedback(
-        id=f"feedback/{body.prediction}",
+        id=f"{FEEDBACK_IDS}{body.prediction}",
         prediction=body.prediction,
         sentiment=body.sentiment,
         note=body.note,
         time=datetime.now(UTC).isoformat(timespec="milliseconds"),
     )
-    for sink in sinks:
-        if await anyio.to_thread.run_sync(sink.write, [said]):
-            raise HTTPException(_NOT_KEPT.status, _NOT_KEPT.detail, {"retry-after": "5"})
+    if await anyio.to_thread.run_sync(write, sinks, [said], Deadline(SECONDS)):
+        raise HTTPException(_NOT_KEPT.status, _NOT_KEPT.detail, {"retry-after": "5"})
     seen = current()
     seen.feedback = 1
     seen.about = {"prediction": body.prediction, "right": body.sentiment}

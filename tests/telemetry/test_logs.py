@@ -8,10 +8,11 @@ import sys
 import pytest
 
 import handler
-from app.events import sinks
+from app import sinks
 from app.main import create_app
 from app.serving import Scorer
 from app.settings import Settings
+from app.sinks.batching import Entry, Sent
 from tests.conftest import ROOT
 from tests.test_app import client
 from tests.test_handler import event
@@ -150,8 +151,11 @@ def handle(native, monkeypatch):
     class Sink:
         name = "sink"
 
-        def write(self, results):
-            return {i: "full" for i, found in enumerate(results) if found.id.isdecimal()}
+        def prepare(self, place, kept):
+            return Entry(place, kept.id, 1)
+
+        def send(self, entries, deadline):
+            return Sent({place: "full" for place, id, _ in entries if id.isdecimal()})
 
     app = create_app(Settings())
     monkeypatch.setattr(sinks, "switched_on", lambda settings: [Sink()])
@@ -162,7 +166,7 @@ def handle(native, monkeypatch):
 
 
 def test_records_are_one_line_with_the_id_of_each(lines, handle):
-    bodies = ['{"id": "a", "text": "Superb."}', '{"id": "7", "text": "Awful."}', "{}"]
+    bodies = ['{"id": "a", "text": "Superb."}', '{"id": "7", "text": "Awful."}', '{"id": "c"}']
     [record] = event("sqs")["Records"][:1]
     handle({"Records": [{**record, "messageId": f"m{i}", "body": b} for i, b in enumerate(bodies)]})
     line = line_of(lines)
@@ -171,7 +175,7 @@ def test_records_are_one_line_with_the_id_of_each(lines, handle):
     reasons = [line["message"] for line in lines() if line["level"] == "ERROR"]
     assert reasons == [
         "record m1 failed: sink: full",
-        "record m2 failed: has no text; it has nothing",
+        "record m2 failed: has no text: expected a text, or an object with the field text",
     ]
 
 

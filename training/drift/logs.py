@@ -120,7 +120,7 @@ class _Line(BaseModel):
 
 
 class _Kept(BaseModel):
-    """Feedback as `app.events.sinks.Feedback` is kept."""
+    """Feedback as `app.sinks.results.Feedback` is kept."""
 
     prediction: str
     sentiment: Sentiment
