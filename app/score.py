@@ -5,45 +5,67 @@ be scored go to OUT.rejected.jsonl with the reason. Interrupted, the same comman
 """
 
 import argparse
+import hashlib
+import os
+import re
 import shutil
 import sys
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
-from typing import IO
 
 from tqdm import tqdm
 
-from app.objects import formats, storage
+from app.objects import formats, local, storage
+from app.objects.local import LocalFile
 from app.objects.progress import Progress
+from app.objects.s3 import StoredObject
 from app.objects.scoring import CONFIDENCE_STEPS, Summary, Target, score_object
+from app.objects.storage import Location, Source
 from app.sentiment import classifier
+from app.sentiment.bundle import BundleError
+from app.settings import SettingsError
 from app.settings import load as load_settings
 
 BLOCK = "█"
 
 
 def score(source: str, scored: str, column: str) -> Summary:
-    """Score an object with a progress bar, going on from where an earlier try was interrupted.
+    """Score an object with a progress bar, going on from where an earlier run was interrupted.
 
     Raises:
         UnreadableObject: it is of no known format, or no column is the text.
+        OSError: it cannot be read, or the results cannot be written.
     """
     if type(formats.of(source)) is not type(formats.of(scored)):
         raise formats.UnreadableObject(f"{scored} must have the format of {source}")
-    size = storage.size(source)
+    target = Target(
+        storage.parse(scored),
+        storage.parse(f"{scored}.rejected.jsonl"),
+        storage.parse(f"{scored}.summary.json"),
+    )
+    location = storage.parse(source)
+    with storage.reading(location) as opened:
+        for output in (target.scored, target.rejected, target.summary):
+            _check_output(output, location)
+        return _score(opened, target, column)
+
+
+def _score(source: Source, target: Target, column: str) -> Summary:
     settings = load_settings()
     model = classifier.load(settings.model_copy(update={"cache_size": 0}))
-    target = Target(scored, f"{scored}.rejected.jsonl", f"{scored}.summary.json")
-    beside = Path(scored.rpartition("/")[2] if storage.is_s3(scored) else scored)
-    identity = f"{source} {size} {column} {model.bundle.revision}"
-    progress = Progress(beside.with_name(f"{beside.name}.progress"), identity)
-    with tqdm(total=size, unit="B", unit_scale=True, desc="scoring") as bar:
+    computed_by = f"{settings.engine} {model.bundle.revision}"
+    limits = [source.status] if source.status else []
+    with (
+        Progress(_progress_path(target.scored), computed_by, limits) as progress,
+        tqdm(total=source.size, unit="B", unit_scale=True, desc="scoring") as bar,
+    ):
 
-        def watch(summary: Summary, file: IO[bytes]) -> None:
+        def watch(summary: Summary) -> None:
             bar.set_postfix(rows=summary.rows, rejected=summary.rejected)
-            bar.update(min(file.tell(), size) - bar.n)
+            bar.update(min(source.position, source.size) - bar.n)
 
-        summary = score_object(
+        return score_object(
             source,
             target,
             model,
@@ -52,8 +74,34 @@ def score(source: str, scored: str, column: str) -> Summary:
             watch=watch,
             progress=progress,
         )
-    progress.forget()
-    return summary
+
+
+def _check_output(output: Location, source: Location) -> None:
+    """Check that an output can take its place, and that this is not the input's.
+
+    Raises:
+        UnreadableObject: it is the input, or what is there is no file.
+        OSError: no file can have that name.
+    """
+    same = output == source
+    if isinstance(output, LocalFile):
+        with suppress(FileNotFoundError):
+            local.unfinished(output.path).lstat()
+        if output.path.exists():
+            local.check_regular(output.path)
+            same = isinstance(source, LocalFile) and output.path.samefile(source.path)
+    if same:
+        raise formats.UnreadableObject(f"{output}: is the input, and would be overwritten")
+
+
+def _progress_path(scored: Location) -> Path:
+    """Return where the progress of an output is kept: beside it, or here if it lies in S3."""
+    if isinstance(scored, StoredObject):
+        name = re.sub(r"[^\w.-]", "_", scored.key.rpartition("/")[2])[-80:]
+        digest = hashlib.sha256(str(scored).encode("utf-8", "surrogateescape")).hexdigest()
+        return Path(f"{name}.{digest[:12]}.progress")
+    path = Path(os.path.realpath(scored.path))
+    return path.with_name(f"{path.name}.progress")
 
 
 def report(summary: Summary, columns: int, block: str) -> str:
@@ -112,11 +160,24 @@ def main() -> None:
         summary = score(args.source, args.scored, args.column)
     except KeyboardInterrupt:
         parser.exit(130, "interrupted; the same command goes on from here\n")
-    except (formats.UnreadableObject, OSError) as error:
+    except (formats.UnreadableObject, BundleError, SettingsError) as error:
         parser.exit(1, f"{error}\n")
+    except OSError as error:
+        parser.exit(1, f"{_reason(error)}\n")
     # Where the output is no terminal, 80 columns are what it would most likely be read in.
     columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else 80
-    sys.stdout.write(report(summary, columns, _printable(BLOCK)))
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    with suppress(BrokenPipeError):
+        sys.stdout.write(report(summary, columns, _printable(BLOCK)))
+        sys.stdout.flush()
+    if summary.rejected and summary.rejected == summary.rows:
+        parser.exit(1, f"no row could be scored; the reasons are in {summary.rejected_to}\n")
+
+
+def _reason(error: OSError) -> str:
+    if error.filename and error.strerror:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    return error.strerror or str(error)
 
 
 if __name__ == "__main__":

@@ -3,13 +3,15 @@
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
-from typing import IO
+from typing import IO, Any
 
-from app.objects import formats, storage
+from app.objects import formats
+from app.objects.deadline import Deadline
 from app.objects.formats import Chunk, Rejected, Row, Score, Scored
 from app.objects.progress import Progress
+from app.objects.storage import Location, Outputs, Source
+from app.sentiment.bundle import Bundle
 from app.sentiment.classifier import Prediction, SentimentClassifier
 from app.sentiment.text import InvalidText, Text, parse
 
@@ -51,67 +53,80 @@ class Summary:
 class Target:
     """Where the results of an object go."""
 
-    scored: str
-    rejected: str
-    summary: str
+    scored: Location
+    rejected: Location
+    summary: Location
 
 
-Watch = Callable[[Summary, IO[bytes]], None]
-"""Told after each chunk what is done, and the source as far as it was read; may raise to stop."""
+Watch = Callable[[Summary], None]
+"""Told after each chunk what is done."""
 
 
 def score_object(
-    source: str,
+    source: Source,
     target: Target,
     classifier: SentimentClassifier,
     *,
     column: str = "",
     max_characters: int,
-    watch: Watch = lambda summary, file: None,
+    watch: Watch = lambda summary: None,
     progress: Progress | None = None,
+    deadline: Deadline | None = None,
 ) -> Summary:
     """Score an object in bounded memory; nothing appears at the target unless all of it does.
 
     ``column``: which is the text, by default one of those it is usually called. ``progress``: what
-    an earlier try had scored of the same object, and where this one's scores are kept.
+    an earlier run had scored, and where the scores of this one are kept. ``deadline``: when the
+    work must have ended.
 
     Raises:
         UnreadableObject: it is of no known format, or no column is the text.
+        ObjectChanged: it was written to while it was read.
+        OSError: it cannot be read, or the results cannot be written.
+        OutOfTime: the deadline comes before its end.
     """
     started = time.monotonic()
-    summary = Summary(source, target.scored, model=classifier.bundle.revision)
-    form = formats.of(source)
-    with ExitStack() as files:
-        file = files.enter_context(storage.reading(source))
+    form = formats.of(str(source.location))
+    summary = Summary(str(source.location), str(target.scored), model=classifier.bundle.revision)
+    with Outputs(source, deadline.check if deadline else lambda: None) as outputs:
         rejects: IO[bytes] | None = None
 
         def reject(row: Rejected) -> None:
             nonlocal rejects
             if rejects is None:
-                rejects = files.enter_context(storage.writing(target.rejected))
-                summary.rejected_to = target.rejected
-            rejects.write(json.dumps(row._asdict(), ensure_ascii=False).encode() + b"\n")
+                rejects = outputs.open(target.rejected)
+                summary.rejected_to = str(target.rejected)
+            rejects.write(_encoded(row._asdict()) + b"\n")
 
         def scored(chunks: Iterable[Chunk]) -> Iterator[Scored]:
             for chunk in chunks:
                 rows, texts, rejected = _judged(chunk, max_characters)
                 for row in rejected:
                     reject(row)
-                scores = progress.known(len(rows)) if progress else None
+                if deadline:
+                    deadline.check()
+                scores = progress.known(texts) if progress else None
                 if scores is None:
-                    scores = [_score(found) for found in classifier.predict(texts)]
+                    scores = _scores(classifier, texts, deadline)
                     if progress:
-                        progress.add(scores)
+                        progress.add(texts, scores)
                 summary.count(scores, len(rejected))
-                watch(summary, file)
+                watch(summary)
                 if rows:
                     yield Scored(rows, scores, chunk.batch)
 
-        written = files.enter_context(storage.writing(target.scored))
-        form.write(written, scored(form.read(file, column)))
-    summary.seconds = round(time.monotonic() - started, 3)
-    with storage.writing(target.summary) as file:
-        file.write(json.dumps(asdict(summary), indent=2).encode() + b"\n")
+        try:
+            form.write(outputs.open(target.scored), scored(form.read(source.file, column)))
+        except Exception:
+            # What storage raised, not what a reader in another language made of it.
+            if failure := source.failure or outputs.failure:
+                raise failure from None
+            raise
+        source.check_unchanged()
+        if rejects is None:
+            outputs.remove(target.rejected)  # of an upload that was mended since
+        summary.seconds = round(time.monotonic() - started, 3)
+        outputs.open(target.summary).write(_encoded(asdict(summary), indent=2) + b"\n")
     return summary
 
 
@@ -130,5 +145,38 @@ def _judged(chunk: Chunk, max_characters: int) -> tuple[list[Row], list[Text], l
     return rows, texts, sorted(rejected)
 
 
+def _scores(
+    classifier: SentimentClassifier, texts: Sequence[Text], deadline: Deadline | None
+) -> list[Score]:
+    """Score the texts, at once or, before a deadline, in pieces of bounded cost."""
+    if not deadline:
+        return [_score(found) for found in classifier.predict(texts)]
+    scores: list[Score] = []
+    costs = [_cost(classifier.bundle, len(tokens)) for tokens in classifier.tokenise(texts)]
+    start = 0
+    while start < len(texts):
+        end, cost = start + 1, costs[start]
+        while end < len(texts) and cost + costs[end] <= deadline.piece_tokens:
+            cost += costs[end]
+            end += 1
+        with deadline.scoring(cost):
+            scores += [_score(found) for found in classifier.predict(texts[start:end])]
+        start = end
+    return scores
+
+
+def _cost(bundle: Bundle, tokens: int) -> int:
+    """Return how many tokens are computed for a text of so many: windows overlap."""
+    return sum(end - start + 2 for start, end in bundle.spans(tokens))
+
+
 def _score(prediction: Prediction) -> Score:
     return Score(prediction.sentiment, prediction.confidence, prediction.scores["Positive"])
+
+
+def _encoded(value: Any, indent: int | None = None) -> bytes:
+    """Return JSON in UTF-8; what UTF-8 has no form for, half of a character, is escaped."""
+    try:
+        return json.dumps(value, ensure_ascii=False, indent=indent).encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, indent=indent).encode()
