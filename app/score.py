@@ -13,10 +13,12 @@ import sys
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
+from typing import NoReturn
 
 from tqdm import tqdm
 
 from app.objects import formats, local, storage
+from app.objects.formats import ReadOptions, UnreadableObject
 from app.objects.local import LocalFile
 from app.objects.progress import Progress
 from app.objects.s3 import StoredObject
@@ -30,15 +32,16 @@ from app.settings import load as load_settings
 BLOCK = "█"
 
 
-def score(source: str, scored: str, column: str) -> Summary:
+def score(source: str, scored: str, options: ReadOptions, keep_rejected: bool = False) -> Summary:
     """Score an object with a progress bar, going on from where an earlier run was interrupted.
 
     Raises:
         UnreadableObject: it is of no known format, or no column is the text.
         OSError: it cannot be read, or the results cannot be written.
     """
-    if type(formats.of(source)) is not type(formats.of(scored)):
-        raise formats.UnreadableObject(f"{scored} must have the format of {source}")
+    formats.of(source)
+    if _ending(source) != _ending(scored):
+        raise UnreadableObject(f"{scored}: must have the format of {source}")
     target = Target(
         storage.parse(scored),
         storage.parse(f"{scored}.rejected.jsonl"),
@@ -48,10 +51,10 @@ def score(source: str, scored: str, column: str) -> Summary:
     with storage.reading(location) as opened:
         for output in (target.scored, target.rejected, target.summary):
             _check_output(output, location)
-        return _score(opened, target, column)
+        return _score(opened, target, options, keep_rejected)
 
 
-def _score(source: Source, target: Target, column: str) -> Summary:
+def _score(source: Source, target: Target, options: ReadOptions, keep_rejected: bool) -> Summary:
     settings = load_settings()
     model = classifier.load(settings.model_copy(update={"cache_size": 0}))
     computed_by = f"{settings.engine} {model.bundle.revision}"
@@ -69,11 +72,20 @@ def _score(source: Source, target: Target, column: str) -> Summary:
             source,
             target,
             model,
-            column=column,
+            options=options,
             max_characters=settings.max_text_characters,
+            keep_rejected=keep_rejected,
             watch=watch,
             progress=progress,
         )
+
+
+def _ending(name: str) -> str:
+    """Return what tells the format, in one spelling."""
+    stem = name.lower().removesuffix(".gz")
+    ending = stem.rpartition(".")[2]
+    ending = "jsonl" if ending in ("ndjson", "jsonlines") else ending
+    return ending + name.lower()[len(stem) :]
 
 
 def _check_output(output: Location, source: Location) -> None:
@@ -91,7 +103,7 @@ def _check_output(output: Location, source: Location) -> None:
             local.check_regular(output.path)
             same = isinstance(source, LocalFile) and output.path.samefile(source.path)
     if same:
-        raise formats.UnreadableObject(f"{output}: is the input, and would be overwritten")
+        raise UnreadableObject(f"{output}: is the input, and would be overwritten")
 
 
 def _progress_path(scored: Location) -> Path:
@@ -113,6 +125,12 @@ def report(summary: Summary, columns: int, block: str) -> str:
         f"{summary.negative:,} negative, {summary.rejected:,} rejected",
         summary.scored_to,
     ]
+    if summary.column:
+        others = ", ".join(map(_printable, summary.other_columns))
+        lines.append(
+            f"text is from the column {_printable(summary.column)}"
+            + (f", not from {others}; --column would change that" if others else "")
+        )
     if summary.rejected_to:
         lines.append(f"rejected rows: {summary.rejected_to}")
     if scored:
@@ -141,37 +159,88 @@ def _bar(name: str, rows: int, of: int, columns: int, block: str) -> str:
     return (stated + block * blocks).rstrip()
 
 
-def _printable(block: str) -> str:
+def _block() -> str:
     try:
-        block.encode(sys.stdout.encoding or "ascii")
+        BLOCK.encode(sys.stdout.encoding or "ascii")
     except UnicodeEncodeError:
         return "#"
-    return block
+    return BLOCK
+
+
+def _printable(name: str) -> str:
+    """Return a column's name without what a terminal would obey."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in name)
 
 
 def main() -> None:
     """Run the command."""
+    args = _arguments()
+    options = ReadOptions(args.column, args.delimiter, args.header, args.encoding)
+    try:
+        summary = score(args.source, args.scored, options, args.keep_rejected)
+    except KeyboardInterrupt:
+        _end(130, "interrupted; the same command goes on from here")
+    except UnreadableObject as error:
+        columns = ", ".join(map(_printable, error.names))
+        _end(1, f"{error}: {columns}" if columns else str(error))
+    except (BundleError, SettingsError) as error:
+        _end(1, str(error))
+    except OSError as error:
+        _end(1, _reason(error))
+    # Where the output is no terminal, 80 columns are what it would most likely be read in.
+    columns_wide = shutil.get_terminal_size().columns if sys.stdout.isatty() else 80
+    _say(report(summary, columns_wide, _block()))
+    if summary.rejected and summary.rejected == summary.rows:
+        _end(1, f"no row could be scored; the reasons are in {summary.rejected_to}")
+
+
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m app.score", description=__doc__)
     parser.add_argument("source", metavar="IN", help=".jsonl, .csv, .txt (also .gz), .parquet")
     parser.add_argument("scored", metavar="OUT", help="of the same format")
     parser.add_argument("--column", default="", help="which column is the text")
-    args = parser.parse_args()
+    parser.add_argument(
+        "--delimiter", default="", type=_delimiter, help="between a CSV's fields, such as ; or tab"
+    )
+    parser.add_argument(
+        "--no-header", dest="header", action="store_false", help="the CSV's first line is a row"
+    )
+    parser.add_argument(
+        "--encoding", default="utf-8", type=_encoding, help="of the text, such as latin-1"
+    )
+    parser.add_argument(
+        "--keep-rejected", action="store_true", help="rows without scores stay in their place"
+    )
+    return parser.parse_args()
+
+
+def _delimiter(value: str) -> str:
+    delimiter = "\t" if value in ("tab", "\\t") else value
+    if len(delimiter) > 1:
+        raise argparse.ArgumentTypeError("a delimiter is one character, or tab")
+    return delimiter
+
+
+def _encoding(value: str) -> str:
     try:
-        summary = score(args.source, args.scored, args.column)
-    except KeyboardInterrupt:
-        parser.exit(130, "interrupted; the same command goes on from here\n")
-    except (formats.UnreadableObject, BundleError, SettingsError) as error:
-        parser.exit(1, f"{error}\n")
-    except OSError as error:
-        parser.exit(1, f"{_reason(error)}\n")
-    # Where the output is no terminal, 80 columns are what it would most likely be read in.
-    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else 80
+        "".encode(value)
+    except LookupError:
+        raise argparse.ArgumentTypeError("no such encoding; try utf-8, utf-16 or latin-1") from None
+    return value
+
+
+def _say(text: str) -> None:
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    with suppress(BrokenPipeError):
-        sys.stdout.write(report(summary, columns, _printable(BLOCK)))
+    try:
+        sys.stdout.write(text)
         sys.stdout.flush()
-    if summary.rejected and summary.rejected == summary.rows:
-        parser.exit(1, f"no row could be scored; the reasons are in {summary.rejected_to}\n")
+    except BrokenPipeError:  # nobody reads on; Python would say so again at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _end(status: int, message: str) -> NoReturn:
+    sys.stderr.write(f"{message}\n")
+    sys.exit(status)
 
 
 def _reason(error: OSError) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from app import aws
 from app.objects import s3, storage
 from app.objects.deadline import Deadline, OutOfTime
+from app.objects.formats import ReadOptions
 from app.objects.s3 import StoredObject as StoredObject
 from app.objects.scoring import Summary, Target, score_object
 from app.sentiment.classifier import SentimentClassifier
@@ -85,7 +86,7 @@ class ObjectScoring:
                 summary=StoredObject(stored.bucket, f"{scored}.summary.json"),
             ),
             self._classifier,
-            column=settings.text_column,
+            options=ReadOptions(settings.text_column),
             max_characters=settings.max_text_characters,
             deadline=deadline,
         )
@@ -106,9 +107,11 @@ class ObjectScoring:
                 f"timeout or memory, {other}"
             )
         job = {"bucket": stored.bucket, "key": stored.key, "format": form}
-        if version.id:
+        if version.id not in (None, "null"):
             job["version_id"] = version.id
-        identity = json.dumps([*stored, *version, self._classifier.bundle.revision])
+        identity = json.dumps(
+            [*stored, *version, self._classifier.bundle.revision, self._settings.text_column]
+        )
         name = hashlib.sha256(identity.encode()).hexdigest()[:32]
         execution = _start_once(machine, name, json.dumps(job))
         _logger.info("%s was handed over to %s", stored, execution)

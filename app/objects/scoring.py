@@ -8,7 +8,15 @@ from typing import IO, Any
 
 from app.objects import formats
 from app.objects.deadline import Deadline
-from app.objects.formats import Chunk, Rejected, Row, Score, Scored
+from app.objects.formats import (
+    Chunk,
+    ReadOptions,
+    Rejected,
+    Row,
+    Score,
+    Scored,
+    UnreadableObject,
+)
 from app.objects.progress import Progress
 from app.objects.storage import Location, Outputs, Source
 from app.sentiment.bundle import Bundle
@@ -27,6 +35,10 @@ class Summary:
     rejected_to: str | None = None
     """Where rows went that could not be scored, if there were any."""
     model: str = ""
+    column: str = ""
+    """Which held the texts, in a format that has columns."""
+    other_columns: list[str] = field(default_factory=list)
+    """Further ones that are called as texts usually are."""
     rows: int = 0
     positive: int = 0
     negative: int = 0
@@ -67,17 +79,18 @@ def score_object(
     target: Target,
     classifier: SentimentClassifier,
     *,
-    column: str = "",
+    options: ReadOptions,
     max_characters: int,
+    keep_rejected: bool = False,
     watch: Watch = lambda summary: None,
     progress: Progress | None = None,
     deadline: Deadline | None = None,
 ) -> Summary:
     """Score an object in bounded memory; nothing appears at the target unless all of it does.
 
-    ``column``: which is the text, by default one of those it is usually called. ``progress``: what
-    an earlier run had scored, and where the scores of this one are kept. ``deadline``: when the
-    work must have ended.
+    ``keep_rejected``: rows that cannot be scored stay in their place, without scores. ``progress``:
+    what an earlier run had scored, and where the scores of this one are kept. ``deadline``: when
+    the work must have ended.
 
     Raises:
         UnreadableObject: it is of no known format, or no column is the text.
@@ -96,31 +109,36 @@ def score_object(
             if rejects is None:
                 rejects = outputs.open(target.rejected)
                 summary.rejected_to = str(target.rejected)
-            rejects.write(_encoded(row._asdict()) + b"\n")
+            line = {"line": row.line, "reason": row.reason, "row": row.row}
+            rejects.write(_encoded(line) + b"\n")
 
         def scored(chunks: Iterable[Chunk]) -> Iterator[Scored]:
             for chunk in chunks:
-                rows, texts, rejected = _judged(chunk, max_characters)
-                for row in rejected:
+                judged = _judged(chunk, max_characters)
+                for row in judged.rejected:
                     reject(row)
                 if deadline:
                     deadline.check()
-                scores = progress.known(texts) if progress else None
+                scores = progress.known(judged.texts) if progress else None
                 if scores is None:
-                    scores = _scores(classifier, texts, deadline)
+                    scores = _scores(classifier, judged.texts, deadline)
                     if progress:
-                        progress.add(texts, scores)
-                summary.count(scores, len(rejected))
+                        progress.add(judged.texts, scores)
+                if chunk.column and not summary.column:
+                    summary.column = chunk.column.name
+                    summary.other_columns = list(chunk.column.others)
+                summary.count(scores, len(judged.rejected))
                 watch(summary)
-                if rows:
-                    yield Scored(rows, scores, chunk.batch)
+                yield judged.kept(scores) if keep_rejected else judged.scored(scores)
 
         try:
-            form.write(outputs.open(target.scored), scored(form.read(source.file, column)))
-        except Exception:
+            form.write(outputs.open(target.scored), scored(form.read(source.file, options)))
+        except Exception as error:
             # What storage raised, not what a reader in another language made of it.
             if failure := source.failure or outputs.failure:
                 raise failure from None
+            if isinstance(error, UnreadableObject):
+                raise UnreadableObject(f"{source.location}: {error}", error.names) from None
             raise
         source.check_unchanged()
         if rejects is None:
@@ -130,8 +148,35 @@ def score_object(
     return summary
 
 
-def _judged(chunk: Chunk, max_characters: int) -> tuple[list[Row], list[Text], list[Rejected]]:
-    """Return the rows that can be scored, their texts, and the others."""
+@dataclass(frozen=True)
+class _Judged:
+    """A chunk's rows that can be scored, their texts, and the others."""
+
+    rows: list[Row]
+    texts: list[Text]
+    rejected: list[Rejected]
+    table: Any
+
+    def scored(self, scores: Sequence[Score]) -> Scored:
+        """Return the scored rows alone."""
+        return Scored(self.rows, scores, self.table)
+
+    def kept(self, scores: Sequence[Score]) -> Scored:
+        """Return all rows in their order, those that were rejected without scores."""
+        rows: list[tuple[Row, Score | None, str]] = [
+            (row, score, "") for row, score in zip(self.rows, scores, strict=True)
+        ]
+        rows += [(Row(row.line, None, row.content), None, row.reason) for row in self.rejected]
+        rows.sort(key=lambda found: found[0].line)
+        return Scored(
+            [row for row, _, _ in rows],
+            [score for _, score, _ in rows],
+            self.table,
+            [reason for _, _, reason in rows],
+        )
+
+
+def _judged(chunk: Chunk, max_characters: int) -> _Judged:
     rows: list[Row] = []
     texts: list[Text] = []
     rejected = list(chunk.rejected)
@@ -141,8 +186,9 @@ def _judged(chunk: Chunk, max_characters: int) -> tuple[list[Row], list[Text], l
             rows.append(row)
         except InvalidText as error:
             shown = row.text if isinstance(row.text, str) else json.dumps(row.text, default=str)
-            rejected.append(Rejected(row.line, f"text {error}", shown))
-    return rows, texts, sorted(rejected)
+            rejected.append(Rejected(row.line, f"text {error}", shown, row.content))
+    rejected.sort(key=lambda row: row.line)
+    return _Judged(rows, texts, rejected, chunk.table)
 
 
 def _scores(

@@ -78,7 +78,7 @@ def test_an_object_of_no_known_format_raises(handle, aws):
 
 @pytest.fixture
 def small_chunks(monkeypatch):
-    monkeypatch.setattr(formats, "CHUNK_ROWS", 1)
+    monkeypatch.setattr(formats.rows, "CHUNK_ROWS", 1)
 
 
 def test_a_killed_invocation_leaves_nothing_and_its_retry_all(
