@@ -186,5 +186,3 @@ def test_a_column_may_be_named(tmp_path, score):
     (tmp_path / "r.csv").write_text("text,opinion\nx,Dreadful.\n")
     summary = score(tmp_path / "r.csv", column="Opinion")
     assert summary.negative == 1
-
-
