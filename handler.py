@@ -1,6 +1,7 @@
 """The Lambda entry point: one function for every event."""
 
 import uuid
+from functools import partial
 from typing import Any
 
 from app import startup
@@ -23,18 +24,18 @@ from app.telemetry.reporting import Telemetry
 def sources(scorer: Scorer) -> dict[str, Source]:
     delivery = Delivery(scorer.classifier, sinks.switched_on(scorer.settings))
     objects = ObjectScoring(scorer.classifier, scorer.settings)
-    longest = scorer.settings.max_text_characters
+    parse_text = partial(scorer.classifier.parse, limits=scorer.settings.text_limits)
     return {
         "HTTP (REST API, HTTP API, Function URL, ALB)": Http(app),
         'direct ({"text": …}, {"texts": […]}, {"Items": […]} or {"object": …})': Direct(
             scorer, objects
         ),
-        "SQS": Sqs(delivery, objects, longest),
-        "SNS": Sns(delivery, longest),
-        "Kinesis": Kinesis(delivery, longest),
-        "DynamoDB stream": DynamoDb(delivery, longest),
+        "SQS": Sqs(delivery, objects, parse_text),
+        "SNS": Sns(delivery, parse_text),
+        "Kinesis": Kinesis(delivery, parse_text),
+        "DynamoDB stream": DynamoDb(delivery, parse_text),
         "S3 (directly or through EventBridge)": S3(objects),
-        "EventBridge": EventBridge(delivery, longest),
+        "EventBridge": EventBridge(delivery, parse_text),
     }
 
 

@@ -48,7 +48,7 @@ def score(source: str, scored: str, column: str) -> Summary:
             target,
             model,
             column=column,
-            max_characters=settings.max_text_characters,
+            limits=settings.text_limits,
             watch=watch,
             progress=progress,
         )

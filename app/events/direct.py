@@ -13,7 +13,6 @@ from app.events import Event
 from app.objects.bucket import ObjectScoring, StoredObject
 from app.objects.formats import UnreadableObject, column_of
 from app.problems import InvalidBatch
-from app.sentiment.text import parse
 from app.serving import Scorer
 
 
@@ -48,7 +47,7 @@ class Direct:
             return self._answer(event["texts"])
         if "Items" in event:
             return self._items(event["Items"])
-        text = parse(event["text"], self._settings.max_text_characters)
+        text = self._classifier.parse(event["text"], self._settings.text_limits)
         found = self._classifier.predict([text])[0].model_dump()
         return {"id": event["id"], **found} if "id" in event else found
 
@@ -71,6 +70,6 @@ class Direct:
             return None
 
     def _answer(self, texts: Any) -> dict[str, Any]:
-        batch = parse_batch(texts, self._settings)
+        batch = parse_batch(texts, self._classifier, self._settings)
         predictions = self._classifier.predict(list(batch.texts.values()))
         return batch.answer(predictions).model_dump(exclude_none=True)

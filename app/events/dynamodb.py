@@ -7,15 +7,15 @@ from typing import Any
 
 from app.events import Event, records
 from app.events.delivery import Delivery
-from app.events.records import Record
+from app.events.records import ParseText, Record
 
 
 class DynamoDb:
     """A shard's changes, which keep their order."""
 
-    def __init__(self, delivery: Delivery, max_characters: int) -> None:
+    def __init__(self, delivery: Delivery, parse_text: ParseText) -> None:
         self._delivery = delivery
-        self._max_characters = max_characters
+        self._parse_text = parse_text
 
     def matches(self, event: Event) -> bool:
         return records.are_of(event, "eventSource", "aws:dynamodb")
@@ -34,7 +34,7 @@ class DynamoDb:
 
         item = StreamRecord(record["dynamodb"]).new_image
         plain = json.loads(json.dumps(item, default=_number))
-        return records.parse(plain, record["eventID"], self._max_characters)
+        return records.parse(plain, record["eventID"], self._parse_text)
 
 
 def _has_new_text(change: Mapping[str, Any]) -> bool:

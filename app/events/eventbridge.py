@@ -4,16 +4,16 @@ from typing import Any
 
 from app.events import Event, records
 from app.events.delivery import Delivery
-from app.events.records import Record
+from app.events.records import ParseText, Record
 from app.events.sinks import EVENT_SOURCE
 
 
 class EventBridge:
     """An event of a bus; EventBridge sends a failed one again."""
 
-    def __init__(self, delivery: Delivery, max_characters: int) -> None:
+    def __init__(self, delivery: Delivery, parse_text: ParseText) -> None:
         self._delivery = delivery
-        self._max_characters = max_characters
+        self._parse_text = parse_text
 
     def matches(self, event: Event) -> bool:
         return "detail-type" in event and isinstance(event.get("detail"), dict)
@@ -29,4 +29,4 @@ class EventBridge:
         self._delivery.deliver_whole(records.read_each(self._parse, [event]), [event["id"]])
 
     def _parse(self, event: Event) -> Record:
-        return records.parse(event["detail"], event["id"], self._max_characters)
+        return records.parse(event["detail"], event["id"], self._parse_text)

@@ -6,15 +6,15 @@ from typing import Any
 
 from app.events import Event, records
 from app.events.delivery import Delivery
-from app.events.records import Record
+from app.events.records import ParseText, Record
 
 
 class Kinesis:
     """A shard's records, which keep their order."""
 
-    def __init__(self, delivery: Delivery, max_characters: int) -> None:
+    def __init__(self, delivery: Delivery, parse_text: ParseText) -> None:
         self._delivery = delivery
-        self._max_characters = max_characters
+        self._parse_text = parse_text
 
     def matches(self, event: Event) -> bool:
         return records.are_of(event, "eventSource", "aws:kinesis")
@@ -28,4 +28,4 @@ class Kinesis:
 
     def _parse(self, record: Mapping[str, Any]) -> Record:
         payload = records.decode(base64.b64decode(record["kinesis"]["data"]))
-        return records.parse(records.load(payload), record["eventID"], self._max_characters)
+        return records.parse(records.load(payload), record["eventID"], self._parse_text)

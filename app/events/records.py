@@ -7,7 +7,9 @@ from typing import Any
 
 from app.events import Event
 from app.sentiment.text import InvalidText, Text
-from app.sentiment.text import parse as parse_text
+
+ParseText = Callable[[object], Text]
+"""Returns a value as a text to score, or raises `InvalidText`."""
 
 
 def are_of(event: Event, key: str, source: str) -> bool:
@@ -75,7 +77,7 @@ def read_each(read: Callable[[Any], Record], raw: Iterable[Any]) -> list[Record 
     return [attempt(one) for one in raw]
 
 
-def parse(payload: str | Mapping[str, Any], id: str, max_characters: int) -> Record:
+def parse(payload: str | Mapping[str, Any], id: str, parse_text: ParseText) -> Record:
     """Read a record: a text as it stands, or ``{"text", "id", "metadata"}`` of which text must be.
 
     ``id``: the record's, where it names none itself.
@@ -91,7 +93,7 @@ def parse(payload: str | Mapping[str, Any], id: str, max_characters: int) -> Rec
     if isinstance(own, bool) or not isinstance(own, str | int) or own == "":
         raise InvalidRecord("has an id that is neither a text nor a whole number")
     try:
-        text = parse_text(fields["text"], max_characters)
+        text = parse_text(fields["text"])
     except InvalidText as error:
         raise InvalidRecord(f"text {error}") from None
     return Record(str(own), text, fields.get("metadata"))

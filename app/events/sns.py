@@ -5,15 +5,15 @@ from typing import Any
 
 from app.events import Event, records
 from app.events.delivery import Delivery
-from app.events.records import Record
+from app.events.records import ParseText, Record
 
 
 class Sns:
     """A topic's notifications; SNS sends one at a time, and a failed one again."""
 
-    def __init__(self, delivery: Delivery, max_characters: int) -> None:
+    def __init__(self, delivery: Delivery, parse_text: ParseText) -> None:
         self._delivery = delivery
-        self._max_characters = max_characters
+        self._parse_text = parse_text
 
     def matches(self, event: Event) -> bool:
         return records.are_of(event, "EventSource", "aws:sns")
@@ -30,4 +30,4 @@ class Sns:
 
     def _parse(self, message: Mapping[str, Any]) -> Record:
         payload = records.load(message["Message"])
-        return records.parse(payload, message["MessageId"], self._max_characters)
+        return records.parse(payload, message["MessageId"], self._parse_text)

@@ -6,7 +6,7 @@ from typing import Any
 
 from app.events import Event, records
 from app.events.delivery import Delivery
-from app.events.records import InvalidRecord, Record
+from app.events.records import InvalidRecord, ParseText, Record
 from app.events.s3 import is_about_objects, objects_of
 from app.objects.bucket import ObjectScoring
 
@@ -16,10 +16,10 @@ _logger = logging.getLogger(__name__)
 class Sqs:
     """A queue's messages, each answered for by itself."""
 
-    def __init__(self, delivery: Delivery, objects: ObjectScoring, max_characters: int) -> None:
+    def __init__(self, delivery: Delivery, objects: ObjectScoring, parse_text: ParseText) -> None:
         self._delivery = delivery
         self._objects = objects
-        self._max_characters = max_characters
+        self._parse_text = parse_text
 
     def matches(self, event: Event) -> bool:
         return records.are_of(event, "eventSource", "aws:sqs")
@@ -44,7 +44,7 @@ class Sqs:
             if isinstance(payload, dict) and payload.get("Type") == "Notification":
                 payload = records.load(payload["Message"])
             if isinstance(payload, str) or not is_about_objects(payload):
-                return records.parse(payload, message["messageId"], self._max_characters)
+                return records.parse(payload, message["messageId"], self._parse_text)
             for stored in objects_of(payload):
                 self._objects.score(stored, context)
         except InvalidRecord as error:

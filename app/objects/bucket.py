@@ -68,7 +68,7 @@ class ObjectScoring:
                 target,
                 self._classifier,
                 column=settings.text_column,
-                max_characters=settings.max_text_characters,
+                limits=settings.text_limits,
                 watch=_stopping_in_time(context),
             )
         except _OutOfTime:

@@ -11,7 +11,7 @@ from app.objects import formats, storage
 from app.objects.formats import Chunk, Rejected, Row, Score, Scored
 from app.objects.progress import Progress
 from app.sentiment.classifier import Prediction, SentimentClassifier
-from app.sentiment.text import InvalidText, Text, parse
+from app.sentiment.text import InvalidText, Limits, Text
 
 CONFIDENCE_STEPS = 10
 
@@ -66,7 +66,7 @@ def score_object(
     classifier: SentimentClassifier,
     *,
     column: str = "",
-    max_characters: int,
+    limits: Limits,
     watch: Watch = lambda summary, file: None,
     progress: Progress | None = None,
 ) -> Summary:
@@ -94,7 +94,7 @@ def score_object(
 
         def scored(chunks: Iterable[Chunk]) -> Iterator[Scored]:
             for chunk in chunks:
-                rows, texts, rejected = _judged(chunk, max_characters)
+                rows, texts, rejected = _judged(chunk, classifier, limits)
                 for row in rejected:
                     reject(row)
                 scores = progress.known(len(rows)) if progress else None
@@ -115,14 +115,16 @@ def score_object(
     return summary
 
 
-def _judged(chunk: Chunk, max_characters: int) -> tuple[list[Row], list[Text], list[Rejected]]:
+def _judged(
+    chunk: Chunk, classifier: SentimentClassifier, limits: Limits
+) -> tuple[list[Row], list[Text], list[Rejected]]:
     """Return the rows that can be scored, their texts, and the others."""
     rows: list[Row] = []
     texts: list[Text] = []
     rejected = list(chunk.rejected)
     for row in chunk.rows:
         try:
-            texts.append(parse(row.text, max_characters))
+            texts.append(classifier.parse(row.text, limits))
             rows.append(row)
         except InvalidText as error:
             shown = row.text if isinstance(row.text, str) else json.dumps(row.text, default=str)

@@ -13,6 +13,7 @@ from app.objects import formats, storage
 from app.objects.formats import UnreadableObject
 from app.objects.progress import Progress
 from app.objects.scoring import Target, score_object
+from app.sentiment.text import Limits
 
 ROWS = [("a", "A great film."), ("b", "A dull, lifeless mess."), ("c", " "), ("d", "Great, again.")]
 LABELS = {"a": "Positive", "b": "Negative", "d": "Positive"}
@@ -30,7 +31,9 @@ def target(tmp_path):
 @pytest.fixture
 def score(native, target):
     def run(path: Path, **options):
-        return score_object(str(path), target(path.name), native, max_characters=1000, **options)
+        return score_object(
+            str(path), target(path.name), native, limits=Limits(1000, 5000), **options
+        )
 
     return run
 
