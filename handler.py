@@ -12,6 +12,7 @@ from app.events.sources import SOURCES as RECORDS
 from app.events.sources import Records, log_skipped
 from app.main import app
 from app.objects.bucket import ObjectScoring
+from app.sentiment.text import Text
 from app.serving import Scorer
 from app.telemetry.reporting import Telemetry
 
@@ -19,13 +20,16 @@ from app.telemetry.reporting import Telemetry
 def sources(scorer: Scorer) -> dict[str, Source]:
     objects = ObjectScoring(scorer.classifier, scorer.settings)
     delivery = Delivery(scorer.classifier, sinks.switched_on(scorer.settings), objects)
-    longest = scorer.settings.max_text_characters
+
+    def parse_text(value: object) -> Text:
+        return scorer.classifier.parse(value, scorer.settings.text_limits)
+
     return {
         "HTTP (REST API, HTTP API, Function URL, ALB)": Http(app),
         'direct ({"text": …}, {"texts": […]}, {"Items": […]} or {"object": …})': Direct(
             scorer, objects
         ),
-        **{name: Records(source, delivery, longest) for name, source in RECORDS.items()},
+        **{name: Records(source, delivery, parse_text) for name, source in RECORDS.items()},
     }
 
 

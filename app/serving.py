@@ -15,6 +15,9 @@ from app.settings import Settings
 
 Result = TypeVar("Result")
 
+INLINE_CHARACTERS = 10_000
+"""Of texts that are parsed on the event loop; longer ones would hold it up for milliseconds."""
+
 
 class _Queue:
     """Threads that work at once, and how many tasks may be with them or wait for them."""
@@ -47,6 +50,16 @@ class Scorer:
         self._predictions = _Queue(os.cpu_count() or 1, settings.max_pending)
         # An explanation takes as long as hundreds of predictions, which must not wait for it.
         self._explanations = _Queue(1, settings.explain_max_pending)
+        # Parsing holds the interpreter for most of its time, so that a second thread gains nothing.
+        self._parsing = _Queue(1, settings.max_pending)
+
+    async def parse(self, task: Callable[[], Result], characters: int) -> Result:
+        """Return what parsing texts of so many characters gives; long ones in a thread.
+
+        Raises:
+            Overloaded: ``max_pending`` requests are being parsed or wait to be.
+        """
+        return task() if characters <= INLINE_CHARACTERS else await self._run(self._parsing, task)
 
     async def predict(self, texts: Sequence[Text]) -> list[Prediction]:
         """Return a prediction for each text.

@@ -10,7 +10,15 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError
 
-FLAGS = ["-std=gnu11", "-O3", "-fwrapv", "-fno-math-errno", "-ffp-contract=fast", "-Wall", "-DNDEBUG"]
+FLAGS = [
+    "-std=gnu11",
+    "-O3",
+    "-fwrapv",
+    "-fno-math-errno",
+    "-ffp-contract=fast",
+    "-Wall",
+    "-DNDEBUG",
+]
 SANITISERS = os.environ.get("DISTILBERT_INT8_SANITISERS")
 """What to compile in for tests, such as ``address,undefined``; the kernels' assertions come too."""
 if SANITISERS:

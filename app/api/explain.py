@@ -5,11 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, HTTPException, Request
 
 from app.api import examples
-from app.api.predict import json_body, scorer_of
+from app.api.predict import json_body, parsed, scorer_of
 from app.api.schemas import KEY, REFUSALS, ExplainRequest
 from app.problems import documented, problem
 from app.sentiment.explanation import MISSING, Explanation, NotInstalled
-from app.sentiment.text import parse
 from app.telemetry.observation import Predicted, current
 
 router = APIRouter(tags=["sentiment"], dependencies=[Depends(json_body), *KEY])
@@ -30,7 +29,7 @@ async def explain(
     """Score a text, and weigh its words by what the score is without them."""
     scorer = scorer_of(request)
     settings = scorer.settings
-    text = parse(body.text, settings.explain_max_characters)
+    text = await parsed(scorer, body.text, settings.explain_limits)
     asked = body.max_evaluations or settings.explain_evaluations
     try:
         found = await scorer.explain(body.text, min(asked, settings.explain_max_evaluations))

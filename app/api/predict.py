@@ -9,7 +9,7 @@ from app.api.schemas import KEY, REFUSALS, BatchRequest, PredictRequest
 from app.batch import BatchAnswer, parse_batch
 from app.problems import UnsupportedMediaType, documented, invalid
 from app.sentiment.classifier import Prediction
-from app.sentiment.text import parse
+from app.sentiment.text import Limits, Text
 from app.serving import Scorer
 from app.telemetry.observation import Predicted, current
 
@@ -29,6 +29,20 @@ def scorer_of(request: Request) -> Scorer:
     return request.app.state.scorer  # type: ignore[no-any-return]
 
 
+async def parsed(scorer: Scorer, value: object, limits: Limits) -> Text:
+    """Return the value as a text.
+
+    Raises:
+        InvalidText: it cannot be scored.
+        Overloaded: too many long texts are being parsed already.
+    """
+    return await scorer.parse(lambda: scorer.classifier.parse(value, limits), _characters(value))
+
+
+def _characters(value: object) -> int:
+    return len(value) if isinstance(value, str) else 0
+
+
 router = APIRouter(tags=["sentiment"], dependencies=[Depends(json_body), *KEY])
 
 _ERRORS = (400, *REFUSALS, 413, 415, 422, 500, 503)
@@ -43,7 +57,7 @@ _TOO_MANY = invalid("#/texts", "must hold at most 512 texts, not 513")
 async def predict(body: Annotated[PredictRequest, examples.PREDICT], request: Request) -> Response:
     """Score one text. A long one is scored in full, by overlapping windows."""
     scorer = scorer_of(request)
-    text = parse(body.text, scorer.settings.max_text_characters)
+    text = await parsed(scorer, body.text, scorer.settings.text_limits)
     [prediction] = await scorer.predict([text])
     seen = current()
     seen.predicted.append(Predicted(seen.correlation_id, text, prediction))
@@ -62,7 +76,10 @@ async def predict_batch(
 ) -> BatchAnswer:
     """Score several texts. A text that cannot be scored is an error of its own."""
     scorer = scorer_of(request)
-    batch = parse_batch(body.texts, scorer.settings)
+    batch = await scorer.parse(
+        lambda: parse_batch(body.texts, scorer.classifier, scorer.settings),
+        sum(map(_characters, body.texts)) if isinstance(body.texts, list) else 0,
+    )
     predictions = await scorer.predict(list(batch.texts.values()))
     seen = current()
     seen.rejected = len(batch.errors)

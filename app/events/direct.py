@@ -15,7 +15,7 @@ from app.events.skipped import kind_of_object
 from app.objects.bucket import ObjectScoring, StoredObject
 from app.objects.formats import UnreadableObject, column_of
 from app.problems import InvalidBatch, Problem, invalid
-from app.sentiment.text import InvalidText, parse
+from app.sentiment.text import InvalidText
 from app.serving import Scorer
 from app.telemetry.observation import current
 
@@ -54,7 +54,7 @@ class Direct:
         try:
             if "id" in event:
                 identity(event["id"])
-            text = parse(event["text"], self._settings.max_text_characters)
+            text = self._classifier.parse(event["text"], self._settings.text_limits)
         except (InvalidRecord, InvalidText):
             current().rejected += 1
             raise
@@ -72,7 +72,7 @@ class Direct:
         return self._objects.score(StoredObject(bucket, key), context)
 
     def _answer(self, texts: Any) -> dict[str, Any]:
-        batch = parse_batch(texts, self._settings)
+        batch = parse_batch(texts, self._classifier, self._settings)
         predictions = self._classifier.predict(list(batch.texts.values()))
         current().rejected += len(batch.errors)
         return batch.answer(predictions).model_dump(exclude_none=True)
@@ -91,7 +91,7 @@ class Direct:
                 refused[place] = invalid(f"#/Items/{place}", str(error))
         results: list[dict[str, Any]] = []
         if texts:
-            batch = parse_batch(list(texts.values()), self._settings)
+            batch = parse_batch(list(texts.values()), self._classifier, self._settings)
             predictions = self._classifier.predict(list(batch.texts.values()))
             answer, places = batch.answer(predictions), list(texts)
             for found in answer.results:

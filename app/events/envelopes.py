@@ -17,7 +17,15 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
 
 from app.events import aggregated, skipped
-from app.events.records import InvalidRecord, Record, decode, described, load, parse
+from app.events.records import (
+    InvalidRecord,
+    ParseText,
+    Record,
+    decode,
+    described,
+    load,
+    parse,
+)
 from app.objects.bucket import StoredObject
 
 MAX_ENVELOPES = 8
@@ -36,7 +44,7 @@ class Skipped(NamedTuple):
 Content = Record | StoredObject | Skipped | InvalidRecord
 
 
-def contents(arrived: Any, id: str, max_characters: int) -> list[Content]:
+def contents(arrived: Any, id: str, parse_text: ParseText) -> list[Content]:
     """Return what is in a payload: mostly one thing, but an envelope may hold several.
 
     ``id``: of a text that has none of its own; of several, each gets its number besides. What
@@ -51,7 +59,7 @@ def contents(arrived: Any, id: str, max_characters: int) -> list[Content]:
             continue
         try:
             own = f"{id}#{len(found)}" if id and texts > 1 else id
-            found.append(parse(leaf, own, max_characters))
+            found.append(parse(leaf, own, parse_text))
         except InvalidRecord as error:
             found.append(error)
         except Exception as error:  # whatever this one is, its neighbours go on

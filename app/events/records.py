@@ -2,15 +2,17 @@
 
 import re
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from app import json_reader
 from app.json_reader import InvalidJson
 from app.sentiment.text import InvalidText, Text
-from app.sentiment.text import parse as parse_text
 from app.sinks.results import FEEDBACK_IDS
+
+ParseText = Callable[[object], Text]
+"""Returns a value as a text to score, or raises `InvalidText`."""
 
 MAX_ID_BYTES = 256
 """Of a record's own id: what every sink holds as a key and what a log line bears."""
@@ -93,7 +95,7 @@ def identity(value: object) -> str:
     return id
 
 
-def parse(payload: str | Mapping[str, Any], id: str, max_characters: int) -> Record:
+def parse(payload: str | Mapping[str, Any], id: str, parse_text: ParseText) -> Record:
     """Read a record: a text as it stands, or ``{"text", "id", "metadata"}`` of which text must be.
 
     ``id``: the record's, where it names none itself.
@@ -112,7 +114,7 @@ def parse(payload: str | Mapping[str, Any], id: str, max_characters: int) -> Rec
     except InvalidJson as error:
         raise InvalidRecord(f"metadata {error}") from None
     try:
-        text = parse_text(fields["text"], max_characters)
+        text = parse_text(fields["text"])
     except InvalidText as error:
         raise InvalidRecord(f"text {error}") from None
     return Record(own, text, metadata)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from app.events import Event
 from app.events.delivery import Arrived, Delivery, FailedRecords, Failure
 from app.events.envelopes import Skipped, contents
+from app.events.records import ParseText
 
 _logger = logging.getLogger(__name__)
 
@@ -107,10 +108,10 @@ SOURCES: Mapping[str, Source] = {
 class Records:
     """Answers the events of one source."""
 
-    def __init__(self, source: Source, delivery: Delivery, max_characters: int) -> None:
+    def __init__(self, source: Source, delivery: Delivery, parse_text: ParseText) -> None:
         self._source = source
         self._delivery = delivery
-        self._max_characters = max_characters
+        self._parse_text = parse_text
 
     def matches(self, event: Event) -> bool:
         return self._source.marks(event)
@@ -131,9 +132,7 @@ class Records:
         for record in records:
             id = _asked(self._source.id, record)
             group = _asked(self._source.group, record, None)
-            for content in contents(
-                record, _asked(self._source.text_id, record), self._max_characters
-            ):
+            for content in contents(record, _asked(self._source.text_id, record), self._parse_text):
                 if isinstance(content, Skipped):
                     skipped[content.kind] += 1
                 else:

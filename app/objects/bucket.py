@@ -87,7 +87,7 @@ class ObjectScoring:
             ),
             self._classifier,
             options=ReadOptions(settings.text_column),
-            max_characters=settings.max_text_characters,
+            limits=settings.text_limits,
             deadline=deadline,
         )
 
