@@ -4,14 +4,16 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.staticfiles import StaticFiles
 
 from app import __version__, keys, problems
 from app.api import docs, explain, feedback, health, metrics, model, page, predict
+from app.api.assets import Assets
+from app.api.requests import Requests
 from app.events import sinks
 from app.security import rates
 from app.security.access import Access
 from app.security.body import BodyLimit
+from app.security.connections import Connections
 from app.security.headers import SecurityHeaders
 from app.sentiment import classifier
 from app.serving import Scorer
@@ -38,22 +40,26 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.scorer = Scorer(classifier.load(settings, observation.scored), settings)
     app.state.sinks = sinks.switched_on(settings)
+    app.state.feedback_writers = feedback.writers()
     app.state.telemetry = Telemetry(settings)
     for resource in (health, predict, explain, feedback, model, metrics, docs, page):
         app.include_router(resource.router)
-    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
+    app.mount("/static", Assets(directory=Path(__file__).parent / "static"))
     problems.install(app)
     # The last that is added is the outermost.
     app.add_middleware(problems.Failures)
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(
+        BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.receive_seconds
+    )
     keyring = keys.load(settings)
     limits = rates.load(settings, keyed=keyring is not None)
     app.add_middleware(Access, keyring=keyring, rates=limits, settings=settings)
+    app.add_middleware(Requests, routes=app.routes)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
-            allow_methods=["GET", "POST"],
+            allow_methods=["GET", "HEAD", "POST"],
             allow_headers=["content-type", "authorization", "x-api-key", *ID_HEADERS],
             expose_headers=[problems.ID_HEADER, "RateLimit-Remaining", "RateLimit-Reset"],
         )
@@ -64,6 +70,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.add_middleware(tracing.Traced)
     app.add_middleware(Observed, telemetry=app.state.telemetry)
     app.add_middleware(CorrelationId)
+    app.add_middleware(Connections, seconds=settings.receive_seconds)
     return app
 
 

@@ -132,7 +132,7 @@ class Network:
         self._model = self._library.model_new(
             (ctypes.c_size_t * 8)(*astuple(shape)),
             (ctypes.c_void_p * len(starts))(*(base + start for start in starts)),
-            threads or _processors(),
+            threads or processors(),
             wanted.encode(),
         )
         if not self._model:
@@ -177,7 +177,7 @@ class Network:
         return [values[i : i + self._labels] for i in range(0, len(values), self._labels)]
 
 
-def _processors() -> int:
+def processors() -> int:
     """Return how many this process may run on: those it is bound to, or its container's share."""
     bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     try:

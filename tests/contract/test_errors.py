@@ -112,7 +112,7 @@ def test_unknown_path_is_404(get):
 def test_wrong_method_is_405_with_the_allowed(get, path):
     answer = get(path)
     problem = is_problem(answer, 405)
-    assert answer.headers["allow"] == "POST"
+    assert answer.headers["allow"] == "POST, OPTIONS"
     assert "POST" in problem["detail"]
 
 
