@@ -1,19 +1,20 @@
 """The FastAPI application: `app` is what uvicorn and Lambda serve."""
 
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from starlette.types import Receive, Scope, Send
 
 from app import __version__, keys, problems
 from app.api import docs, explain, feedback, health, metrics, model, page, predict
 from app.api.assets import Assets
 from app.api.requests import Requests
 from app.events import sinks
-from app.security import rates
+from app.security import connections, rates
 from app.security.access import Access
 from app.security.body import BodyLimit
-from app.security.connections import Connections
 from app.security.headers import SecurityHeaders
 from app.sentiment import classifier
 from app.serving import Scorer
@@ -24,6 +25,20 @@ from app.telemetry.correlation import ID_HEADERS, CorrelationId
 from app.telemetry.reporting import Observed, Telemetry
 
 
+class Application(FastAPI):
+    """The application; it bounds what connections may take of the server that starts it."""
+
+    def __init__(self, settings: Settings, **options: Any) -> None:
+        super().__init__(**options)
+        self._receive_seconds = settings.receive_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Not as middleware, which does not get the server's own `receive`.
+        if scope["type"] == "lifespan":
+            connections.complete(receive, self._receive_seconds)
+        await super().__call__(scope, receive, send)
+
+
 def create_app(settings: Settings) -> FastAPI:
     """Load the model and put the API in front of it.
 
@@ -31,7 +46,8 @@ def create_app(settings: Settings) -> FastAPI:
         BundleError: the model bundle is missing or damaged.
         SettingsError: API keys or limits cannot be read.
     """
-    app = FastAPI(
+    app = Application(
+        settings,
         title="Sentiment",
         summary="Text in, calibrated sentiment out.",
         version=__version__,
@@ -70,7 +86,6 @@ def create_app(settings: Settings) -> FastAPI:
         app.add_middleware(tracing.Traced)
     app.add_middleware(Observed, telemetry=app.state.telemetry)
     app.add_middleware(CorrelationId)
-    app.add_middleware(Connections, seconds=settings.receive_seconds)
     return app
 
 

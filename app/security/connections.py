@@ -1,23 +1,20 @@
 """How long a connection may say nothing, or send a request's head, however uvicorn was started.
 
 An ASGI application sees a request once its head is complete, so this is set on the server itself:
-`Connections` completes uvicorn's configuration when the application starts, before any connection
-is accepted. What uvicorn was told explicitly holds.
+`complete` completes uvicorn's configuration as the application starts, before any connection is
+accepted. What uvicorn was told explicitly holds.
 """
 
 import asyncio
 import errno
-import logging
 import socket
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive
 
 if TYPE_CHECKING:
     from uvicorn import Config
-
-_logger = logging.getLogger(__name__)
 
 SHUTDOWN_SECONDS = 8
 """After SIGTERM, for what is being answered; `docker stop` kills after 10."""
@@ -33,23 +30,17 @@ _TIMEOUT = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class Connections:
-    """ASGI middleware: gives uvicorn, as the application starts, the limits of this module.
+def complete(receive: Receive, seconds: float) -> None:
+    """Give uvicorn, which starts the application by this ``receive``, the limits of this module.
 
     It also takes uvicorn's own reading of ``X-Forwarded-For`` away, which believes any process of
-    this machine: `app.security.address` reads that header, as ``trusted_proxies`` says.
+    this machine: `app.security.address` reads that header, as ``trusted_proxies`` says. Other
+    servers stay as they are.
 
     ``seconds``: how long the head of a request may take.
     """
-
-    def __init__(self, app: ASGIApp, *, seconds: float) -> None:
-        self.app = app
-        self._seconds = seconds
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" and (config := _config(receive)):
-            guard(config, self._seconds)
-        await self.app(scope, receive, send)
+    if config := _config(receive):
+        guard(config, seconds)
 
 
 def _config(receive: Receive) -> "Config | None":
