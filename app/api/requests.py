@@ -1,7 +1,7 @@
 """Requests that no route of its own answers: ``HEAD``, ``OPTIONS``, a slash too many."""
 
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Match
+from starlette.routing import BaseRoute, Match, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.methods import METHODS, allowed
@@ -55,4 +55,6 @@ class Requests:
             for method in METHODS
             for route in self._routes
             if route.matches({**scope, "method": method})[0] is Match.FULL
+            # What is mounted are files.
+            and (method == "GET" or not isinstance(route, Mount))
         }
