@@ -73,6 +73,18 @@ class Settings(BaseModel):
     max_pending: int = Field(
         256, ge=1, description="Requests that may wait for the engine; one more is answered 503."
     )
+    max_pending_characters: int = Field(
+        1_000_000,
+        ge=1,
+        description="Characters that the texts of those requests may have together: about a minute "
+        "of one processor's work.",
+    )
+    receive_seconds: float = Field(
+        10,
+        gt=0,
+        description="Seconds that a request's head may take to arrive, and then its body, with one "
+        "more for each 16 KB; later it is answered 408.",
+    )
     explain_evaluations: int = Field(
         400, ge=2, description="Variants of a text that an explanation scores unless it says."
     )
@@ -109,10 +121,26 @@ class Settings(BaseModel):
         300, gt=0, description="How long those are believed before they are read again."
     )
     rate_limit: str = Field(
-        "", description="How often each key may ask, such as `100/minute`, unless its entry says."
+        "",
+        description="How often each key may ask, unless its entry says: requests, as in "
+        "`100/minute`, texts, as in `10000texts/minute`, or tokens; several are joined by `+`.",
     )
     address_rate_limit: str = Field(
         "", description="How often each client address may ask, with any key or none."
+    )
+    address_ipv6_prefix: int = Field(
+        64,
+        ge=1,
+        le=128,
+        description="How many leading bits of an IPv6 address that limit counts by: providers give "
+        "each customer a network of 64.",
+    )
+    trusted_proxies: int | None = Field(
+        None,
+        ge=0,
+        description="How many proxies stand in front of this service, each of which appends the "
+        "address it was called from to `X-Forwarded-For`. Unset, none is believed; 0 says that "
+        "there is none, so that processes of this machine may fetch `/metrics` without a key.",
     )
     rate_limit_storage: str = Field(
         "memory://",
@@ -140,7 +168,7 @@ class Settings(BaseModel):
     metrics_keys: str = Field(
         "",
         description="Who may fetch `/metrics`: entries as in `SENTIMENT_API_KEYS`. Without any, "
-        "only this machine.",
+        "nobody, or with `SENTIMENT_TRUSTED_PROXIES=0` this machine.",
     )
     tracing: bool = Field(
         False,
@@ -222,6 +250,6 @@ def table() -> str:
     rows = ["| variable | default | meaning |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
         default = field.default.name if isinstance(field.default, Path) else field.default
-        shown = f"`{default}`" if default != () else ""
+        shown = f"`{default}`" if default not in ((), None) else ""
         rows.append(f"| `{PREFIX}{name.upper()}` | {shown} | {field.description} |")
     return "\n".join(rows)

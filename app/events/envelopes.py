@@ -27,6 +27,7 @@ from app.events.records import (
     parse,
 )
 from app.objects.bucket import StoredObject
+from app.sentiment.text import Text
 
 MAX_ENVELOPES = 8
 MAX_INFLATED_BYTES = 10 * 1024 * 1024
@@ -69,7 +70,11 @@ def contents(arrived: Any, id: str, parse_text: ParseText) -> list[Content]:
 
 def objects_of(event: Payload) -> list[StoredObject]:
     """Return the objects of S3 that an event is about."""
-    return [found for found in contents(event, "", 1) if isinstance(found, StoredObject)]
+    return [
+        found
+        for found in contents(event, "", lambda _: Text(""))
+        if isinstance(found, StoredObject)
+    ]
 
 
 _Leaf = str | Payload | StoredObject | Skipped | InvalidRecord

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.sentiment import engines
+from app.sentiment import cancellation, engines
 from app.sentiment import windows as windowing
 from app.sentiment.bundle import Bundle
 from app.sentiment.bundle import load as load_bundle
@@ -131,7 +131,11 @@ class SentimentClassifier:
         return self._engine.tokenise(texts)
 
     def score_tokens(self, tokens: Sequence[Sequence[int]]) -> Scores:
-        """Score as `score` does what is tokenised already, special tokens excluded."""
+        """Score as `score` does what is tokenised already, special tokens excluded.
+
+        Raises:
+            Cancelled: whoever asked has gone (`app.sentiment.cancellation`).
+        """
         engine, bundle = self._engine, self.bundle
         started = time.perf_counter()
         spans = [bundle.spans(len(ids)) for ids in tokens]
@@ -142,6 +146,7 @@ class SentimentClassifier:
         ]
         logits: dict[int, list[float]] = {}
         for bucket in windowing.buckets([len(row) for row in rows]):
+            cancellation.check()
             logits.update(zip(bucket, engine.logits([rows[i] for i in bucket]), strict=True))
         in_order = iter([logits[i] for i in range(len(rows))])
         counts = [len(of_text) for of_text in spans]

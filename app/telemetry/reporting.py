@@ -16,6 +16,9 @@ from app.telemetry.observation import Observation, observing
 
 _logger = logging.getLogger(__name__)
 
+METHODS = ("GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE")
+"""What the log names; any other method is one that a caller made up."""
+
 
 class Telemetry:
     """Says what was observed: in the log, to CloudWatch through the log, or to Prometheus.
@@ -62,7 +65,8 @@ class Telemetry:
             counts[f"errors_{status}"] = 1
         route = scope.get("route")
         described = {
-            "method": scope["method"],
+            # As with the route below, a caller may have made up its own.
+            "method": scope["method"] if scope["method"] in METHODS else "other",
             # The template, not the path: a path may hold anything.
             "route": getattr(route, "path", None) or "other",
             "status": status,

@@ -66,7 +66,7 @@ class Network:
         mapped = _map(path)
         try:
             contents = read(mapped)
-            model = _new(library, mapped, contents, threads or _processors(), wanted)
+            model = _new(library, mapped, contents, threads or processors(), wanted)
         except ValueError as error:
             mapped.close()
             raise ValueError(f"{path} holds no such network: {error}") from None
@@ -192,7 +192,7 @@ def _address(values: "array[int] | array[float]") -> int:
     return values.buffer_info()[0]
 
 
-def _processors() -> int:
+def processors() -> int:
     """Return how many this process may run on: those it is bound to, or its container's share."""
     bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     try:

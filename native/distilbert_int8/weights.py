@@ -2,8 +2,8 @@
 
 8 bytes say how long the header is, little-endian. The header is a JSON object that gives each
 tensor's type, shape and place in the data that follow it, and under ``__metadata__`` the key
-``shape``: a `Shape` as JSON. The tensors are those of `tensors_of` and no others. They fill the data
-without gaps, as the format asks, and those of float32 begin at multiples of 4 bytes.
+``shape``: a `Shape` as JSON. The tensors are those of `tensors_of` and no others. They fill the
+data without gaps, as the format asks, and those of float32 begin at multiples of 4 bytes.
 """
 
 import json

@@ -91,7 +91,7 @@ def test_the_key_is_named_and_not_shown(lines):
         (b'{"text": 7}', 422, "must be a string, not a number"),
         (b"{}", 422, "#/text: missing."),
         (b'{"text": "Good.", "Zyzzyva quokkas": 1}', 422, "#: unknown_field."),
-        (b'{"text', 400, "not valid JSON"),
+        (b'{"text', 400, "is not JSON"),
     ],
 )
 def test_a_refusal_is_logged_with_its_cause(lines, body, status, cause):
