@@ -1,6 +1,7 @@
 """Every error the API can return, as RFC 9457 problem details."""
 
 import logging
+from asyncio import CancelledError
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -14,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.sentiment.text import InvalidText
+from app.telemetry.exceptions import withheld
 from app.telemetry.observation import current
 
 MEDIA_TYPE = "application/problem+json"
@@ -166,10 +168,15 @@ class Failures:
 
         try:
             await self.app(scope, receive, watched)
-        except Exception as error:
-            if scope["type"] != "http" or started:
+        except (CancelledError, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # a library in Rust panics with what is no Exception
+            if scope["type"] != "http":
                 raise
             _logger.error("request %s failed", scope["correlation_id"], exc_info=error)
+            if started:
+                # The server must close the connection; it logs what it gets, message and all.
+                raise withheld(error) from None
             detail = "Something went wrong here; the correlation id finds it in the service's logs."
             answer = respond(scope, problem(500, detail))
             current().cause = type(error).__name__
@@ -178,8 +185,8 @@ class Failures:
 
 def respond(scope: Scope, found: Problem, headers: Mapping[str, str] | None = None) -> Response:
     """Return the problem as the answer to this request, and note it as the cause."""
-    # Of what was asked for, a 404 shows the path, which the logs are not to hold.
-    current().cause = found.title if found.status == 404 else found.detail
+    # Of these, the detail quotes what the caller sent: a path, a method, a content type.
+    current().cause = found.title if found.status in (404, 405, 415) else found.detail
     correlation_id = scope.get("correlation_id")
     located = found.model_copy(update={"instance": scope["path"], "correlation_id": correlation_id})
     return Response(

@@ -32,6 +32,8 @@ class Record:
     text: Text
     metadata: Any = None
     """Whatever the sender wants back with the result."""
+    named: bool = False
+    """Whether the sender gave the id."""
 
 
 def decode(payload: bytes) -> str:
@@ -94,4 +96,4 @@ def parse(payload: str | Mapping[str, Any], id: str, max_characters: int) -> Rec
         text = parse_text(fields["text"], max_characters)
     except InvalidText as error:
         raise InvalidRecord(f"text {error}") from None
-    return Record(str(own), text, fields.get("metadata"))
+    return Record(str(own), text, fields.get("metadata"), named="id" in fields)
