@@ -13,8 +13,9 @@ from app.events import Event
 from app.objects.bucket import ObjectScoring, StoredObject
 from app.objects.formats import UnreadableObject, column_of
 from app.problems import InvalidBatch
-from app.sentiment.text import parse
+from app.sentiment.text import InvalidText, parse
 from app.serving import Scorer
+from app.telemetry.observation import current
 
 
 class Direct:
@@ -48,7 +49,11 @@ class Direct:
             return self._answer(event["texts"])
         if "Items" in event:
             return self._items(event["Items"])
-        text = parse(event["text"], self._settings.max_text_characters)
+        try:
+            text = parse(event["text"], self._settings.max_text_characters)
+        except InvalidText:
+            current().rejected += 1
+            raise
         found = self._classifier.predict([text])[0].model_dump()
         return {"id": event["id"], **found} if "id" in event else found
 
@@ -72,5 +77,6 @@ class Direct:
 
     def _answer(self, texts: Any) -> dict[str, Any]:
         batch = parse_batch(texts, self._settings)
+        current().rejected += len(batch.errors)
         predictions = self._classifier.predict(list(batch.texts.values()))
         return batch.answer(predictions).model_dump(exclude_none=True)

@@ -6,6 +6,7 @@ from app.events import Event, records
 from app.events.delivery import Delivery
 from app.events.records import Record
 from app.events.sinks import EVENT_SOURCE
+from app.telemetry.observation import current
 
 
 class EventBridge:
@@ -25,6 +26,7 @@ class EventBridge:
             FailedRecords: it failed.
         """
         if event["source"] == EVENT_SOURCE:
+            current().skipped += 1
             return
         self._delivery.deliver_whole(records.read_each(self._parse, [event]), [event["id"]])
 

@@ -55,6 +55,7 @@ class ObjectScoring:
         settings = self._settings
         if stored.key.startswith((settings.scored_prefix, settings.rejected_prefix)):
             _logger.info("%s is a result and is not scored", stored.uri)
+            current().skipped += 1
             return None
         place = f"s3://{stored.bucket}"
         target = Target(
