@@ -14,6 +14,7 @@ from app.main import app
 from app.objects.bucket import ObjectScoring
 from app.sentiment.text import Text
 from app.serving import Scorer
+from app.telemetry.exceptions import boundary
 from app.telemetry.reporting import Telemetry
 
 
@@ -70,7 +71,13 @@ def handler(event: Any, context: Any) -> Any:
 
     Raises:
         UnsupportedEvent: it has no known shape; nothing was done.
+        InternalError: something failed that is no error of ours.
     """
+    with boundary(invocation_id(context)):
+        return _answer(event, context)
+
+
+def _answer(event: Any, context: Any) -> Any:
     if isinstance(event, dict):
         for name, source in SOURCES.items():
             if isinstance(source, Http) and source.matches(event):

@@ -91,7 +91,7 @@ def create_app(settings: Settings) -> FastAPI:
 def serve() -> FastAPI:
     """Return the application as the environment has it, logging as it says."""
     settings = load_settings()
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, whole=settings.log_texts)
     return create_app(settings)
 
 

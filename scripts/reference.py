@@ -1,7 +1,6 @@
 """The tables of docs/deploy.md and docs/operations.md, from the template and the code."""
 
 import io
-import logging
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -129,12 +128,8 @@ def volume() -> str:
 def _logged(path: str, body: dict[str, Any]) -> int:
     """Return the bytes that a request is logged in."""
     written = io.StringIO()
-    application = logging.getLogger("app")
-    before = application.handlers[:]
-    application.handlers = [logging.StreamHandler(written)]
-    logs.configure("INFO")
+    logs.configure("INFO", stream=written)
     TestClient(create_app(Settings(metrics="cloudwatch"))).post(path, json=body)
-    application.handlers = before
     [line] = [line for line in written.getvalue().splitlines() if '"message":"request"' in line]
     return len(line)
 

@@ -131,7 +131,7 @@ class Delivery:
     def _results(self, records: Sequence[Record]) -> list[Result]:
         predictions = self._classifier.predict([record.text for record in records])
         current().predicted += [
-            Predicted(record.id, record.text, prediction)
+            Predicted(record.id, record.text, prediction, record.named)
             for record, prediction in zip(records, predictions, strict=True)
         ]
         time = datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -30,6 +30,8 @@ class Record:
     text: Text
     metadata: Any = None
     """Whatever the sender wants back with the result."""
+    named: bool = False
+    """Whether the sender gave the id."""
 
 
 def decode(payload: bytes) -> str:
@@ -117,7 +119,7 @@ def parse(payload: str | Mapping[str, Any], id: str, parse_text: ParseText) -> R
         text = parse_text(fields["text"])
     except InvalidText as error:
         raise InvalidRecord(f"text {error}") from None
-    return Record(own, text, metadata)
+    return Record(own, text, metadata, named="id" in fields)
 
 
 def described(error: Exception) -> str:

@@ -10,6 +10,7 @@ from app.events import Event
 from app.events.delivery import Arrived, Delivery, FailedRecords, Failure
 from app.events.envelopes import Skipped, contents
 from app.events.records import ParseText
+from app.telemetry.observation import current
 
 _logger = logging.getLogger(__name__)
 
@@ -158,7 +159,8 @@ class Records:
 
 
 def log_skipped(kinds: Mapping[str, int]) -> None:
-    """Log a line for each kind of what there was nothing to score of."""
+    """Count what had nothing to score, and log a line for each kind of it."""
+    current().skipped += sum(kinds.values())
     for kind, count in kinds.items():
         _logger.info("skipped %d: %s", count, kind)
 

@@ -53,6 +53,7 @@ class Pass(NamedTuple):
     """What one call of `SentimentClassifier.predict` gave, and what it took."""
 
     predictions: Sequence[Prediction]
+    """None of what was scored for an explanation alone."""
     tokenise_seconds: float
     infer_seconds: float
 
@@ -73,7 +74,7 @@ class SentimentClassifier:
         self.bundle = bundle
         self.cache: Cache[Prediction] = Cache(cache_size, bundle.revision)
         self._engine = engine
-        self._observer = observer
+        self.observer = observer
 
     def parse(self, value: object, limits: Limits) -> Text:
         """Return the value as a text to score: what every way in does with what it is sent.
@@ -116,7 +117,7 @@ class SentimentClassifier:
                 self.cache.put(text, prediction)
                 answers[text] = prediction
         predictions = [answers[text] for text in texts]
-        self._observer(Pass(predictions, tokenise_seconds, infer_seconds))
+        self.observer(Pass(predictions, tokenise_seconds, infer_seconds))
         return predictions
 
     def score(self, texts: Sequence[Text]) -> Scores:

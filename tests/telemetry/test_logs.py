@@ -13,6 +13,7 @@ from app.main import create_app
 from app.serving import Scorer
 from app.settings import Settings
 from app.sinks.batching import Entry, Sent
+from app.telemetry.privacy import pseudonym
 from tests.conftest import ROOT
 from tests.test_app import client
 from tests.test_handler import event
@@ -108,13 +109,14 @@ def test_what_was_not_found_is_not_shown(lines):
     assert "Zyzzyva" not in json.dumps(lines())
 
 
-def test_a_failure_is_an_error_with_its_traceback(lines):
+def test_a_failure_is_an_error_with_its_stack(lines):
     caller = client()
     caller.app.state.scorer.classifier._engine = None
     caller.post("/predict", json={"text": SECRET}, headers={"x-request-id": "r"})
     failed, line = lines()
     assert failed["level"] == line["level"] == "ERROR"
-    assert "NoneType" in failed["exception"]
+    assert failed["exception"].endswith(", in tokenise\nAttributeError")
+    assert failed["exception_name"] == "AttributeError"
     assert failed["correlation_id"] == line["correlation_id"] == "r"
     assert line["cause"] == "AttributeError"
     assert "Zyzzyva" not in json.dumps([failed, line])
@@ -171,7 +173,7 @@ def test_records_are_one_line_with_the_id_of_each(lines, handle):
     handle({"Records": [{**record, "messageId": f"m{i}", "body": b} for i, b in enumerate(bodies)]})
     line = line_of(lines)
     assert (line["source"], line["records_rejected"]) == ("SQS", 2)
-    assert [found["id"] for found in line["predictions"]] == ["a", "7"]
+    assert [found["id"] for found in line["predictions"]] == [pseudonym("a"), pseudonym("7")]
     reasons = [line["message"] for line in lines() if line["level"] == "ERROR"]
     assert reasons == [
         "record m1 failed: sink: full",
