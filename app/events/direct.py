@@ -119,9 +119,11 @@ class Direct:
         if wanted in item:
             return item[wanted]
         try:
-            return item[column_of(list(item), self._settings.text_column)]
+            if item.keys() != {"id"}:  # where there is one column alone, that is the text
+                return item[column_of(list(item), self._settings.text_column)]
         except UnreadableObject:
-            raise InvalidRecord("has no field that is the text, such as text or review") from None
+            pass
+        raise InvalidRecord("has no field that is the text, such as text or review")
 
 
 class _Row(NamedTuple):

@@ -126,8 +126,7 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         "lines of CloudWatch Logs",
         lambda payload: (
-            "awslogs" in payload
-            or payload.get("messageType") in ("DATA_MESSAGE", "CONTROL_MESSAGE")
+            "awslogs" in payload or ("messageType" in payload and "logEvents" in payload)
         ),
     ),
     Kind("no records at all", lambda payload: payload.get("Records") == []),

@@ -37,7 +37,7 @@ def taken(call: Any) -> Answer:
 
 @pytest.fixture
 def service(monkeypatch) -> Iterator[SimpleNamespace]:
-    """A service on this machine: the ``calls`` it got, the ``answer`` it gives; none is silence."""
+    """A service on this machine: the ``calls`` that it got; ``answer`` gives one, or None."""
     found = SimpleNamespace(calls=[], answer=taken)
     over = threading.Event()
 
