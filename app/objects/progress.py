@@ -7,7 +7,6 @@ and any format, local or in S3, can be written anew.
 import fcntl
 import hashlib
 import os
-import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Self
@@ -15,7 +14,7 @@ from typing import IO, Self
 from pydantic import BaseModel, ValidationError
 
 from app.objects.formats import Score, UnreadableObject
-from app.objects.local import open_private
+from app.objects.local import check_regular, open_private
 from app.sentiment.text import Text
 
 MAX_LINE_BYTES = 16 * 1024 * 1024
@@ -48,6 +47,7 @@ class Progress:
 
     Raises:
         InUse: another run has it.
+        UnreadableObject: something else than a file is in its place.
         OSError: it cannot be written.
     """
 
@@ -106,14 +106,13 @@ class Progress:
 
 def _locked(path: Path, limits: Sequence[os.stat_result]) -> IO[bytes]:
     """Open the file, made if there is none, and lock it."""
+    if path.exists():
+        check_regular(path)
     while True:
         file = os.fdopen(open_private(path, os.O_RDWR, limits), "r+b")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            opened = os.fstat(file.fileno())
-            if not stat.S_ISREG(opened.st_mode):
-                raise OSError(f"{path}: is not a regular file")
-            if path.exists() and path.stat().st_ino == opened.st_ino:
+            if path.exists() and os.path.samestat(path.stat(), os.fstat(file.fileno())):
                 return file
         except BlockingIOError:
             file.close()
