@@ -205,7 +205,7 @@ def test_backfill_fails_when_too_many_items_do(stack: Stack) -> None:
 
 
 def dead_object(stack: Stack) -> tuple[str, str, str]:
-    """Return the key, error and execution of the next dead letter, which is shaped like S3's."""
+    """Return the key, error and execution of the next dead letter, an event of an object."""
     [dead] = receive(stack, "ObjectsDeadLetters", 1)
     body = json.loads(dead["Body"])
     assert (body["source"], body["detail-type"]) == ("aws.s3", "Object Created")
