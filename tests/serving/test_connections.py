@@ -5,6 +5,7 @@ import socket
 import time
 
 import pytest
+import uvicorn
 
 from app.security import connections
 from tests.serving.conftest import UVICORN, process, read_all, request
@@ -119,3 +120,34 @@ def test_a_client_that_ends_its_sending_within_its_request_is_not_awaited(serve)
     sock.sendall(HALF_SENT)
     sock.shutdown(socket.SHUT_WR)
     assert read_all(sock) == b""
+
+
+@pytest.mark.parametrize(("proxies", "statuses"), [(None, [200, 429]), (1, [200, 200])])
+def test_uvicorn_believes_no_header_that_the_setting_does_not(serve, proxies, statuses):
+    connect = serve(address_rate_limit="1/day", trusted_proxies=proxies)
+    found = []
+    for address in ("198.51.100.1", "198.51.100.2"):
+        sock = connect()
+        sock.sendall(request("/model", b"", f"x-forwarded-for: {address}", "connection: close"))
+        found.append(int(read_all(sock).split()[1]))
+    assert found == statuses
+
+
+def test_what_uvicorn_was_told_holds():
+    config = uvicorn.Config("app.main:app", timeout_graceful_shutdown=3, proxy_headers=False)
+    config.load()
+    connections.guard(config, 1)
+    assert config.timeout_graceful_shutdown == 3
+
+
+@pytest.mark.parametrize("http", ["h11", "httptools"])
+def test_either_protocol_of_uvicorn_is_held_to_it(http):
+    if http == "httptools":
+        pytest.importorskip("httptools")
+    with process([*UVICORN, "--http", http], SENTIMENT_RECEIVE_SECONDS="0.3") as (_, port):
+        with socket.create_connection(("127.0.0.1", port)) as sock:
+            assert read_all(sock) == b""
+        with socket.create_connection(("127.0.0.1", port)) as sock:
+            sock.sendall(request("/predict", b'{"text": "A fine film."}'))
+            sock.shutdown(socket.SHUT_WR)
+            assert read_all(sock).startswith(b"HTTP/1.1 200 ")
