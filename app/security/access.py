@@ -112,7 +112,7 @@ class Access:
         self._rates = rates
         self._settings = settings
         self._metrics_keys = parse(settings.metrics_keys)
-        self._refreshing = Workers("keys", threads=1, max_pending=64, seconds=_REFRESH_SECONDS)
+        self._refreshing = Workers("keys", threads=1, max_pending=1, seconds=_REFRESH_SECONDS)
         self._said = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -168,7 +168,9 @@ class Access:
         if keyring.stale:
             try:
                 await self._refreshing.run(keyring.refresh)
-            except (Full, TimeoutError):
+            except Full:  # another request has them read again
+                pass
+            except TimeoutError:
                 _logger.error("the API keys were not read again in time and stay as they were")
         return _presented(keyring.keys, headers)
 

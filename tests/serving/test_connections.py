@@ -1,5 +1,6 @@
 """What a client may do with its connection: say nothing, say it slowly, stop, go."""
 
+import http.client
 import signal
 import socket
 import time
@@ -60,10 +61,13 @@ def test_the_next_head_on_a_connection_that_is_kept_is_timed_too(serve):
 
 
 def test_a_connection_is_kept_for_the_next_request(serve):
-    sock = serve(receive_seconds=0.3)()
+    kept = http.client.HTTPConnection("127.0.0.1")
+    kept.sock = sock = serve(receive_seconds=0.3)()
     for _ in range(3):
-        sock.sendall(request("/"))
-        assert b"HTTP/1.1 200" in sock.recv(65536)
+        kept.request("GET", "/")
+        answer = kept.getresponse()
+        assert (answer.status, bool(answer.read())) == (200, True)
+        assert kept.sock is sock
         time.sleep(0.25)
 
 
@@ -140,11 +144,11 @@ def test_what_uvicorn_was_told_holds():
     assert config.timeout_graceful_shutdown == 3
 
 
-@pytest.mark.parametrize("http", ["h11", "httptools"])
-def test_either_protocol_of_uvicorn_is_held_to_it(http):
-    if http == "httptools":
+@pytest.mark.parametrize("protocol", ["h11", "httptools"])
+def test_either_protocol_of_uvicorn_is_held_to_it(protocol):
+    if protocol == "httptools":
         pytest.importorskip("httptools")
-    with process([*UVICORN, "--http", http], SENTIMENT_RECEIVE_SECONDS="0.3") as (_, port):
+    with process([*UVICORN, "--http", protocol], SENTIMENT_RECEIVE_SECONDS="0.3") as (_, port):
         with socket.create_connection(("127.0.0.1", port)) as sock:
             assert read_all(sock) == b""
         with socket.create_connection(("127.0.0.1", port)) as sock:
