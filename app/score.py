@@ -73,7 +73,7 @@ def _score(source: Source, target: Target, options: ReadOptions, keep_rejected: 
             target,
             model,
             options=options,
-            max_characters=settings.max_text_characters,
+            limits=settings.text_limits,
             keep_rejected=keep_rejected,
             watch=watch,
             progress=progress,

@@ -19,6 +19,8 @@ from tests.contract.conftest import Answer, over_event
 
 
 def client(**settings: object) -> TestClient:
+    """Return a client of an application before which there is no proxy."""
+    settings = {"trusted_proxies": 0, **settings}
     return TestClient(create_app(Settings(**settings)), raise_server_exceptions=False)
 
 

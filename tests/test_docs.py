@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 
 from app.main import app
+from app.sinks.batching import Entry, Sent
 from tests.conftest import without_shap
 from tests.events.conftest import aws  # noqa: F401
 from tests.test_app import client
@@ -130,8 +131,13 @@ def broken(method: str, path: str) -> Response:
 
 def busy(method: str, path: str) -> Response:
     class Full:
-        def write(self, found: Any) -> list[Any]:
-            return [found]
+        name = "full"
+
+        def prepare(self, place: int, kept: Any) -> Entry:
+            return Entry(place, kept, 1)
+
+        def send(self, entries: Any, deadline: Any) -> Sent:
+            return Sent({entry.place: "full" for entry in entries})
 
     caller = client()
     for queue in (caller.app.state.scorer._predictions, caller.app.state.scorer._explanations):

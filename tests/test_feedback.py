@@ -78,8 +78,7 @@ def test_feedback_that_nobody_keeps_is_501_and_says_what_to_set():
     assert "SENTIMENT_RESULTS_TABLE" in answer.json()["detail"]
 
 
-def test_feedback_that_a_sink_does_not_take_is_503_and_may_be_said_again(caller, monkeypatch):
-    monkeypatch.setattr("app.events.sinks.FIRST_PAUSE", 0.001)
+def test_feedback_that_a_sink_does_not_take_is_503_and_may_be_said_again(caller):
     caller.app.state.sinks[1]._table = "gone"
     answer = say(caller)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")

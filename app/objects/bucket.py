@@ -54,6 +54,7 @@ class ObjectScoring:
         settings = self._settings
         if stored.key.startswith((settings.scored_prefix, settings.rejected_prefix)):
             _logger.info("%s is a result and is not scored", stored)
+            current().skipped += 1
             return None
         deadline = None
         if context:
@@ -61,6 +62,7 @@ class ObjectScoring:
         with storage.reading(stored, deadline.check if deadline else lambda: None) as source:
             if source.size == 0:
                 _logger.info("%s is empty and is not scored", stored)
+                current().skipped += 1
                 return None
             try:
                 summary = self._score(source, stored, deadline)
@@ -87,7 +89,7 @@ class ObjectScoring:
             ),
             self._classifier,
             options=ReadOptions(settings.text_column),
-            max_characters=settings.max_text_characters,
+            limits=settings.text_limits,
             deadline=deadline,
         )
 

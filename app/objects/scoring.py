@@ -21,7 +21,7 @@ from app.objects.progress import Progress
 from app.objects.storage import Location, Outputs, Source
 from app.sentiment.bundle import Bundle
 from app.sentiment.classifier import Prediction, SentimentClassifier
-from app.sentiment.text import InvalidText, Text, parse
+from app.sentiment.text import InvalidText, Limits, Text
 
 CONFIDENCE_STEPS = 10
 
@@ -80,7 +80,7 @@ def score_object(
     classifier: SentimentClassifier,
     *,
     options: ReadOptions,
-    max_characters: int,
+    limits: Limits,
     keep_rejected: bool = False,
     watch: Watch = lambda summary: None,
     progress: Progress | None = None,
@@ -114,7 +114,7 @@ def score_object(
 
         def scored(chunks: Iterable[Chunk]) -> Iterator[Scored]:
             for chunk in chunks:
-                judged = _judged(chunk, max_characters)
+                judged = _judged(chunk, classifier, limits)
                 for row in judged.rejected:
                     reject(row)
                 outputs.check()
@@ -177,13 +177,13 @@ class _Judged:
         )
 
 
-def _judged(chunk: Chunk, max_characters: int) -> _Judged:
+def _judged(chunk: Chunk, classifier: SentimentClassifier, limits: Limits) -> _Judged:
     rows: list[Row] = []
     texts: list[Text] = []
     rejected = list(chunk.rejected)
     for row in chunk.rows:
         try:
-            texts.append(parse(row.text, max_characters))
+            texts.append(classifier.parse(row.text, limits))
             rows.append(row)
         except InvalidText as error:
             shown = row.text if isinstance(row.text, str) else json.dumps(row.text, default=str)

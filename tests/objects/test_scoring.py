@@ -20,6 +20,7 @@ from app.objects.local import LocalFile
 from app.objects.progress import Progress
 from app.objects.s3 import ObjectChanged
 from app.objects.scoring import Target, score_object
+from app.sentiment.text import Limits
 
 ROWS = [("a", "A great film."), ("b", "A dull, lifeless mess."), ("c", " "), ("d", "Great, again.")]
 LABELS = {"a": "Positive", "b": "Negative", "d": "Positive"}
@@ -37,7 +38,7 @@ def target(tmp_path):
 @pytest.fixture
 def score(native, target):
     def run(path: Path, column: str = "", **given):
-        given = {"max_characters": 1000, "options": ReadOptions(column), **given}
+        given = {"limits": Limits(1000, 100_000), "options": ReadOptions(column), **given}
         with storage.reading(LocalFile(path)) as source:
             return score_object(source, target(path.name), native, **given)
 
