@@ -225,3 +225,11 @@ def test_what_fails_while_it_is_written_does_not_appear(tmp_path):
         file.write(b"half")
         raise Killed
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_row_of_too_many_tokens_is_rejected_alone(tmp_path, native, target):
+    path = tmp_path / "r.jsonl"
+    path.write_text("".join(json.dumps({"text": t}) + "\n" for t in ("Good.", "!" * 90, "Bad.")))
+    summary = score_object(str(path), target(path.name), native, limits=Limits(1000, 50))
+    assert rejects(summary) == [(2, "text must have at most 50 tokens, not 92")]
+    assert (summary.positive, summary.negative) == (1, 1)
