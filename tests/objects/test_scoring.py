@@ -226,7 +226,7 @@ def test_however_often_it_is_interrupted_it_comes_to_the_same_result(
 
         target = Target(*(LocalFile(folder / f"{out}.{part}") for part in ("scored", "r", "s")))
         with storage.reading(LocalFile(path)) as source, Progress(folder / out, "m") as progress:
-            options = {"options": ReadOptions(), "max_characters": 1000}
+            options = {"options": ReadOptions(), "limits": Limits(1000, 100_000)}
             score_object(source, target, native, **options, watch=watch, progress=progress)
         assert not (folder / out).exists()
         return (folder / f"{out}.scored").read_bytes()
@@ -324,3 +324,11 @@ def test_what_storage_raises_is_raised_whatever_the_format(tmp_path, score, name
         patch.setattr(raw, "readinto" if kind == "read" else "write", fail, raising=False)
         score(path)
     assert [found.name for found in tmp_path.rglob("*") if found.is_file()] == [name]
+
+
+def test_a_row_of_too_many_tokens_is_rejected_alone(tmp_path, score):
+    path = tmp_path / "r.jsonl"
+    path.write_text("".join(json.dumps({"text": t}) + "\n" for t in ("Good.", "!" * 90, "Bad.")))
+    summary = score(path, limits=Limits(1000, 50))
+    assert rejects(summary) == [(2, "text must have at most 50 tokens, not 92")]
+    assert (summary.positive, summary.negative) == (1, 1)
