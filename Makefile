@@ -47,9 +47,17 @@ serve: $(VENV)/requirements.installed $(if $(EXPLAIN),$(VENV)/requirements-expla
 	@echo "serving on http://127.0.0.1:$(PORT), docs on http://127.0.0.1:$(PORT)/docs"
 	@$(BIN)/uvicorn app.main:app --host 127.0.0.1 --port $(PORT) --no-access-log
 
-score: $(VENV)/requirements.installed ## Score the file IN=reviews.csv into OUT=scored.csv (COLUMN= names the text)
-	@test -n "$(IN)" -a -n "$(OUT)" || { echo "score what? make score IN=reviews.csv OUT=scored.csv"; exit 2; }
-	@$(BIN)/python -m app.score $(IN) $(OUT) $(if $(COLUMN),--column $(COLUMN))
+# Values reach the shell as variables of its own, so that it reads no name as anything else.
+score: export SCORE_IN = $(value IN)
+score: export SCORE_OUT = $(value OUT)
+score: export SCORE_COLUMN = $(value COLUMN)
+score: export SCORE_DELIMITER = $(value DELIMITER)
+score: export SCORE_ENCODING = $(value ENCODING)
+score: $(VENV)/requirements.installed ## Score the file IN=reviews.csv into OUT=scored.csv (COLUMN= names the text, KEEP=1 keeps rejected rows, HEADER=no, DELIMITER=, ENCODING=)
+	@test -n "$$SCORE_IN" && test -n "$$SCORE_OUT" || { echo "score what? make score IN=reviews.csv OUT=scored.csv"; exit 2; }
+	@$(BIN)/python -m app.score $(if $(filter no 0 false,$(HEADER)),--no-header) $(if $(filter-out no 0 false,$(KEEP)),--keep-rejected) \
+		$${SCORE_COLUMN:+"--column=$$SCORE_COLUMN"} $${SCORE_DELIMITER:+"--delimiter=$$SCORE_DELIMITER"} \
+		$${SCORE_ENCODING:+"--encoding=$$SCORE_ENCODING"} -- "$$SCORE_IN" "$$SCORE_OUT"
 
 browser: $(VENV)/requirements-test.installed # A Chromium for the page's tests
 	@$(BIN)/python -m scripts.browser

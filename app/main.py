@@ -7,11 +7,10 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.types import Receive, Scope, Send
 
-from app import __version__, keys, problems
+from app import __version__, keys, problems, sinks
 from app.api import docs, explain, feedback, health, metrics, model, page, predict
 from app.api.assets import Assets
 from app.api.requests import Requests
-from app.events import sinks
 from app.security import connections, rates
 from app.security.access import Access
 from app.security.body import BodyLimit
@@ -92,7 +91,7 @@ def create_app(settings: Settings) -> FastAPI:
 def serve() -> FastAPI:
     """Return the application as the environment has it, logging as it says."""
     settings = load_settings()
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, whole=settings.log_texts)
     return create_app(settings)
 
 

@@ -1,6 +1,7 @@
 """Every error the API can return, as RFC 9457 problem details."""
 
 import logging
+from asyncio import CancelledError
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -16,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.methods import allowed
 from app.sentiment.text import InvalidText
+from app.telemetry.exceptions import withheld
 from app.telemetry.observation import current
 
 MEDIA_TYPE = "application/problem+json"
@@ -177,10 +179,15 @@ class Failures:
 
         try:
             await self.app(scope, receive, watched)
-        except Exception as error:
-            if scope["type"] != "http" or started:
+        except (CancelledError, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # a library in Rust panics with what is no Exception
+            if scope["type"] != "http":
                 raise
             _logger.error("request %s failed", scope["correlation_id"], exc_info=error)
+            if started:
+                # The server must close the connection; it logs what it gets, message and all.
+                raise withheld(error) from None
             detail = "Something went wrong here; the correlation id finds it in the service's logs."
             answer = respond(scope, problem(500, detail))
             current().cause = type(error).__name__

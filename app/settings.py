@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from app.sentiment.text import Limits
+
 _logger = logging.getLogger(__name__)
 
 PREFIX = "SENTIMENT_"
@@ -42,14 +44,28 @@ class Settings(BaseModel):
         f"each {MEGABYTES_PER_VCPU} MB.",
     )
     max_text_characters: int = Field(
-        100_000, ge=1, description="Characters a text may have; a longer one is refused."
+        100_000,
+        ge=1,
+        description="Characters that a text may have; after Unicode normalisation twice as many.",
+    )
+    max_text_tokens: int = Field(
+        50_000,
+        ge=16,
+        description="Tokens that a text may have: a slow processor (AVX2) scores 2,300 a second of "
+        "a long text, and a REST API waits 29 seconds.",
     )
     max_batch_texts: int = Field(512, ge=1, description="Texts that one batch may hold.")
     max_batch_characters: int = Field(
         500_000,
         ge=1,
-        description="Characters that a batch's texts may have together: about what one processor "
-        "scores in the 29 seconds that a REST API waits.",
+        description="Characters that a batch's texts may have together; after Unicode "
+        "normalisation twice as many.",
+    )
+    max_batch_tokens: int = Field(
+        133_000,
+        ge=16,
+        description="Tokens that they may have together: of short texts a slow processor (AVX2) "
+        "scores 4,600 a second.",
     )
     max_body_bytes: int = Field(
         6 * 1024 * 1024, ge=1, description="Bytes a request's body may have (Lambda takes 6 MB)."
@@ -78,8 +94,13 @@ class Settings(BaseModel):
     explain_max_characters: int = Field(
         5000,
         ge=1,
-        description="Characters that an explained text may have: about what two processors explain "
-        "in the 29 seconds that a REST API waits.",
+        description="Characters that an explained text may have.",
+    )
+    explain_max_tokens: int = Field(
+        1500,
+        ge=16,
+        description="Tokens that it may have: about what two processors explain in the 29 seconds "
+        "that a REST API waits.",
     )
     explain_max_pending: int = Field(
         8, ge=1, description="Explanations that may wait for their turn; one more is answered 503."
@@ -178,6 +199,16 @@ class Settings(BaseModel):
         False,
         description="Score in the calling thread, as requests come one at a time; Lambda sets it.",
     )
+
+    @property
+    def text_limits(self) -> Limits:
+        """What a text may have that is scored."""
+        return Limits(self.max_text_characters, self.max_text_tokens)
+
+    @property
+    def explain_limits(self) -> Limits:
+        """What a text may have that is explained."""
+        return Limits(self.explain_max_characters, self.explain_max_tokens)
 
 
 class SettingsError(Exception):

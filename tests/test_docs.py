@@ -12,6 +12,7 @@ from httpx2 import Response
 
 from app.main import app, create_app
 from app.settings import Settings
+from app.sinks.batching import Entry, Sent
 from scripts.local_server import serving
 from tests.conftest import without_shap
 from tests.events.conftest import aws  # noqa: F401
@@ -134,8 +135,13 @@ def broken(method: str, path: str) -> Response:
 
 def busy(method: str, path: str) -> Response:
     class Full:
-        def write(self, found: Any) -> list[Any]:
-            return [found]
+        name = "full"
+
+        def prepare(self, place: int, kept: Any) -> Entry:
+            return Entry(place, kept, 1)
+
+        def send(self, entries: Any, deadline: Any) -> Sent:
+            return Sent({entry.place: "full" for entry in entries})
 
     caller = client()
     for queue in (caller.app.state.scorer._predictions, caller.app.state.scorer._explanations):

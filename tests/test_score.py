@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from app import score
-from app.objects.formats import Score
+from app.objects.formats import ReadOptions, Score
 from app.objects.scoring import Summary
 from tests.conftest import ROOT
 
@@ -125,7 +125,7 @@ def test_objects_in_s3_are_scored_alike(tmp_path, monkeypatch):
         s3 = boto3.client("s3", region_name="us-east-1")
         s3.create_bucket(Bucket="reviews")
         s3.put_object(Bucket="reviews", Key="in.csv", Body=b"text\nGood.\nBad.\n")
-        summary = score.score("s3://reviews/in.csv", "s3://reviews/out.csv", "")
+        summary = score.score("s3://reviews/in.csv", "s3://reviews/out.csv", ReadOptions())
         body = s3.get_object(Bucket="reviews", Key="out.csv")["Body"].read().decode()
     assert (summary.positive, summary.negative) == (1, 1)
     assert body.splitlines()[0] == "text,sentiment,confidence,positive"

@@ -6,12 +6,11 @@ from fastapi import APIRouter, HTTPException, Request
 
 from app.api import examples
 from app.api.body import JsonRoute
-from app.api.predict import scorer_of
+from app.api.predict import parsed, scorer_of
 from app.api.schemas import KEY, REFUSALS, ExplainRequest
 from app.problems import documented, problem
 from app.security.access import take_texts
 from app.sentiment.explanation import MISSING, Explanation, NotInstalled
-from app.sentiment.text import parse
 from app.telemetry.observation import Predicted, current
 
 router = APIRouter(tags=["sentiment"], dependencies=KEY, route_class=JsonRoute)
@@ -32,7 +31,7 @@ async def explain(
     """Score a text, and weigh its words by what the score is without them."""
     scorer = scorer_of(request)
     settings = scorer.settings
-    text = parse(body.text, settings.explain_max_characters)
+    text = await parsed(scorer, body.text, settings.explain_limits, request.receive)
     await take_texts(request.scope, 1)
     asked = body.max_evaluations or settings.explain_evaluations
     try:

@@ -10,8 +10,10 @@ from starlette.exceptions import HTTPException
 from app.api import examples
 from app.api.body import JsonRoute
 from app.api.schemas import KEY, REFUSALS, FeedbackAnswer, FeedbackRequest
-from app.events.sinks import Feedback, Sink
+from app.deadline import Deadline
 from app.problems import documented, invalid, problem
+from app.sinks import Sink, write
+from app.sinks.results import FEEDBACK_IDS, Feedback
 from app.telemetry.observation import current
 from app.workers import Full, Workers
 
@@ -52,15 +54,16 @@ async def feedback(
     if not sinks:
         raise HTTPException(_NOWHERE.status, _NOWHERE.detail)
     said = Feedback(
-        id=f"feedback/{body.prediction}",
+        id=f"{FEEDBACK_IDS}{body.prediction}",
         prediction=body.prediction,
         sentiment=body.sentiment,
         note=body.note,
         time=datetime.now(UTC).isoformat(timespec="milliseconds"),
     )
     writers: Workers = request.app.state.feedback_writers
+    deadline = Deadline(SECONDS)
     try:
-        kept = await writers.run(lambda: not any(sink.write([said]) for sink in sinks))
+        kept = not await writers.run(lambda: write(sinks, [said], deadline))
     except (Full, TimeoutError):
         kept = False
     if not kept:

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
+from starlette.types import Receive
 
 from app.api import examples
 from app.api.body import JsonRoute
@@ -11,7 +12,7 @@ from app.batch import BatchAnswer, parse_batch
 from app.problems import documented, invalid
 from app.security.access import take_texts
 from app.sentiment.classifier import Prediction
-from app.sentiment.text import parse
+from app.sentiment.text import Limits, Text
 from app.serving import Scorer
 from app.telemetry.observation import Predicted, current
 
@@ -19,6 +20,23 @@ from app.telemetry.observation import Predicted, current
 def scorer_of(request: Request) -> Scorer:
     # Called rather than depended on: each dependency costs a request a twentieth of a millisecond.
     return request.app.state.scorer  # type: ignore[no-any-return]
+
+
+async def parsed(scorer: Scorer, value: object, limits: Limits, receive: Receive) -> Text:
+    """Return the value as a text.
+
+    Raises:
+        ClientDisconnect: the client has gone.
+        InvalidText: it cannot be scored.
+        Overloaded: too many long texts are being parsed already.
+    """
+    return await scorer.parse(
+        lambda: scorer.classifier.parse(value, limits), _characters(value), receive
+    )
+
+
+def _characters(value: object) -> int:
+    return len(value) if isinstance(value, str) else 0
 
 
 router = APIRouter(tags=["sentiment"], dependencies=KEY, route_class=JsonRoute)
@@ -35,7 +53,7 @@ _TOO_MANY = invalid("#/texts", "must hold at most 512 texts, not 513")
 async def predict(body: Annotated[PredictRequest, examples.PREDICT], request: Request) -> Response:
     """Score one text. A long one is scored in full, by overlapping windows."""
     scorer = scorer_of(request)
-    text = parse(body.text, scorer.settings.max_text_characters)
+    text = await parsed(scorer, body.text, scorer.settings.text_limits, request.receive)
     await take_texts(request.scope, 1)
     [prediction] = await scorer.predict([text], request.receive)
     seen = current()
@@ -55,7 +73,11 @@ async def predict_batch(
 ) -> BatchAnswer:
     """Score several texts. A text that cannot be scored is an error of its own."""
     scorer = scorer_of(request)
-    batch = parse_batch(body.texts, scorer.settings)
+    batch = await scorer.parse(
+        lambda: parse_batch(body.texts, scorer.classifier, scorer.settings),
+        sum(map(_characters, body.texts)) if isinstance(body.texts, list) else 0,
+        request.receive,
+    )
     await take_texts(request.scope, len(batch.texts))
     predictions = await scorer.predict(list(batch.texts.values()), request.receive)
     seen = current()

@@ -10,9 +10,10 @@ import pytest
 from pyarrow import parquet
 
 from app.objects import formats, storage
-from app.objects.formats import UnreadableObject
-from app.objects.progress import Progress
+from app.objects.formats import ReadOptions, UnreadableObject
+from app.objects.local import LocalFile
 from app.objects.scoring import Target, score_object
+from app.sentiment.text import Limits
 
 ROWS = [("a", "A great film."), ("b", "A dull, lifeless mess."), ("c", " "), ("d", "Great, again.")]
 LABELS = {"a": "Positive", "b": "Negative", "d": "Positive"}
@@ -21,16 +22,18 @@ LABELS = {"a": "Positive", "b": "Negative", "d": "Positive"}
 @pytest.fixture
 def target(tmp_path):
     return lambda name: Target(
-        str(tmp_path / "scored" / name),
-        str(tmp_path / "rejected" / f"{name}.jsonl"),
-        str(tmp_path / "scored" / f"{name}.summary.json"),
+        LocalFile(tmp_path / "scored" / name),
+        LocalFile(tmp_path / "rejected" / f"{name}.jsonl"),
+        LocalFile(tmp_path / "scored" / f"{name}.summary.json"),
     )
 
 
 @pytest.fixture
 def score(native, target):
-    def run(path: Path, **options):
-        return score_object(str(path), target(path.name), native, max_characters=1000, **options)
+    def run(path: Path, column: str = "", **given):
+        given = {"limits": Limits(1000, 100_000), "options": ReadOptions(column), **given}
+        with storage.reading(LocalFile(path)) as source:
+            return score_object(source, target(path.name), native, **given)
 
     return run
 
@@ -122,7 +125,7 @@ def test_poison_lines_are_rejected_alone(tmp_path, score):
     assert rejects(summary) == [
         (2, "is not JSON"),
         (3, "is not a JSON object"),
-        (4, f"no column {columns}; there are title, year"),
+        (4, f"no column is named {columns}; there are 2 columns"),
         (5, "text must be a string, not a number"),
         (7, "is not UTF-8 at byte 13"),
         (8, "text must have at most 1,000 characters, not 1,001"),
@@ -144,7 +147,7 @@ def test_poison_rows_of_a_csv_are_rejected_alone(tmp_path, score):
 
 
 def test_a_line_without_end_takes_no_more_memory_than_a_row_may(tmp_path, score, monkeypatch):
-    monkeypatch.setattr(formats, "MAX_ROW_BYTES", 64)
+    monkeypatch.setattr(formats.rows, "MAX_ROW_BYTES", 64)
     (tmp_path / "r.txt").write_text("x" * 1000 + "\nGood.\n")
     summary = score(tmp_path / "r.txt")
     assert rejects(summary) == [(1, "has more than 64 bytes")]
@@ -155,8 +158,18 @@ def test_a_line_without_end_takes_no_more_memory_than_a_row_may(tmp_path, score,
     ("name", "content", "column", "reason"),
     [
         ("r.xml", b"", "", "expected .jsonl, .csv, .txt, each also .gz, or .parquet"),
-        ("r.csv", b"id,title\n1,x\n", "", "no column text or review .*; there are id, title"),
-        ("r.csv", b"id,text\n1,x\n", "body", "no column body; there are id, text"),
+        (
+            "r.csv",
+            b"id,title\n1,x\n",
+            "",
+            "no column is named text or .*; there are 2 columns",
+        ),
+        (
+            "r.csv",
+            b"id,text\n1,x\n",
+            "body",
+            "no column has the name asked for",
+        ),
         ("r.parquet", b"no", "", "is not Parquet"),
         ("r.csv.gz", b"no", "", "is not gzip"),
     ],
@@ -174,51 +187,3 @@ def test_a_column_may_be_named(tmp_path, score):
     (tmp_path / "r.csv").write_text("text,opinion\nx,Dreadful.\n")
     summary = score(tmp_path / "r.csv", column="Opinion")
     assert summary.negative == 1
-
-
-class Killed(BaseException):
-    pass
-
-
-@pytest.mark.parametrize("name", ["r.jsonl", "r.csv", "r.parquet", "r.jsonl.gz"])
-def test_an_interrupted_object_goes_on_to_the_same_result(
-    tmp_path, score, native, monkeypatch, name
-):
-    monkeypatch.setattr(formats, "CHUNK_ROWS", 1)
-    path = write(tmp_path / name)
-    whole = read(Path(score(path).scored_to))
-
-    def kill(summary, file):
-        if summary.rows == 2:
-            raise Killed
-
-    with pytest.raises(Killed):
-        score(path, watch=kill, progress=Progress(tmp_path / "p", "x"))
-    predict, scored = native.predict, []
-    monkeypatch.setattr(native, "predict", lambda texts: scored.extend(texts) or predict(texts))
-    again = Progress(tmp_path / "p", "x")
-    assert read(Path(score(path, progress=again).scored_to)) == whole
-    assert scored == ["Great, again."]
-
-
-def test_progress_of_another_object_or_model_is_not_used(tmp_path):
-    Progress(tmp_path / "p", "one").add([formats.Score("Positive", 0.9, 0.9)])
-    assert Progress(tmp_path / "p", "two").known(1) is None
-
-
-def test_progress_cut_off_in_the_middle_of_a_line_keeps_those_before(tmp_path):
-    first = Progress(tmp_path / "p", "one")
-    first.add([formats.Score("Positive", 0.9, 0.9)])
-    first.add([formats.Score("Negative", 0.8, 0.2)])
-    data = (tmp_path / "p").read_bytes()
-    (tmp_path / "p").write_bytes(data[:-5])
-    again = Progress(tmp_path / "p", "one")
-    assert again.known(1) == [formats.Score("Positive", 0.9, 0.9)]
-    assert again.known(1) is None
-
-
-def test_what_fails_while_it_is_written_does_not_appear(tmp_path):
-    with pytest.raises(Killed), storage.writing(str(tmp_path / "out")) as file:
-        file.write(b"half")
-        raise Killed
-    assert list(tmp_path.iterdir()) == []

@@ -5,82 +5,39 @@ import gzip
 import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import IO, Any, NamedTuple, Protocol, cast
+from typing import IO, Any, cast
 
-CHUNK_ROWS = 512
-CHUNK_CHARACTERS = 1_000_000
-"""Characters after which a chunk ends, if it has not so many rows before."""
-MAX_ROW_BYTES = 16 * 1024 * 1024
-"""What one line may have; the rest of a longer one is skipped."""
+from app.objects.formats import rows as limits
+from app.objects.formats.rows import (
+    Chunk,
+    Column,
+    Format,
+    ReadOptions,
+    Rejected,
+    Row,
+    Score,
+    Scored,
+    UnreadableObject,
+)
+
+__all__ = [
+    "TEXT_COLUMNS",
+    "Chunk",
+    "Column",
+    "Format",
+    "ReadOptions",
+    "Rejected",
+    "Row",
+    "Score",
+    "Scored",
+    "UnreadableObject",
+    "column_of",
+    "of",
+]
+
 TEXT_COLUMNS = ("text", "review", "comment", "content", "body", "message", "sentence")
 """What is taken for the text where no column is named, the first that there is."""
-
-
-class UnreadableObject(ValueError):
-    """An object none of whose rows can be scored; the message says why and what is allowed."""
-
-
-class Rejected(NamedTuple):
-    """A row that cannot be scored."""
-
-    line: int
-    """Its line, or in Parquet its row, from 1."""
-    reason: str
-    row: str
-    """As it stands, as far as it is text."""
-
-
-class Row(NamedTuple):
-    """A row of the object."""
-
-    line: int
-    text: Any
-    content: Any
-    """The row in its format's own form, to be written again."""
-
-
-@dataclass
-class Chunk:
-    """Consecutive rows."""
-
-    rows: list[Row] = field(default_factory=list)
-    rejected: list[Rejected] = field(default_factory=list)
-    batch: Any = None
-    """In Parquet: the record batch that the rows are of; their content is their place in it."""
-
-
-class Score(NamedTuple):
-    """What is added to a row, under these names."""
-
-    sentiment: str
-    confidence: float
-    positive: float
-    """The probability of Positive."""
-
-
-class Scored(NamedTuple):
-    """The rows of a chunk that were scored, and what was found."""
-
-    rows: Sequence[Row]
-    scores: Sequence[Score]
-    batch: Any = None
-
-
-class Format(Protocol):
-    """How an object's rows are read and written."""
-
-    def read(self, file: IO[bytes], column: str) -> Iterator[Chunk]:
-        """Yield the rows; ``column`` names the text, or is empty.
-
-        Raises:
-            UnreadableObject: it is not of this format, or no column is the text.
-        """
-        ...
-
-    def write(self, file: IO[bytes], scored: Iterable[Scored]) -> None:
-        """Write the scored rows as they come."""
-        ...
+_DEFAULTS = ReadOptions()
 
 
 def of(name: str) -> Format:
@@ -105,14 +62,31 @@ def column_of(names: Sequence[str], wanted: str) -> str:
     Raises:
         UnreadableObject: the one wanted is not there or, where none is, none looks like it.
     """
+    return column_among(names, wanted).name
+
+
+def column_among(names: Sequence[str], wanted: str) -> Column:
+    """Return the column that is the text: an exact match of its name, or one in another case.
+
+    Raises:
+        UnreadableObject: the one wanted is not there or, where none is, none looks like it.
+    """
     candidates = [wanted] if wanted else [*TEXT_COLUMNS, *(names if len(names) == 1 else ())]
-    by_name = {name.lower(): name for name in names}
-    for candidate in candidates:
-        if candidate.lower() in by_name:
-            return by_name[candidate.lower()]
-    raise UnreadableObject(
-        f"no column {' or '.join(candidates)}; there are {', '.join(names) or 'none'}"
-    )
+    lower = [name.lower() for name in names]
+    alike = [
+        place
+        for candidate in candidates
+        for place in sorted(
+            (i for i, name in enumerate(lower) if name == candidate.lower()),
+            key=lambda i, candidate=candidate: names[i] != candidate,  # type: ignore[misc]
+        )
+    ]
+    if not alike:
+        sought = "has the name asked for" if wanted else f"is named {' or '.join(TEXT_COLUMNS)}"
+        count = f"{len(names)} column{'s' * (len(names) != 1)}"
+        raise UnreadableObject(f"no column {sought}; there are {count}", names)
+    places = list(dict.fromkeys(alike))
+    return Column(places[0], names[places[0]], tuple(names[place] for place in places[1:]))
 
 
 def _chunked(found: Iterable[Row | Rejected]) -> Iterator[Chunk]:
@@ -124,7 +98,7 @@ def _chunked(found: Iterable[Row | Rejected]) -> Iterator[Chunk]:
             chunk.rows.append(row)
             characters += len(row.text) if isinstance(row.text, str) else 0
         count = len(chunk.rows) + len(chunk.rejected)
-        if count == CHUNK_ROWS or characters >= CHUNK_CHARACTERS:
+        if count == limits.CHUNK_ROWS or characters >= limits.CHUNK_CHARACTERS:
             yield chunk
             chunk, characters = Chunk(), 0
     if chunk.rows or chunk.rejected:
@@ -134,13 +108,13 @@ def _chunked(found: Iterable[Row | Rejected]) -> Iterator[Chunk]:
 def _lines(file: IO[bytes]) -> Iterator[Row | Rejected]:
     """Yield each line that is not blank as text, without its end."""
     number = 0
-    while line := file.readline(MAX_ROW_BYTES):
+    while line := file.readline(limits.MAX_ROW_BYTES):
         number += 1
-        if len(line) == MAX_ROW_BYTES and not line.endswith(b"\n"):
+        if len(line) == limits.MAX_ROW_BYTES and not line.endswith(b"\n"):
             beginning = line[:1000].decode("utf-8", "backslashreplace")
             while line and not line.endswith(b"\n"):
-                line = file.readline(MAX_ROW_BYTES)
-            yield Rejected(number, f"has more than {MAX_ROW_BYTES:,} bytes", beginning)
+                line = file.readline(limits.MAX_ROW_BYTES)
+            yield Rejected(number, f"has more than {limits.MAX_ROW_BYTES:,} bytes", beginning)
             continue
         if number == 1:
             line = line.removeprefix(b"\xef\xbb\xbf")
@@ -155,11 +129,15 @@ def _lines(file: IO[bytes]) -> Iterator[Row | Rejected]:
             yield Row(number, text, text)
 
 
+def _columns(score: Score | None) -> dict[str, Any]:
+    return score._asdict() if score else dict.fromkeys(Score._fields)
+
+
 class JsonLines:
     """A JSON object a line."""
 
-    def read(self, file: IO[bytes], column: str) -> Iterator[Chunk]:
-        return _chunked(self._rows(file, column))
+    def read(self, file: IO[bytes], options: ReadOptions = _DEFAULTS) -> Iterator[Chunk]:
+        return _chunked(self._rows(file, options.column))
 
     def _rows(self, file: IO[bytes], column: str) -> Iterator[Row | Rejected]:
         for row in _lines(file):
@@ -178,7 +156,7 @@ class JsonLines:
     def write(self, file: IO[bytes], scored: Iterable[Scored]) -> None:
         for part in scored:
             for row, score in zip(part.rows, part.scores, strict=True):
-                line = json.dumps({**row.content, **score._asdict()}, ensure_ascii=False)
+                line = json.dumps({**row.content, **_columns(score)}, ensure_ascii=False)
                 # A lone surrogate, which JSON may escape, is in no encoding.
                 file.write(line.encode("utf-8", "replace") + b"\n")
 
@@ -186,11 +164,11 @@ class JsonLines:
 class Csv:
     """Comma-separated values under a header."""
 
-    def read(self, file: IO[bytes], column: str) -> Iterator[Chunk]:
-        return _chunked(self._rows(file, column))
+    def read(self, file: IO[bytes], options: ReadOptions = _DEFAULTS) -> Iterator[Chunk]:
+        return _chunked(self._rows(file, options.column))
 
     def _rows(self, file: IO[bytes], column: str) -> Iterator[Row | Rejected]:
-        csv.field_size_limit(MAX_ROW_BYTES)
+        csv.field_size_limit(limits.MAX_ROW_BYTES)
         # Bytes that are not UTF-8 become surrogates here, so that one row alone is refused.
         text = io.TextIOWrapper(file, "utf-8-sig", "surrogateescape", newline="")
         reader = csv.reader(text)
@@ -222,7 +200,7 @@ class Csv:
         writer: csv.DictWriter[str] | None = None
         for part in scored:
             for row, score in zip(part.rows, part.scores, strict=True):
-                fields = {**row.content, **score._asdict()}
+                fields = {**row.content, **_columns(score)}
                 if writer is None:
                     writer = csv.DictWriter(text, list(fields))
                     writer.writeheader()
@@ -233,13 +211,13 @@ class Csv:
 class Lines:
     """A text a line; written with its scores before it, separated by tabs."""
 
-    def read(self, file: IO[bytes], column: str) -> Iterator[Chunk]:
+    def read(self, file: IO[bytes], options: ReadOptions = _DEFAULTS) -> Iterator[Chunk]:
         return _chunked(_lines(file))
 
     def write(self, file: IO[bytes], scored: Iterable[Scored]) -> None:
         for part in scored:
             for row, score in zip(part.rows, part.scores, strict=True):
-                values = [*map(str, score), row.content]
+                values = [*map(str, score or ("", "", "")), row.content]
                 file.write("\t".join(values).encode() + b"\n")
 
 
@@ -249,10 +227,10 @@ class Gzipped:
     def __init__(self, kind: Format) -> None:
         self._kind = kind
 
-    def read(self, file: IO[bytes], column: str) -> Iterator[Chunk]:
+    def read(self, file: IO[bytes], options: ReadOptions = _DEFAULTS) -> Iterator[Chunk]:
         try:
             with gzip.open(file) as inflated:
-                yield from self._kind.read(cast(IO[bytes], inflated), column)
+                yield from self._kind.read(cast(IO[bytes], inflated), options)
         except (OSError, EOFError) as error:
             if isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile):
                 raise
@@ -277,23 +255,23 @@ def _begins_and_ends_with(file: IO[bytes], magic: bytes) -> bool:
 class Parquet:
     """Parquet with a column of texts."""
 
-    def read(self, file: IO[bytes], column: str) -> Iterator[Chunk]:
+    def read(self, file: IO[bytes], options: ReadOptions = _DEFAULTS) -> Iterator[Chunk]:
         from arro3.io import read_parquet
 
         # Asked first, as arro3 does not raise but panics at what is something else.
         if not _begins_and_ends_with(file, b"PAR1"):
             raise UnreadableObject("is not Parquet: it does not begin and end as such a file does")
         try:
-            reader = read_parquet(file, batch_size=CHUNK_ROWS)
+            reader = read_parquet(file, batch_size=limits.CHUNK_ROWS)
         except Exception as error:  # what Rust's parquet says, of no class of its own
             raise UnreadableObject(f"is not Parquet: {error}") from None
-        name = column_of(reader.schema.names, column)
+        name = column_of(reader.schema.names, options.column)
         done = 0
         for batch in reader:
             texts = batch.column(name).to_pylist()
             rows = [Row(done + i + 1, text, i) for i, text in enumerate(texts)]
             done += len(rows)
-            yield Chunk(rows, batch=batch)
+            yield Chunk(rows, table=batch)
 
     def write(self, file: IO[bytes], scored: Iterable[Scored]) -> None:
         from arro3.core import RecordBatchReader
@@ -325,11 +303,11 @@ class Parquet:
     def _batch(self, part: Scored) -> Any:
         from arro3.core import Array, DataType
 
-        batch = part.batch.take(Array([row.content for row in part.rows], DataType.int64()))
+        batch = part.table.take(Array([row.content for row in part.rows], DataType.int64()))
         kinds = (DataType.utf8(), DataType.float64(), DataType.float64())
-        columns = zip(*part.scores, strict=True)
-        for name, values, kind in zip(Score._fields, columns, kinds, strict=True):
+        for place, (name, kind) in enumerate(zip(Score._fields, kinds, strict=True)):
+            values = [score[place] if score else None for score in part.scores]
             if name in batch.schema.names:
                 batch = batch.remove_column(batch.schema.names.index(name))
-            batch = batch.append_column(name, Array(list(values), kind))
+            batch = batch.append_column(name, Array(values, kind))
         return batch
