@@ -7,13 +7,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SAM_CLI := aws-sam-cli==1.170.0
 EMULATOR := .cache/$(SAM_CLI)
+UV := uv==0.13.9
 NATIVE := $(filter-out %.egg-info,$(wildcard native/*.* native/distilbert_int8/*.py))
 
 # onnxruntime reports its use to its makers unless told not to.
 export ORT_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help serve score test properties browser invoke train label tune snippets export evaluate card drift bench readme screenshots image check clean
+.PHONY: help serve score test properties browser invoke train label tune snippets export evaluate card drift bench readme screenshots lock pin image check clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,6 +29,13 @@ $(BIN)/python:
 $(VENV)/%.installed: %.txt $(wildcard requirements*.txt) constraints.txt $(NATIVE) | $(BIN)/python
 	@echo "installing $<"
 	@$(PIP) -r $<
+	@touch $@
+
+# What serves is installed by its hashes, which a folder cannot have: the engine comes after it.
+$(VENV)/requirements.installed: requirements.txt requirements.lock $(NATIVE) | $(BIN)/python
+	@echo "installing requirements.lock"
+	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --no-deps ./native
 	@touch $@
 
 # A local AWS, in an environment of its own: it holds boto3 to another version.
@@ -116,6 +124,19 @@ readme: $(VENV)/requirements-test.installed ## Write the README's figures from w
 
 screenshots: browser ## Take the README's pictures of the page, into docs/images
 	@$(BIN)/python -m scripts.screenshots
+
+.cache/$(UV): | $(BIN)/python
+	@$(PIP) --target $@.unfinished $(UV)
+	@mv $@.unfinished $@
+
+lock: .cache/$(UV) ## Write the hashes of what requirements*.txt name for the images, into *.lock
+	@for name in requirements requirements-explain requirements-build; do \
+	  grep -E '^[A-Za-z]' $$name.txt | .cache/$(UV)/bin/uv pip compile --quiet --universal --python-version 3.11 \
+	    --no-deps --generate-hashes --no-header --no-annotate --no-emit-index-url - -o $$name.lock >/dev/null || exit 1; \
+	done
+
+pin: ## Pin the base image in the Dockerfile to the digest that its registry has now
+	@scripts/pin-base
 
 image: $(VENV)/requirements-image.installed ## Build the container image, with Docker or with buildah
 	@PYTHON=$(BIN)/python scripts/build-image

@@ -117,6 +117,7 @@ def score_object(
                 judged = _judged(chunk, classifier, limits)
                 for row in judged.rejected:
                     reject(row)
+                outputs.check()
                 if deadline:
                     deadline.check()
                 scores = progress.known(judged.texts) if progress else None
@@ -133,10 +134,10 @@ def score_object(
 
         try:
             form.write(outputs.open(target.scored), scored(form.read(source.file, options)))
-        except Exception as error:
+        except BaseException as error:
             # What storage raised, not what a reader in another language made of it.
-            if failure := source.failure or outputs.failure:
-                raise failure from None
+            if source.failure:
+                raise source.failure from None
             if isinstance(error, UnreadableObject):
                 raise UnreadableObject(f"{source.location}: {error}", error.names) from None
             raise

@@ -37,28 +37,34 @@ def parse(uri: str) -> Location:
 class _Watched(io.RawIOBase):
     """Another stream, whose transfers tick and whose first failure is kept.
 
-    It is kept because a reader or writer in another language loses the class of what it raises.
+    A reader or writer in another language loses the class of what a stream raises, or ends the
+    process. So a write that fails is not raised: what follows it is dropped, and whoever writes
+    asks for the failure.
     """
 
     def __init__(self, raw: io.RawIOBase, tick: Tick) -> None:
         super().__init__()
         self._raw, self._tick = raw, tick
-        self.failure: Exception | None = None
+        self.failure: BaseException | None = None
 
-    def _transfer(self, transfer: Callable[[Any], int | None], data: Any) -> int | None:
+    def readinto(self, buffer: Any) -> int | None:
         try:
-            count = transfer(data)
+            count = self._raw.readinto(buffer)
             self._tick()
-        except Exception as error:
+        except BaseException as error:
             self.failure = self.failure or error
             raise
         return count
 
-    def readinto(self, buffer: Any) -> int | None:
-        return self._transfer(self._raw.readinto, buffer)
-
     def write(self, data: Any) -> int | None:
-        return self._transfer(self._raw.write, data)
+        if not self.failure:
+            try:
+                count = self._raw.write(data)
+                self._tick()
+                return count
+            except BaseException as error:
+                self.failure = error
+        return len(data)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         return self._raw.seek(offset, whence)
@@ -87,7 +93,7 @@ class Source:
         self.file = cast(IO[bytes], io.BufferedReader(self._watched, BUFFER_BYTES))
 
     @property
-    def failure(self) -> Exception | None:
+    def failure(self) -> BaseException | None:
         """What reading raised first."""
         return self._watched.failure
 
@@ -142,16 +148,17 @@ class Outputs:
         self._files: list[io.BufferedWriter] = []
         self._stale: list[Location] = []
 
-    @property
-    def failure(self) -> Exception | None:
-        """What writing raised first."""
-        return next((found.failure for found in self._watched if found.failure), None)
+    def check(self) -> None:
+        """Raise what a write met with first, if any did."""
+        for watched in self._watched:
+            if watched.failure:
+                raise watched.failure
 
     def open(self, location: Location) -> IO[bytes]:
-        """Begin an object.
+        """Begin an object; whether it can be written, `check` tells.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: it cannot be begun.
         """
         raw: local.NewFile | s3.Upload
         if isinstance(location, StoredObject):
@@ -181,6 +188,7 @@ class Outputs:
     def _publish(self) -> None:
         for file, raw in zip(self._files, self._raw, strict=True):
             file.flush()
+            self.check()
             raw.finish()
         for raw in self._raw:
             raw.publish()

@@ -46,6 +46,20 @@ def test_too_long_text_is_422_with_the_limit(post, path, limit):
     assert problem["detail"] == expected
 
 
+@pytest.mark.parametrize(
+    ("path", "text", "limit"),
+    [
+        ("/predict", "\ufdfa" * 10_000, "50,000 tokens, not 150,002"),
+        ("/predict", "\ufdfa" * 20_000, "200,000 characters after Unicode normalisation"),
+        ("/predict", "\u597d" * 60_000, "50,000 tokens, not 60,002"),
+        ("/explain", "\u597d" * 4_000, "1,500 tokens, not 4,002"),
+    ],
+)
+def test_text_of_too_many_tokens_is_422_with_the_limit(post, path, text, limit):
+    problem = is_problem(post(path, {"text": text}), 422)
+    assert problem["detail"].startswith(f"text: must have at most {limit}")
+
+
 def test_missing_field_is_422_and_named(post, path):
     problem = is_problem(post(path, {}), 422)
     assert problem["errors"] == [{"pointer": "#/text", "detail": "Field required"}]

@@ -1,17 +1,24 @@
 """Objects of every format through the scoring that `make score` and the function share."""
 
+import contextlib
 import csv
 import gzip
 import json
+import os
+import re
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pyarrow import parquet
 
-from app.objects import formats, storage
+from app.objects import formats, local, storage
 from app.objects.formats import ReadOptions, UnreadableObject
 from app.objects.local import LocalFile
+from app.objects.progress import Progress
+from app.objects.s3 import ObjectChanged
 from app.objects.scoring import Target, score_object
 from app.sentiment.text import Limits
 
@@ -187,3 +194,141 @@ def test_a_column_may_be_named(tmp_path, score):
     (tmp_path / "r.csv").write_text("text,opinion\nx,Dreadful.\n")
     summary = score(tmp_path / "r.csv", column="Opinion")
     assert summary.negative == 1
+
+
+FORMATS = ["r.jsonl", "r.csv", "r.txt", "r.parquet", "r.jsonl.gz", "r.csv.gz", "r.txt.gz"]
+
+
+class Interrupted(BaseException):
+    pass
+
+
+@pytest.mark.property
+@given(name=st.sampled_from(FORMATS), data=st.data())
+def test_however_often_it_is_interrupted_it_comes_to_the_same_result(
+    native, tmp_path_factory, name, data
+):
+    folder = tmp_path_factory.mktemp("r")
+    path = write(folder / name)
+    predict, prediction = native.predict, {}
+
+    def remembered(texts):
+        for text in texts:
+            if text not in prediction:
+                [prediction[text]] = predict([text])
+        scored.extend(texts)
+        return [prediction[text] for text in texts]
+
+    def run(out: str, stop_at: int | None = None) -> bytes:
+        def watch(summary):
+            if summary.rows == stop_at:
+                raise Interrupted
+
+        target = Target(*(LocalFile(folder / f"{out}.{part}") for part in ("scored", "r", "s")))
+        with storage.reading(LocalFile(path)) as source, Progress(folder / out, "m") as progress:
+            options = {"options": ReadOptions(), "limits": Limits(1000, 100_000)}
+            score_object(source, target, native, **options, watch=watch, progress=progress)
+        assert not (folder / out).exists()
+        return (folder / f"{out}.scored").read_bytes()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)  # which is most of the time it takes
+        patch.setattr(formats.rows, "CHUNK_ROWS", data.draw(st.integers(1, 4)))
+        patch.setattr(native, "predict", remembered)
+        scored: list[str] = []
+        whole, needed = run("whole"), list(scored)
+        scored.clear()
+        for stop_at in data.draw(st.lists(st.integers(0, 5), max_size=4)):
+            with contextlib.suppress(Interrupted):
+                run("again", stop_at)
+        assert run("again") == whole
+    assert set(scored) == set(needed)
+
+
+def test_rejected_rows_may_keep_their_place(tmp_path, score):
+    (tmp_path / "r.jsonl").write_text(
+        '{"id": 1, "text": "Good."}\n{"id": 2, "text": " "}\n{"id": 3}\n{"id": 4, "text": "Bad."}\n'
+    )
+    summary = score(tmp_path / "r.jsonl", keep_rejected=True)
+    found = read(Path(summary.scored_to))
+    assert [row["id"] for row in found if row["sentiment"]] == [1, 4]
+    assert found[1]["id"] == 2
+    assert found[1]["confidence"] is found[1]["positive"] is None
+    assert (summary.rows, summary.rejected) == (4, 2)
+    assert [line for line, _ in rejects(summary)] == [2, 3]
+
+
+def test_the_column_that_was_chosen_is_told_and_what_else_it_might_have_been(tmp_path, score):
+    (tmp_path / "r.csv").write_text("body,Text\nDreadful.,Good.\n")
+    summary = score(tmp_path / "r.csv")
+    assert (summary.column, summary.other_columns) == ("Text", ["body"])
+    assert summary.positive == 1
+
+
+def test_half_a_character_is_rejected_or_scored_and_written_back_as_it_was(tmp_path, score):
+    (tmp_path / "r.jsonl").write_text('{"text": "\\ud83d"}\n{"text": "Good. \\ud83d"}\n')
+    summary = score(tmp_path / "r.jsonl")
+    [rejected] = Path(summary.rejected_to).read_text().splitlines()
+    assert "\\ud83d" in rejected
+    assert summary.positive == 1
+
+
+def test_a_run_without_rejects_removes_those_of_the_run_before(tmp_path, score):
+    path = tmp_path / "r.csv"
+    path.write_text("text\nGood.\nBad,extra\n")
+    rejected = Path(score(path).rejected_to)
+    assert rejected.exists()
+    path.write_text("text\nGood.\n")
+    assert score(path).rejected_to is None
+    assert not rejected.exists()
+
+
+def test_a_refused_object_leaves_the_results_of_the_run_before(tmp_path, score):
+    path = tmp_path / "r.csv"
+    path.write_text("text\nGood.\nBad,extra\n")
+    score(path)
+    before = {found: found.read_bytes() for found in tmp_path.rglob("*") if found.is_file()}
+    path.write_text("other,columns\n1,2\n")
+    before[path] = path.read_bytes()
+    with pytest.raises(UnreadableObject, match=re.escape(f"{path}: no column is named")):
+        score(path)
+    assert {found: found.read_bytes() for found in tmp_path.rglob("*") if found.is_file()} == before
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_file_written_to_while_it_is_read_is_not_scored_in_part(tmp_path, score, name):
+    path = write(tmp_path / name)
+    os.utime(path, (0, 0))
+
+    def edit(summary):
+        with path.open("r+b") as file:
+            file.write(path.read_bytes()[:1])
+
+    with pytest.raises(ObjectChanged):
+        score(path, watch=edit)
+    assert [found.name for found in tmp_path.rglob("*") if found.is_file()] == [name]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("kind", ["read", "write"])
+def test_what_storage_raises_is_raised_whatever_the_format(tmp_path, score, name, kind):
+    class Failed(OSError):
+        pass
+
+    def fail(self, data):
+        raise Failed
+
+    path = write(tmp_path / name)
+    raw = local.OpenFile if kind == "read" else local.NewFile
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Failed):
+        patch.setattr(raw, "readinto" if kind == "read" else "write", fail, raising=False)
+        score(path)
+    assert [found.name for found in tmp_path.rglob("*") if found.is_file()] == [name]
+
+
+def test_a_row_of_too_many_tokens_is_rejected_alone(tmp_path, score):
+    path = tmp_path / "r.jsonl"
+    path.write_text("".join(json.dumps({"text": t}) + "\n" for t in ("Good.", "!" * 90, "Bad.")))
+    summary = score(path, limits=Limits(1000, 50))
+    assert rejects(summary) == [(2, "text must have at most 50 tokens, not 92")]
+    assert (summary.positive, summary.negative) == (1, 1)

@@ -1,13 +1,13 @@
-"""The formats of objects: rows in, in chunks of bounded size; the same rows out, with scores."""
+"""The formats of objects: rows in, in chunks of bounded cost; the same rows out, with scores."""
 
-import csv
-import gzip
-import io
-import json
-from collections.abc import Iterable, Iterator, Sequence
-from typing import IO, Any, cast
+from typing import Literal
 
-from app.objects.formats import rows as limits
+from app.objects.formats.columns import TEXT_COLUMNS, column_among, column_of
+from app.objects.formats.csv import Csv
+from app.objects.formats.gzip import Gzipped
+from app.objects.formats.jsonl import JsonLines
+from app.objects.formats.lines import Lines
+from app.objects.formats.parquet import Parquet
 from app.objects.formats.rows import (
     Chunk,
     Column,
@@ -21,6 +21,8 @@ from app.objects.formats.rows import (
 )
 
 __all__ = [
+    "ACCEPTED",
+    "SUFFIXES",
     "TEXT_COLUMNS",
     "Chunk",
     "Column",
@@ -31,13 +33,25 @@ __all__ = [
     "Score",
     "Scored",
     "UnreadableObject",
+    "column_among",
     "column_of",
+    "format_name",
+    "is_accepted",
+    "mapped_as",
     "of",
 ]
 
-TEXT_COLUMNS = ("text", "review", "comment", "content", "body", "message", "sentence")
-"""What is taken for the text where no column is named, the first that there is."""
-_DEFAULTS = ReadOptions()
+SUFFIXES: dict[str, type[Format]] = {
+    ".jsonl": JsonLines,
+    ".ndjson": JsonLines,
+    ".csv": Csv,
+    ".tsv": Csv,
+    ".tab": Csv,
+    ".txt": Lines,
+    ".parquet": Parquet,
+}
+"""The ends of names, in any case, by which formats are known; all but Parquet also with .gz."""
+ACCEPTED = "expected .jsonl, .ndjson, .csv, .tsv, .tab or .txt, each also .gz, or .parquet"
 
 
 def of(name: str) -> Format:
@@ -46,268 +60,51 @@ def of(name: str) -> Format:
     Raises:
         UnreadableObject: it has none that is known.
     """
+    suffix, zipped = _suffix_of(name)
+    kind = SUFFIXES[suffix]()
+    return Gzipped(kind) if zipped else kind
+
+
+def is_accepted(name: str) -> bool:
+    """Return whether an object's name ends as that of a known format."""
+    try:
+        _suffix_of(name)
+    except UnreadableObject:
+        return False
+    return True
+
+
+def format_name(name: str) -> str:
+    """Return what objects of one format and compression have in common: ``csv``, ``jsonl.gz``.
+
+    Raises:
+        UnreadableObject: the name's end is of no known format.
+    """
+    suffix, zipped = _suffix_of(name)
+    first = next(each for each, kind in SUFFIXES.items() if kind is SUFFIXES[suffix])
+    return first.removeprefix(".") + ".gz" * zipped
+
+
+def mapped_as(name: str) -> Literal["JSONL", "CSV"] | None:
+    """Return as what a distributed map of Step Functions reads an object, if it can.
+
+    It reads neither gzip nor Parquet nor lines of text, and of tables those of commas alone.
+    """
+    try:
+        suffix, zipped = _suffix_of(name)
+    except UnreadableObject:
+        return None
+    if zipped:
+        return None
+    if SUFFIXES[suffix] is JsonLines:
+        return "JSONL"
+    return "CSV" if suffix == ".csv" else None
+
+
+def _suffix_of(name: str) -> tuple[str, bool]:
     stem = name.lower().removesuffix(".gz")
     zipped = stem != name.lower()
-    for suffix, kind in (("jsonl", JsonLines), ("ndjson", JsonLines), ("csv", Csv), ("txt", Lines)):
-        if stem.endswith(f".{suffix}"):
-            return Gzipped(kind()) if zipped else kind()
-    if name.lower().endswith(".parquet"):
-        return Parquet()
-    raise UnreadableObject(f"{name}: expected .jsonl, .csv, .txt, each also .gz, or .parquet")
-
-
-def column_of(names: Sequence[str], wanted: str) -> str:
-    """Return the column that is the text.
-
-    Raises:
-        UnreadableObject: the one wanted is not there or, where none is, none looks like it.
-    """
-    return column_among(names, wanted).name
-
-
-def column_among(names: Sequence[str], wanted: str) -> Column:
-    """Return the column that is the text: an exact match of its name, or one in another case.
-
-    Raises:
-        UnreadableObject: the one wanted is not there or, where none is, none looks like it.
-    """
-    candidates = [wanted] if wanted else [*TEXT_COLUMNS, *(names if len(names) == 1 else ())]
-    lower = [name.lower() for name in names]
-    alike = [
-        place
-        for candidate in candidates
-        for place in sorted(
-            (i for i, name in enumerate(lower) if name == candidate.lower()),
-            key=lambda i, candidate=candidate: names[i] != candidate,  # type: ignore[misc]
-        )
-    ]
-    if not alike:
-        sought = "has the name asked for" if wanted else f"is named {' or '.join(TEXT_COLUMNS)}"
-        count = f"{len(names)} column{'s' * (len(names) != 1)}"
-        raise UnreadableObject(f"no column {sought}; there are {count}", names)
-    places = list(dict.fromkeys(alike))
-    return Column(places[0], names[places[0]], tuple(names[place] for place in places[1:]))
-
-
-def _chunked(found: Iterable[Row | Rejected]) -> Iterator[Chunk]:
-    chunk, characters = Chunk(), 0
-    for row in found:
-        if isinstance(row, Rejected):
-            chunk.rejected.append(row)
-        else:
-            chunk.rows.append(row)
-            characters += len(row.text) if isinstance(row.text, str) else 0
-        count = len(chunk.rows) + len(chunk.rejected)
-        if count == limits.CHUNK_ROWS or characters >= limits.CHUNK_CHARACTERS:
-            yield chunk
-            chunk, characters = Chunk(), 0
-    if chunk.rows or chunk.rejected:
-        yield chunk
-
-
-def _lines(file: IO[bytes]) -> Iterator[Row | Rejected]:
-    """Yield each line that is not blank as text, without its end."""
-    number = 0
-    while line := file.readline(limits.MAX_ROW_BYTES):
-        number += 1
-        if len(line) == limits.MAX_ROW_BYTES and not line.endswith(b"\n"):
-            beginning = line[:1000].decode("utf-8", "backslashreplace")
-            while line and not line.endswith(b"\n"):
-                line = file.readline(limits.MAX_ROW_BYTES)
-            yield Rejected(number, f"has more than {limits.MAX_ROW_BYTES:,} bytes", beginning)
-            continue
-        if number == 1:
-            line = line.removeprefix(b"\xef\xbb\xbf")
-        if not line.strip():
-            continue
-        try:
-            text = line.decode("utf-8").rstrip("\r\n")
-        except UnicodeDecodeError as error:
-            shown = line.decode("utf-8", "backslashreplace").rstrip("\r\n")
-            yield Rejected(number, f"is not UTF-8 at byte {error.start}", shown)
-        else:
-            yield Row(number, text, text)
-
-
-def _columns(score: Score | None) -> dict[str, Any]:
-    return score._asdict() if score else dict.fromkeys(Score._fields)
-
-
-class JsonLines:
-    """A JSON object a line."""
-
-    def read(self, file: IO[bytes], options: ReadOptions = _DEFAULTS) -> Iterator[Chunk]:
-        return _chunked(self._rows(file, options.column))
-
-    def _rows(self, file: IO[bytes], column: str) -> Iterator[Row | Rejected]:
-        for row in _lines(file):
-            if isinstance(row, Rejected):
-                yield row
-                continue
-            try:
-                fields = json.loads(row.content)
-                if not isinstance(fields, dict):
-                    raise UnreadableObject("is not a JSON object")
-                yield Row(row.line, fields[column_of(list(fields), column)], fields)
-            except ValueError as error:
-                reason = "is not JSON" if isinstance(error, json.JSONDecodeError) else str(error)
-                yield Rejected(row.line, reason, row.content)
-
-    def write(self, file: IO[bytes], scored: Iterable[Scored]) -> None:
-        for part in scored:
-            for row, score in zip(part.rows, part.scores, strict=True):
-                line = json.dumps({**row.content, **_columns(score)}, ensure_ascii=False)
-                # A lone surrogate, which JSON may escape, is in no encoding.
-                file.write(line.encode("utf-8", "replace") + b"\n")
-
-
-class Csv:
-    """Comma-separated values under a header."""
-
-    def read(self, file: IO[bytes], options: ReadOptions = _DEFAULTS) -> Iterator[Chunk]:
-        return _chunked(self._rows(file, options.column))
-
-    def _rows(self, file: IO[bytes], column: str) -> Iterator[Row | Rejected]:
-        csv.field_size_limit(limits.MAX_ROW_BYTES)
-        # Bytes that are not UTF-8 become surrogates here, so that one row alone is refused.
-        text = io.TextIOWrapper(file, "utf-8-sig", "surrogateescape", newline="")
-        reader = csv.reader(text)
-        names = next(reader, [])
-        place = names.index(column_of(names, column))
-        while True:
-            line = reader.line_num + 1
-            try:
-                values = next(reader, None)
-            except csv.Error as error:
-                yield Rejected(line, f"is not CSV: {error}", "")
-                continue
-            if values is None:
-                text.detach()
-                return
-            if not values:
-                continue
-            shown = ",".join(values).encode("utf-8", "surrogateescape")
-            if len(values) != len(names):
-                reason = f"has {len(values)} fields, the header {len(names)}"
-                yield Rejected(line, reason, shown.decode("utf-8", "backslashreplace"))
-            elif any("\udc80" <= char <= "\udcff" for value in values for char in value):
-                yield Rejected(line, "is not UTF-8", shown.decode("utf-8", "backslashreplace"))
-            else:
-                yield Row(line, values[place], dict(zip(names, values, strict=True)))
-
-    def write(self, file: IO[bytes], scored: Iterable[Scored]) -> None:
-        text = io.TextIOWrapper(file, "utf-8", newline="", write_through=True)
-        writer: csv.DictWriter[str] | None = None
-        for part in scored:
-            for row, score in zip(part.rows, part.scores, strict=True):
-                fields = {**row.content, **_columns(score)}
-                if writer is None:
-                    writer = csv.DictWriter(text, list(fields))
-                    writer.writeheader()
-                writer.writerow(fields)
-        text.detach()
-
-
-class Lines:
-    """A text a line; written with its scores before it, separated by tabs."""
-
-    def read(self, file: IO[bytes], options: ReadOptions = _DEFAULTS) -> Iterator[Chunk]:
-        return _chunked(_lines(file))
-
-    def write(self, file: IO[bytes], scored: Iterable[Scored]) -> None:
-        for part in scored:
-            for row, score in zip(part.rows, part.scores, strict=True):
-                values = [*map(str, score or ("", "", "")), row.content]
-                file.write("\t".join(values).encode() + b"\n")
-
-
-class Gzipped:
-    """Another format, compressed."""
-
-    def __init__(self, kind: Format) -> None:
-        self._kind = kind
-
-    def read(self, file: IO[bytes], options: ReadOptions = _DEFAULTS) -> Iterator[Chunk]:
-        try:
-            with gzip.open(file) as inflated:
-                yield from self._kind.read(cast(IO[bytes], inflated), options)
-        except (OSError, EOFError) as error:
-            if isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile):
-                raise
-            raise UnreadableObject(f"is not gzip: {error}") from None
-
-    def write(self, file: IO[bytes], scored: Iterable[Scored]) -> None:
-        with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as deflated:
-            self._kind.write(cast(IO[bytes], deflated), scored)
-
-
-def _begins_and_ends_with(file: IO[bytes], magic: bytes) -> bool:
-    if file.seek(0, io.SEEK_END) < 2 * len(magic):
-        return False
-    file.seek(-len(magic), io.SEEK_END)
-    end = file.read(len(magic))
-    file.seek(0)
-    begin = file.read(len(magic))
-    file.seek(0)
-    return begin == end == magic
-
-
-class Parquet:
-    """Parquet with a column of texts."""
-
-    def read(self, file: IO[bytes], options: ReadOptions = _DEFAULTS) -> Iterator[Chunk]:
-        from arro3.io import read_parquet
-
-        # Asked first, as arro3 does not raise but panics at what is something else.
-        if not _begins_and_ends_with(file, b"PAR1"):
-            raise UnreadableObject("is not Parquet: it does not begin and end as such a file does")
-        try:
-            reader = read_parquet(file, batch_size=limits.CHUNK_ROWS)
-        except Exception as error:  # what Rust's parquet says, of no class of its own
-            raise UnreadableObject(f"is not Parquet: {error}") from None
-        name = column_of(reader.schema.names, options.column)
-        done = 0
-        for batch in reader:
-            texts = batch.column(name).to_pylist()
-            rows = [Row(done + i + 1, text, i) for i, text in enumerate(texts)]
-            done += len(rows)
-            yield Chunk(rows, table=batch)
-
-    def write(self, file: IO[bytes], scored: Iterable[Scored]) -> None:
-        from arro3.core import RecordBatchReader
-        from arro3.io import write_parquet
-
-        batches = (self._batch(part) for part in scored)
-        first = next(batches, None)
-        if first is None:
-            return
-        raised: list[BaseException] = []
-
-        def all_of_them() -> Iterator[Any]:
-            try:
-                yield first
-                yield from batches
-            except BaseException as error:
-                raised.append(error)
-                raise
-
-        reader = RecordBatchReader.from_batches(first.schema, all_of_them())
-        try:
-            write_parquet(reader, file, compression="snappy")
-        except Exception:
-            # Through Rust an exception loses its class: what scoring raised is raised as it was.
-            if raised:
-                raise raised[0] from None
-            raise
-
-    def _batch(self, part: Scored) -> Any:
-        from arro3.core import Array, DataType
-
-        batch = part.table.take(Array([row.content for row in part.rows], DataType.int64()))
-        kinds = (DataType.utf8(), DataType.float64(), DataType.float64())
-        for place, (name, kind) in enumerate(zip(Score._fields, kinds, strict=True)):
-            values = [score[place] if score else None for score in part.scores]
-            if name in batch.schema.names:
-                batch = batch.remove_column(batch.schema.names.index(name))
-            batch = batch.append_column(name, Array(values, kind))
-        return batch
+    for suffix, kind in SUFFIXES.items():
+        if stem.endswith(suffix) and not (zipped and kind is Parquet):
+            return suffix, zipped
+    raise UnreadableObject(f"its name ends as that of no known format: {ACCEPTED}")

@@ -1,6 +1,6 @@
 """What formats exchange with the scoring: chunks of rows in, scored rows out."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any, NamedTuple, Protocol
 
@@ -37,6 +37,9 @@ class ReadOptions:
     encoding: str = "utf-8"
 
 
+DEFAULTS = ReadOptions()
+
+
 class Rejected(NamedTuple):
     """A row that cannot be scored."""
 
@@ -47,7 +50,7 @@ class Rejected(NamedTuple):
     row: str
     """The row as it stands, as far as it is text; may hold lone surrogates."""
     content: Any = None
-    """The row in its format's own form, to be written again."""
+    """The row in its format's own form, to be written again; None if it cannot be."""
 
 
 class Row(NamedTuple):
@@ -104,7 +107,7 @@ class Scored(NamedTuple):
 class Format(Protocol):
     """How an object's rows are read and written."""
 
-    def read(self, file: IO[bytes], options: ReadOptions = ...) -> Iterator[Chunk]:
+    def read(self, file: IO[bytes], options: ReadOptions = DEFAULTS) -> Iterator[Chunk]:
         """Yield the rows in chunks of bounded cost, and an empty chunk now and then meanwhile.
 
         Raises:
@@ -115,3 +118,34 @@ class Format(Protocol):
     def write(self, file: IO[bytes], scored: Iterable[Scored]) -> None:
         """Write the scored rows as they come."""
         ...
+
+
+def chunked(
+    found: Iterable[Row | Rejected | None],
+    finish: Callable[[Chunk], None],
+    size_of: Callable[[Row | Rejected], int] = lambda row: len(row.content),
+) -> Iterator[Chunk]:
+    """Yield rows in chunks of bounded cost, at least one, and an empty one for each None.
+
+    ``finish`` completes a chunk before it is yielded. ``size_of`` returns a row's bytes.
+    """
+    chunk, characters, size = Chunk(), 0, 0
+    for row in found:
+        if row is None:
+            tick = Chunk()
+            finish(tick)
+            yield tick
+            continue
+        size += size_of(row)
+        if isinstance(row, Rejected):
+            chunk.rejected.append(row)
+        else:
+            chunk.rows.append(row)
+            characters += len(row.text) if isinstance(row.text, str) else 0
+        count = len(chunk.rows) + len(chunk.rejected)
+        if count >= CHUNK_ROWS or characters >= CHUNK_CHARACTERS or size >= CHUNK_BYTES:
+            finish(chunk)
+            yield chunk
+            chunk, characters, size = Chunk(), 0, 0
+    finish(chunk)
+    yield chunk
