@@ -130,7 +130,7 @@ def _rows(
 def _fitted(record: Record, layout: Layout) -> str:
     """Return a faulty row with as many fields as the table has, so that it can keep its place."""
     last = layout.width - 1
-    fields = [shown(value).replace("\0", "\\0") for value in record.fields]
+    fields = [shown(value) for value in record.fields]
     fields = [*fields[:last], layout.delimiter.join(fields[last:])]
     fields += [""] * (layout.width - len(fields))
     return layout.delimiter.join(_quoted(value, layout.delimiter) for value in fields)

@@ -97,11 +97,19 @@ class _Reading(NamedTuple):
     """What reading a record under one quoting gave."""
 
     fields: list[str]
-    lines: int
-    """How many lines it took."""
-    opened: int
-    """In which of them, from 0, the quote was opened that was open at the end of the first."""
+    open: list[int]
+    """For each of its lines, how many fields were complete before the one open as it began."""
     fault: str = ""
+
+    @property
+    def lines(self) -> int:
+        """How many lines it took."""
+        return len(self.open)
+
+    @property
+    def opened(self) -> int:
+        """In which of them, from 0, the quote was opened that was open as the last began."""
+        return max(self.open.index(self.open[-1]) - 1, 0)
 
 
 class Records:
@@ -177,26 +185,20 @@ class Records:
         return Record(lines[0].number, list(fields or raw.split(self._delimiter)), raw, fault)
 
     def _read(self, quoting: Quoting) -> _Reading:
-        reading = _Fields(self._delimiter, quoting)
-        place = opened = size = 0
+        reading, begun, size = _Fields(self._delimiter, quoting), list[int](), 0
         while True:
+            place = len(begun)
             line = self._ahead[place] if place < len(self._ahead) else self._next()
-            if line.number < 0 or line.fault or place == MAX_RECORD_LINES:
-                return _Reading(reading.fields, place, opened, _UNCLOSED)
-            was_open = len(reading.fields) if reading.quoted is not None else -1
             size += len(line.text)
+            long = place == MAX_RECORD_LINES or size > limits.MAX_ROW_BYTES
+            if place and (line.number < 0 or line.fault or long):
+                return _Reading(reading.fields, begun, _UNCLOSED)
+            begun.append(len(reading.fields) if place else -1)
             try:
-                complete = reading.take(line.text)
+                if reading.take(line.text):
+                    return _Reading(reading.fields, begun)
             except ValueError:
-                fault = _UNCLOSED if place else _BEHIND
-                return _Reading(reading.fields, place + 1, opened, fault)
-            place += 1
-            if complete:
-                return _Reading(reading.fields, place, opened)
-            if size > limits.MAX_ROW_BYTES:
-                return _Reading(reading.fields, place, opened, _UNCLOSED)
-            if len(reading.fields) != was_open:
-                opened = place - 1
+                return _Reading(reading.fields, begun, _UNCLOSED if place else _BEHIND)
             assert reading.quoted is not None
             reading.quoted.append(line.end)
 
@@ -215,12 +217,16 @@ class Records:
             return False
         own = Columns()
         own.learn(found.fields)
-        later = [self._ahead[place].text for place in range(1, found.lines)]
-        alone = [_alone(text, self._delimiter, quoting) for text in later]
-        return any(
-            len(fields) == self._width and (self._columns.know(fields) or own.know(fields))
-            for fields in alone
-        )
+        for place in range(1, found.lines):
+            text = self._ahead[place].text
+            fields = _alone(text, self._delimiter, quoting)
+            if len(fields) != self._width:
+                continue
+            if '"' in text:  # what stands behind a quote that closes may well be the row's own
+                fields = fields[: found.open[place]]
+            if self._columns.know(fields) or own.know(fields):
+                return True
+        return False
 
 
 _END = Line(-1, "", "")

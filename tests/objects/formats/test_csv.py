@@ -79,8 +79,7 @@ def test_columns_of_one_name_or_none_stay_in_their_places():
     assert found.texts == ["first"]
     assert found.column.others == ("text",)
     assert found.written == (
-        b"id,text,,text,,sentiment,confidence,positive\n"
-        b"1,first,a,second,b,Positive,0.75,0.75\n"
+        b"id,text,,text,,sentiment,confidence,positive\n1,first,a,second,b,Positive,0.75,0.75\n"
     )
 
 
@@ -156,6 +155,11 @@ def test_quotes_within_a_text_are_read_as_they_are_written(field, text):
     assert field in found.written
 
 
+def test_a_text_of_several_lines_may_stand_before_other_columns():
+    rows = b'"Great film,\nloved it",5,1\n"x\n3",4,2\n'
+    assert through("r.csv", b"text,stars,id\n" + rows).texts == ["Great film,\nloved it", "x\n3"]
+
+
 def test_text_behind_a_closing_quote_is_rejected_alone():
     found = through("r.csv", b'id,text\n1,"Good" film\n2,Bad\n')
     assert found.texts == ["Bad"]
@@ -217,23 +221,33 @@ def test_a_single_column_may_hold_commas_where_they_delimit_nothing():
     assert found.texts == ["Gut, sehr", "Schlecht", "Naja, so, so"]
 
 
-FIELDS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=20)
+FIELDS = st.text(
+    st.characters(exclude_categories=("Cs", "Cc"), include_characters="\n\r\t"), max_size=20
+)
 
 
 @st.composite
 def tables(draw):
-    """A table as Python's writer writes it, and its rows."""
+    """A table as Python's writer writes it, and its rows; no text holds lines that look like it."""
     width = draw(st.integers(2, 5))
     names = ["text", *(f"c{i}" for i in range(1, width))]
-    # An id that is unlike all else, so that no line of a text can be taken for a row.
-    rows = draw(st.lists(st.lists(FIELDS, min_size=width, max_size=width), max_size=8))
-    options = {
-        "delimiter": draw(st.sampled_from(",;\t|")),
-        "lineterminator": draw(st.sampled_from(["\n", "\r\n", "\r"])),
-        "quoting": draw(st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL, csv.QUOTE_NONNUMERIC])),
-    }
+    delimiter = draw(st.sampled_from(",;\t|"))
+    fields = FIELDS.filter(lambda text: not (delimiter in text and {"\n", "\r"} & {*text}))
+    rows = draw(st.lists(st.lists(fields, min_size=width, max_size=width), max_size=8))
+    # Python quotes no line end but its own.
+    quoting, ends = draw(
+        st.sampled_from(
+            [
+                (csv.QUOTE_ALL, ["\n", "\r\n", "\r"]),
+                (csv.QUOTE_MINIMAL, ["\r\n"]),
+                (csv.QUOTE_NONNUMERIC, ["\n", "\r\n", "\r"]),
+            ]
+        )
+    )
+    options = {"delimiter": delimiter, "quoting": quoting}
     file = io.StringIO(newline="")
-    csv.writer(file, **options).writerows([names, *rows])
+    writer = csv.writer(file, lineterminator=draw(st.sampled_from(ends)), **options)
+    writer.writerows([names, *rows])
     return file.getvalue(), rows, options
 
 
