@@ -279,8 +279,27 @@ def test_any_bytes_are_rows_or_rejected_or_refused(name, data):
     st.sampled_from(["r.csv", "r.jsonl", "r.txt"]),
     st.lists(
         st.sampled_from(
-            [b"id,text\n", b"1,", b'"', b"a", b"\n", b",", b"\\", b";", b"\xff", b" ", b"2,b\n"]
-            + [b'{"text": "a"}\n', b"{", b"}", b"[", b"text", b"\r", b"\0", b"sep=;\n"]
+            [
+                b"id,text\n",
+                b"1,",
+                b'"',
+                b"a",
+                b"\n",
+                b",",
+                b"\\",
+                b";",
+                b"\xff",
+                b" ",
+                b"2,b\n",
+                b'{"text": "a"}\n',
+                b"{",
+                b"}",
+                b"[",
+                b"text",
+                b"\r",
+                b"\x00",
+                b"sep=;\n",
+            ]
         ),
         max_size=30,
     ),
