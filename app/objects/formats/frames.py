@@ -38,10 +38,13 @@ def receive(file: IO[bytes]) -> tuple[bytes, bytes]:
 
 
 def _exactly(file: IO[bytes], size: int) -> bytes:
-    data = file.read(size)
-    if len(data) < size:
-        raise Broken
-    return data
+    data = bytearray()
+    while len(data) < size:  # an unbuffered pipe gives what it has
+        found = file.read(size - len(data))
+        if not found:
+            raise Broken
+        data += found
+    return bytes(data)
 
 
 def joined(head: Any, body: bytes) -> tuple[bytes, bytes, bytes]:
