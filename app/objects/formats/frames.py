@@ -38,10 +38,13 @@ def receive(file: IO[bytes]) -> tuple[bytes, bytes]:
 
 
 def _exactly(file: IO[bytes], size: int) -> bytes:
-    data = file.read(size)
-    if len(data) < size:
-        raise Broken
-    return data
+    data = bytearray()
+    while len(data) < size:
+        part = file.read(size - len(data))
+        if not part:
+            raise Broken
+        data += part
+    return bytes(data)
 
 
 def joined(head: Any, body: bytes) -> tuple[bytes, bytes, bytes]:

@@ -115,7 +115,9 @@ def _size(file: IO[bytes]) -> int:
 class _Worker:
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         assert process.stdin and process.stdout
-        self._incoming, self._outgoing = process.stdout, process.stdin
+        # Unbuffered, as what a buffer holds of the next message is not seen by the poll.
+        self._incoming: IO[bytes] = process.stdout.raw  # type: ignore[attr-defined]
+        self._outgoing = process.stdin
         self._poll = select.poll()
         self._poll.register(self._incoming, select.POLLIN)
 
