@@ -39,8 +39,10 @@ def score(source: str, scored: str, options: ReadOptions, keep_rejected: bool = 
         UnreadableObject: it is of no known format, or no column is the text.
         OSError: it cannot be read, or the results cannot be written.
     """
-    formats.of(source)
-    if _ending(source) != _ending(scored):
+    for name in (source, scored):
+        if not formats.is_accepted(name):
+            raise UnreadableObject(f"{name}: {formats.ACCEPTED}")
+    if formats.format_name(source) != formats.format_name(scored):
         raise UnreadableObject(f"{scored}: must have the format of {source}")
     target = Target(
         storage.parse(scored),
@@ -78,14 +80,6 @@ def _score(source: Source, target: Target, options: ReadOptions, keep_rejected: 
             watch=watch,
             progress=progress,
         )
-
-
-def _ending(name: str) -> str:
-    """Return what tells the format, in one spelling."""
-    stem = name.lower().removesuffix(".gz")
-    ending = stem.rpartition(".")[2]
-    ending = "jsonl" if ending in ("ndjson", "jsonlines") else ending
-    return ending + name.lower()[len(stem) :]
 
 
 def _check_output(output: Location, source: Location) -> None:
@@ -196,7 +190,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m app.score", description=__doc__)
-    parser.add_argument("source", metavar="IN", help=".jsonl, .csv, .txt (also .gz), .parquet")
+    parser.add_argument("source", metavar="IN", help=formats.ACCEPTED)
     parser.add_argument("scored", metavar="OUT", help="of the same format")
     parser.add_argument("--column", default="", help="which column is the text")
     parser.add_argument(
@@ -205,9 +199,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--no-header", dest="header", action="store_false", help="the CSV's first line is a row"
     )
-    parser.add_argument(
-        "--encoding", default="utf-8", type=_encoding, help="of the text, such as latin-1"
-    )
+    parser.add_argument("--encoding", default="utf-8", help="of the text, such as latin-1")
     parser.add_argument(
         "--keep-rejected", action="store_true", help="rows without scores stay in their place"
     )
@@ -219,14 +211,6 @@ def _delimiter(value: str) -> str:
     if len(delimiter) > 1:
         raise argparse.ArgumentTypeError("a delimiter is one character, or tab")
     return delimiter
-
-
-def _encoding(value: str) -> str:
-    try:
-        "".encode(value)
-    except LookupError:
-        raise argparse.ArgumentTypeError("no such encoding; try utf-8, utf-16 or latin-1") from None
-    return value
 
 
 def _say(text: str) -> None:

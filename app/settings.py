@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from app.sentiment.text import Limits
 
@@ -19,6 +19,18 @@ MEGABYTES_PER_VCPU = 1769
 
 def _split(value: object) -> object:
     return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
+def _delimiter(value: object) -> object:
+    return "\t" if value in ("tab", "\\t") else value
+
+
+def _encoding(value: str) -> str:
+    try:
+        "".encode(value)
+    except (LookupError, ValueError):
+        raise ValueError("no such encoding; try utf-8, latin-1 or cp1252") from None
+    return value
 
 
 class Settings(BaseModel):
@@ -191,6 +203,23 @@ class Settings(BaseModel):
     )
     text_column: str = Field(
         "", description="The column of an object that is the text; else `text`, `review` and such."
+    )
+    csv_delimiter: Annotated[str, BeforeValidator(_delimiter)] = Field(
+        "",
+        max_length=1,
+        description="What separates the fields of CSV objects, such as `;` or `tab`; by default it "
+        "is detected.",
+    )
+    csv_header: bool = Field(
+        True, description="Whether their first line names the columns, else they are `1`, `2`, …"
+    )
+    text_encoding: Annotated[str, AfterValidator(_encoding)] = Field(
+        "utf-8", description="The encoding of objects that are not in UTF-8, such as `latin-1`."
+    )
+    keep_rejected: bool = Field(
+        False,
+        description="Whether a scored object keeps the rows that cannot be scored, in their place "
+        "and with the reason.",
     )
     state_machine: str = Field(
         "", description="ARN of the state machine that takes over what does not fit an invocation."

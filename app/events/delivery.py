@@ -9,8 +9,9 @@ from typing import Any
 
 from app.deadline import Deadline
 from app.events.records import InvalidRecord, Record, described
-from app.objects.bucket import DoesNotFit, ObjectScoring, StoredObject
+from app.objects.bucket import ObjectScoring, StoredObject
 from app.objects.formats import UnreadableObject
+from app.objects.handover import DoesNotFit
 from app.sentiment.classifier import SentimentClassifier
 from app.sinks import Outbox, Sink
 from app.sinks.batching import Entry

@@ -99,7 +99,6 @@ def score_object(
         OutOfTime: the deadline comes before its end.
     """
     started = time.monotonic()
-    form = formats.of(str(source.location))
     summary = Summary(str(source.location), str(target.scored), model=classifier.bundle.revision)
     with Outputs(source, deadline.check if deadline else lambda: None) as outputs:
         rejects: IO[bytes] | None = None
@@ -133,6 +132,7 @@ def score_object(
                 yield judged.kept(scores) if keep_rejected else judged.scored(scores)
 
         try:
+            form = formats.of(str(source.location))
             form.write(outputs.open(target.scored), scored(form.read(source.file, options)))
         except BaseException as error:
             # What storage raised, not what a reader in another language made of it.

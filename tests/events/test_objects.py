@@ -9,11 +9,12 @@ import pytest
 
 import handler as entry
 from app.objects import formats, s3
-from app.objects.bucket import DoesNotFit, HandOverFailed
 from app.objects.deadline import RESERVE_SECONDS
 from app.objects.formats import UnreadableObject
+from app.objects.handover import DoesNotFit, HandOverFailed
 from app.serving import Scorer
 from app.settings import Settings
+from app.telemetry.exceptions import InternalError
 from tests.events.test_sources import event, failed, messages
 
 KEY = "incoming/new reviews.jsonl"
@@ -99,7 +100,7 @@ def test_a_killed_invocation_leaves_nothing_and_its_retry_all(
         return predict(texts)
 
     aws.put(KEY, ROWS)
-    with monkeypatch.context() as patch, pytest.raises(Killed):
+    with monkeypatch.context() as patch, pytest.raises(InternalError, match="Killed"):
         patch.setattr(native, "predict", killed_at_the_second)
         handle(event("s3"))
     assert list(aws.objects()) == [KEY]
@@ -116,6 +117,14 @@ class Clock:
 
     def get_remaining_time_in_millis(self) -> int:
         return int(1000 * self.left)
+
+
+class Ticking(Clock):
+    """One that finds a second gone at each look."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        self.left -= 1
+        return super().get_remaining_time_in_millis()
 
 
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:score"
@@ -188,6 +197,14 @@ def test_the_state_machine_is_told_the_format_of_any_name(aws, machine, takes, e
     assert job(*machine())["format"] == ("csv" if end.lower() == "csv" else "jsonl")
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_state_machine_is_told_the_delimiter(aws, machine, takes, delimiter):
+    aws.put("incoming/r.csv", f"id{delimiter}text\n1{delimiter}Good.\n2{delimiter}Bad.\n".encode())
+    takes(clock := Clock(19), 2)
+    entry.handler(about("incoming/r.csv"), clock)
+    assert job(*machine())["delimiter"] == delimiter
+
+
 def test_a_version_that_the_bucket_keeps_is_the_one_that_is_mapped(aws, machine, takes):
     versioning = {"Status": "Enabled"}
     boto3.client("s3").put_bucket_versioning(Bucket="reviews", VersioningConfiguration=versioning)
@@ -239,10 +256,16 @@ def test_an_object_that_does_not_fit_and_nobody_takes_over_raises(handle, aws, t
 
 
 def test_an_object_that_does_not_fit_and_has_no_rows_to_map_raises(aws, machine, takes):
-    for key, body in (("r.txt", b"Good.\nBad.\n"), ("r.jsonl.gz", gzip.compress(ROWS))):
+    for key, body in (
+        ("r.txt", b"Good.\nBad.\n"),
+        ("r.jsonl.gz", gzip.compress(ROWS)),
+        ("r.jsonl", gzip.compress(ROWS)),
+        ("r.csv", "id,text\n1,Good.\n2,Bad.\n".encode("utf-16")),
+        ("r.csv", b"sep=;\nid;text\n1;Good.\n2;Bad.\n"),
+    ):
         aws.put(f"incoming/{key}", body)
         takes(clock := Clock(19), 2)
-        with pytest.raises(DoesNotFit, match="or have it as .jsonl"):
+        with pytest.raises(DoesNotFit, match="or have it as JSON Lines or CSV"):
             entry.handler(about(f"incoming/{key}"), clock)
     assert machine() == []
 
@@ -269,6 +292,17 @@ def test_storage_that_turns_slow_leaves_time_to_hand_over(aws, machine, monkeypa
     monkeypatch.setattr(s3.Body, "_read", slow)
     entry.handler(event("s3"), clock)
     assert len(machine()) == 1
+    assert clock.left >= RESERVE_SECONDS
+
+
+@pytest.mark.parametrize("end", ["jsonl.gz", "csv.gz", "txt.gz"])
+def test_blank_lines_pass_the_time_as_well(aws, machine, end):
+    # 20 MB of newlines in 20 KB, which are read at once.
+    head = {"csv.gz": b"id,text\n", "jsonl.gz": b'{"text": "Good."}\n'}.get(end, b"Good.\n")
+    aws.put(f"incoming/r.{end}", gzip.compress(head + b"\n" * 20_000_000))
+    clock = Ticking(22)
+    with pytest.raises(DoesNotFit):
+        entry.handler(about(f"incoming/r.{end}"), clock)
     assert clock.left >= RESERVE_SECONDS
 
 

@@ -11,7 +11,7 @@ from app.objects.deadline import RESERVE_SECONDS, Deadline, OutOfTime
 from app.objects.formats import ReadOptions
 from app.objects.local import LocalFile
 from app.objects.scoring import Target, score_object
-from app.sentiment.text import Text
+from app.sentiment.text import Limits, Text
 
 
 class Clock:
@@ -95,7 +95,7 @@ def test_whatever_rows_cost_the_reserve_is_left(native, tmp_path_factory, length
                     target,
                     native,
                     options=ReadOptions(),
-                    max_characters=100_000,
+                    limits=Limits(100_000, 50_000),
                     deadline=deadline,
                 )
             except OutOfTime:
