@@ -11,6 +11,7 @@ from pyarrow import parquet
 
 from app.objects import formats, storage
 from app.objects.formats import UnreadableObject
+from app.objects.formats.text import OTHER_ENCODING
 from app.objects.progress import Progress
 from app.objects.scoring import Target, score_object
 
@@ -65,7 +66,7 @@ def read(path: Path) -> list[dict]:
     text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
     if ".jsonl" in path.name:
         return [json.loads(line) for line in text.splitlines()]
-    return list(csv.DictReader(text.splitlines()))
+    return list(csv.DictReader(text.removeprefix("\ufeff").splitlines()))
 
 
 @pytest.mark.parametrize("name", ["r.jsonl", "r.csv", "r.parquet", "r.jsonl.gz", "r.csv.gz"])
@@ -118,13 +119,13 @@ def test_poison_lines_are_rejected_alone(tmp_path, score):
     ]
     (tmp_path / "r.jsonl").write_bytes(b"\r\n".join(lines))
     summary = score(tmp_path / "r.jsonl")
-    columns = " or ".join(formats.TEXT_COLUMNS)
+    columns = ", ".join(formats.TEXT_COLUMNS)
     assert rejects(summary) == [
-        (2, "is not JSON"),
+        (2, "is not JSON: Expecting property name enclosed in double quotes at column 2"),
         (3, "is not a JSON object"),
         (4, f"no column is named {columns}; there are 2 columns"),
         (5, "text must be a string, not a number"),
-        (7, "is not UTF-8 at byte 13"),
+        (7, f"is not UTF-8 at byte 13{OTHER_ENCODING}"),
         (8, "text must have at most 1,000 characters, not 1,001"),
     ]
     assert (summary.positive, summary.negative) == (1, 1)
@@ -136,9 +137,9 @@ def test_poison_rows_of_a_csv_are_rejected_alone(tmp_path, score):
     )
     summary = score(tmp_path / "r.csv")
     assert rejects(summary) == [
-        (4, "has 3 fields, the header 2"),
-        (5, "has 1 fields, the header 2"),
-        (6, "is not UTF-8"),
+        (4, "has 3 fields, the first line 2"),
+        (5, "has 1 field, the first line 2"),
+        (6, f"is not UTF-8 at byte 5{OTHER_ENCODING}"),
     ]
     assert [row["id"] for row in read(Path(summary.scored_to))] == ["1", "5"]
 
@@ -154,12 +155,12 @@ def test_a_line_without_end_takes_no_more_memory_than_a_row_may(tmp_path, score,
 @pytest.mark.parametrize(
     ("name", "content", "column", "reason"),
     [
-        ("r.xml", b"", "", "expected .jsonl, .csv, .txt, each also .gz, or .parquet"),
+        ("r.xml", b"", "", "expected .jsonl, .ndjson, .csv, .* each also .gz, or .parquet"),
         (
             "r.csv",
             b"id,title\n1,x\n",
             "",
-            "no column is named text or .*; there are 2 columns",
+            "no column is named text, .*; there are 2 columns",
         ),
         (
             "r.csv",
@@ -168,7 +169,7 @@ def test_a_line_without_end_takes_no_more_memory_than_a_row_may(tmp_path, score,
             "no column has the name asked for",
         ),
         ("r.parquet", b"no", "", "is not Parquet"),
-        ("r.csv.gz", b"no", "", "is not gzip"),
+        ("r.csv.gz", b"\x1f\x8bno", "", "cannot be read: the gzip data is damaged"),
     ],
 )
 def test_an_object_that_cannot_be_read_says_why_and_leaves_nothing(

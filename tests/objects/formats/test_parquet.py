@@ -68,8 +68,15 @@ def test_every_column_keeps_its_type_and_values():
 
 @pytest.mark.parametrize(
     "type_",
-    [pa.string(), pa.large_string(), pa.string_view(), pa.binary(), pa.large_binary()]
-    + [pa.dictionary(pa.int8(), pa.string()), pa.binary_view()],
+    [
+        pa.string(),
+        pa.large_string(),
+        pa.string_view(),
+        pa.binary(),
+        pa.large_binary(),
+        pa.dictionary(pa.int8(), pa.string()),
+        pa.binary_view(),
+    ],
     ids=str,
 )
 def test_text_is_read_from_all_that_holds_it(type_):
