@@ -137,7 +137,11 @@ def test_objects_in_s3_are_scored_alike(tmp_path, monkeypatch):
     [
         ("gone.csv", "out.csv", "gone.csv: there is no such file"),
         ("in.csv", "out.jsonl", "out.jsonl must have the format of in.csv"),
-        ("in.pdf", "out.pdf", "expected .jsonl, .csv, .txt, each also .gz, or .parquet"),
+        (
+            "in.pdf",
+            "out.pdf",
+            "expected .jsonl, .ndjson, .csv, .tsv, .tab or .txt, each also .gz, or .parquet",
+        ),
     ],
 )
 def test_what_cannot_be_scored_is_said_in_one_line(source, scored, reason):
