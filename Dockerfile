@@ -22,7 +22,7 @@ COPY native /tmp/native
 RUN --mount=type=secret,id=pipconf,target=/etc/pip.conf \
     --mount=type=secret,id=ca,target=/run/ca.pem \
     if [ -s /run/ca.pem ]; then export PIP_CERT=/run/ca.pem; fi; \
-    hub='huggingface_hub|hf-xet|fsspec|filelock|httpx2|httpcore2|truststore|PyYAML'; \
+    hub='huggingface-hub|hf-xet|fsspec|filelock|httpx2|httpcore2|truststore|pyyaml'; \
     case "$ENGINE" in \
         torch) out='onnxruntime|flatbuffers|protobuf' ;; \
         onnx) out="$hub" ;; \

@@ -14,7 +14,7 @@ NATIVE := $(filter-out %.egg-info,$(wildcard native/*.* native/distilbert_int8/*
 export ORT_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help serve score test properties browser invoke train label tune snippets export evaluate card drift bench readme screenshots lock pin image check clean
+.PHONY: help serve score test properties sanitise browser invoke train label tune snippets export evaluate card drift bench readme screenshots lock pin image check clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -75,6 +75,9 @@ test: $(VENV)/requirements-test.installed $(EMULATOR) .venv-stack/requirements-s
 
 properties: $(VENV)/requirements-test.installed ## Run the property tests with 20,000 new cases each
 	@PROPERTIES=long $(BIN)/python -m pytest -m property $(ARGS)
+
+sanitise: $(BIN)/python ## Run the kernels and their reader of files under ASan, UBSan and TSan, minutes long
+	@$(BIN)/python native/sanitise $(SEED)
 
 invoke: $(VENV)/requirements-invoke.installed $(EMULATOR) ## Run EVENT=file.json through the Lambda runtime emulator
 	@test -n "$(EVENT)" || { echo "which event? make invoke EVENT=tests/events/rest-api.json"; exit 2; }
@@ -146,7 +149,7 @@ image: $(VENV)/requirements-image.installed ## Build the container image, with D
 	@$(PYTHON) -m venv .venv-sam
 	@.venv-sam/bin/pip install --quiet --disable-pip-version-check $(SAM_CLI)
 
-check: $(VENV)/requirements-test.installed $(EMULATOR) .venv-sam/bin/sam ## Lint, types, template, state machine (with npx), tests
+check: $(VENV)/requirements-test.installed $(EMULATOR) .venv-sam/bin/sam ## Lint, types, template, state machine (with npx), sanitisers, tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -154,6 +157,7 @@ check: $(VENV)/requirements-test.installed $(EMULATOR) .venv-sam/bin/sam ## Lint
 	SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint --region us-east-1 -t template.yaml
 	sed 's/$${[A-Za-z]*}/aws/g' statemachine/backfill.asl.json > .cache/backfill.asl.json
 	npx --yes asl-validator@4.0.0 --json-path .cache/backfill.asl.json
+	$(MAKE) sanitise
 	$(MAKE) test
 
 clean: ## Remove what the targets made

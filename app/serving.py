@@ -48,18 +48,17 @@ class Scorer:
         self._parsing = Workers("parsing", threads=1, max_pending=settings.max_pending)
         self._pending_characters = 0
 
-    async def parse(self, task: Callable[[], Result], characters: int) -> Result:
+    async def parse(self, task: Callable[[], Result], characters: int, receive: Receive) -> Result:
         """Return what parsing texts of so many characters gives; long ones in a thread.
 
         Raises:
-            Overloaded: ``max_pending`` requests are being parsed or wait to be.
+            ClientDisconnect: the client has gone.
+            Overloaded: ``max_pending`` requests, or ``max_pending_characters`` of text, are being
+                worked on or wait to be.
         """
-        if characters <= INLINE_CHARACTERS or self.settings.on_lambda:
+        if characters <= INLINE_CHARACTERS:
             return task()
-        try:
-            return await self._parsing.run(task)
-        except Full:
-            raise Overloaded from None
+        return await self._run(self._parsing, task, characters, receive)
 
     async def predict(self, texts: Sequence[Text], receive: Receive) -> list[Prediction]:
         """Return a prediction for each text.
@@ -71,18 +70,12 @@ class Scorer:
             Overloaded: ``max_pending`` requests, or ``max_pending_characters`` of text, are being
                 scored or wait to be.
         """
-        characters = sum(map(len, texts))
-        pending = self._pending_characters
-        # A request alone is always taken, whatever the limits of one are.
-        if pending and pending + characters > self.settings.max_pending_characters:
-            raise Overloaded
-        self._pending_characters += characters
-        try:
-            return await self._run(
-                self._predictions, lambda: self.classifier.predict(texts), receive
-            )
-        finally:
-            self._pending_characters -= characters
+        return await self._run(
+            self._predictions,
+            lambda: self.classifier.predict(texts),
+            sum(map(len, texts)),
+            receive,
+        )
 
     async def explain(self, sent: str, max_evaluations: int, receive: Receive) -> Explanation:
         """Return an explanation of a text as it was sent; one is made at a time.
@@ -93,18 +86,28 @@ class Scorer:
             Overloaded: ``explain_max_pending`` explanations are being made or wait to be.
         """
         return await self._run(
-            self._explanations, lambda: explain(self.classifier, sent, max_evaluations), receive
+            self._explanations,
+            lambda: explain(self.classifier, sent, max_evaluations),
+            0,  # few wait, of few characters
+            receive,
         )
 
-    async def _run(self, workers: Workers, task: Callable[[], Result], receive: Receive) -> Result:
+    async def _run(
+        self, workers: Workers, task: Callable[[], Result], characters: int, receive: Receive
+    ) -> Result:
         if self.settings.on_lambda:
             return task()
+        pending = self._pending_characters
+        # A request alone is always taken, whatever the limits of one are.
+        if pending and pending + characters > self.settings.max_pending_characters:
+            raise Overloaded
         cancelled = Event()
 
         def cancellable() -> Result:
             with cancelled_by(cancelled):
                 return task()
 
+        self._pending_characters += characters
         working = asyncio.ensure_future(workers.run(cancellable))
         leaving = asyncio.ensure_future(_disconnected(receive))
         try:
@@ -115,6 +118,7 @@ class Scorer:
         except Full:
             raise Overloaded from None
         finally:
+            self._pending_characters -= characters
             cancelled.set()
             leaving.cancel()
             working.cancel()

@@ -261,6 +261,7 @@ status model_new(const size_t dimensions[DIMENSIONS], const void *const *tensors
                  model **made, size_t *wrong) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     if (!dimensions || !tensors || !sizes || !wanted || !made || !wrong) return INVALID_ARGUMENT;
+    *wrong = count;
     if (!threads || threads > MAX_THREADS) return INVALID_ARGUMENT;
     const instructions *by = choose_set(wanted);
     if (!by) return INVALID_ARGUMENT;
@@ -277,7 +278,7 @@ status model_new(const size_t dimensions[DIMENSIONS], const void *const *tensors
     m->network.layer = calloc(shape.layers, sizeof *m->network.layer);
     reader r = {tensors, sizes, 0, m->network.layer ? DONE : NO_MEMORY};
     if (!r.found) read_network(&m->network, &r);
-    *wrong = r.read;
+    if (r.found != NO_MEMORY) *wrong = r.read;
     if (!r.found && !pool_init(&m->pool, by->run, threads)) r.found = NO_MEMORY;
     if (r.found) {
         free(m->network.layer);

@@ -26,7 +26,7 @@ typedef struct model model;
 // Makes a model of a network's dimensions, in the order of `network`, and of its tensors, in the
 // order of their use and of so many bytes each. They must outlive the model. `wanted` is the best
 // instruction set to use: "portable", "avx2", "avx512" or "best". On success `*made` is the model,
-// to be freed by `model_free`; where a tensor is wrong, `*wrong` is its number.
+// to be freed by `model_free`; `*wrong` is the number of the tensor that is wrong, or `count`.
 status model_new(const size_t dimensions[DIMENSIONS], const void *const *tensors,
                  const size_t *sizes, size_t count, size_t threads, const char *wanted,
                  model **made, size_t *wrong);

@@ -22,7 +22,7 @@ FLAGS = [
 SANITISERS = os.environ.get("DISTILBERT_INT8_SANITISERS")
 """What to compile in for tests, such as ``address,undefined``; the kernels' assertions come too."""
 if SANITISERS:
-    FLAGS += ["-UNDEBUG", "-g", f"-fsanitize={SANITISERS}", "-fno-sanitize-recover=all"]
+    FLAGS += ["-UNDEBUG", "-g", "-O2", f"-fsanitize={SANITISERS}", "-fno-sanitize-recover=all"]
 AVX2 = ["-mavx2", "-mfma"]
 AVX512 = [*AVX2, "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512vnni"]
 AVX512 += ["-mprefer-vector-width=512"]

@@ -120,6 +120,17 @@ def test_pages_are_routed(routed: set[tuple[str, str]], path: str) -> None:
     assert ("GET", path) in routed
 
 
+def test_what_may_be_fetched_may_be_asked_about(routes: list[dict[str, Any]]) -> None:
+    """A REST API hands HEAD to the function only where it has such a method."""
+    asked = {
+        method: {
+            (route["Path"], str(route.get("Auth"))) for route in routes if route["Method"] == method
+        }
+        for method in ("GET", "HEAD")
+    }
+    assert asked["GET"] == asked["HEAD"]
+
+
 def keyless(routes: list[dict[str, Any]]) -> set[str]:
     """Return the paths that need no key, other than to ask whether they may be asked."""
     return {

@@ -31,7 +31,7 @@ async def explain(
     """Score a text, and weigh its words by what the score is without them."""
     scorer = scorer_of(request)
     settings = scorer.settings
-    text = await parsed(scorer, body.text, settings.explain_limits)
+    text = await parsed(scorer, body.text, settings.explain_limits, request.receive)
     await take_texts(request.scope, 1)
     asked = body.max_evaluations or settings.explain_evaluations
     try:

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
+from starlette.types import Receive
 
 from app.api import examples
 from app.api.body import JsonRoute
@@ -21,14 +22,17 @@ def scorer_of(request: Request) -> Scorer:
     return request.app.state.scorer  # type: ignore[no-any-return]
 
 
-async def parsed(scorer: Scorer, value: object, limits: Limits) -> Text:
+async def parsed(scorer: Scorer, value: object, limits: Limits, receive: Receive) -> Text:
     """Return the value as a text.
 
     Raises:
+        ClientDisconnect: the client has gone.
         InvalidText: it cannot be scored.
         Overloaded: too many long texts are being parsed already.
     """
-    return await scorer.parse(lambda: scorer.classifier.parse(value, limits), _characters(value))
+    return await scorer.parse(
+        lambda: scorer.classifier.parse(value, limits), _characters(value), receive
+    )
 
 
 def _characters(value: object) -> int:
@@ -49,7 +53,7 @@ _TOO_MANY = invalid("#/texts", "must hold at most 512 texts, not 513")
 async def predict(body: Annotated[PredictRequest, examples.PREDICT], request: Request) -> Response:
     """Score one text. A long one is scored in full, by overlapping windows."""
     scorer = scorer_of(request)
-    text = await parsed(scorer, body.text, scorer.settings.text_limits)
+    text = await parsed(scorer, body.text, scorer.settings.text_limits, request.receive)
     await take_texts(request.scope, 1)
     [prediction] = await scorer.predict([text], request.receive)
     seen = current()
@@ -72,6 +76,7 @@ async def predict_batch(
     batch = await scorer.parse(
         lambda: parse_batch(body.texts, scorer.classifier, scorer.settings),
         sum(map(_characters, body.texts)) if isinstance(body.texts, list) else 0,
+        request.receive,
     )
     await take_texts(request.scope, len(batch.texts))
     predictions = await scorer.predict(list(batch.texts.values()), request.receive)

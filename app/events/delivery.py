@@ -1,6 +1,7 @@
-"""Records in, results in every sink: all records of an invocation in one pass of the model."""
+"""Records in, results in every sink, within the time that the invocation has."""
 
 import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +22,10 @@ _logger = logging.getLogger(__name__)
 
 RESERVE_SECONDS = 3.0
 """Of an invocation, kept for its answer and its log lines."""
+SINKS_SHARE = 0.25
+"""Of the time that an invocation has when it begins, kept for the sinks."""
+PASS_CHARACTERS = 100_000
+"""Of the texts in one pass: seconds of work, after which the time left is looked at."""
 SECONDS_ELSEWHERE = 60.0
 """For the sinks, where no Lambda says how much time is left."""
 
@@ -52,7 +57,7 @@ class Failure:
     cause: Exception | None = None
     """What scoring an object raised."""
     held: bool = False
-    """Nothing is wrong with it; it stands behind a failure."""
+    """Nothing is wrong with it: it stands behind a failure, or there was no time for it."""
 
 
 class Delivery:
@@ -87,7 +92,10 @@ class Delivery:
         ready = [place for place in range(len(arrived)) if groups.may_go(place)]
         texts = any(isinstance(arrived[place].content, Record) for place in ready)
         outbox = Outbox(self._sinks, _deadline(context if texts else None))
-        prepared = self._prepare({place: arrived[place] for place in ready}, outbox, groups)
+        score_by = _score_by(context)
+        prepared = self._prepare(
+            {place: arrived[place] for place in ready}, outbox, groups, score_by
+        )
         for wave in groups.waves(ready):
             entries = {place: prepared[place] for place in wave if place in prepared}
             for place, reason in outbox.send(entries).items():
@@ -103,7 +111,7 @@ class Delivery:
         return failures
 
     def _prepare(
-        self, ready: Mapping[int, Arrived], outbox: Outbox, groups: "_Groups"
+        self, ready: Mapping[int, Arrived], outbox: Outbox, groups: "_Groups", score_by: Deadline
     ) -> dict[int, list[Entry]]:
         """Score the records; return by place what each sink is to be sent of them."""
         records = {
@@ -122,20 +130,41 @@ class Delivery:
                 groups.fail(place, Failure(nowhere))
             return {}
         prepared = {}
-        for place, result in zip(records, self._results(list(records.values())), strict=True):
+        results = self._results(list(records.values()), score_by)
+        for place in list(records)[len(results) :]:
+            groups.fail(
+                place, Failure("was not scored, as the invocation's time ran out", held=True)
+            )
+        for place, result in zip(records, results, strict=False):
             try:
                 prepared[place] = outbox.prepare(place, result)
             except Unfit as error:
                 groups.fail(place, Failure(str(error)))
         return prepared
 
-    def _results(self, records: Sequence[Record]) -> list[Result]:
+    def _results(self, records: Sequence[Record], score_by: Deadline) -> list[Result]:
+        """Return the records' results in order; where time runs out, those of the first ones."""
+        results: list[Result] = []
+        seconds_per_character = 0.0
+        for part in _passes(records):
+            characters = sum(len(record.text) for record in part)
+            # The next pass may turn out twice as slow as any so far.
+            if results and 2 * seconds_per_character * characters > score_by.left:
+                break
+            started = time.monotonic()
+            results += self._scored(part)
+            seconds_per_character = max(
+                seconds_per_character, (time.monotonic() - started) / characters
+            )
+        return results
+
+    def _scored(self, records: Sequence[Record]) -> list[Result]:
         predictions = self._classifier.predict([record.text for record in records])
         current().predicted += [
             Predicted(record.id, record.text, prediction, record.named)
             for record, prediction in zip(records, predictions, strict=True)
         ]
-        time = datetime.now(UTC).isoformat(timespec="milliseconds")
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
         return [
             Result(
                 id=record.id,
@@ -143,7 +172,7 @@ class Delivery:
                 confidence=prediction.confidence,
                 scores=prediction.scores,
                 model=prediction.model,
-                time=time,
+                time=now,
                 metadata=record.metadata,
             )
             for record, prediction in zip(records, predictions, strict=True)
@@ -206,6 +235,27 @@ class _Groups:
             if place not in self._failures and self._is_behind(place):
                 reason = "is behind a failed record, which it must not overtake"
                 self._failures[place] = Failure(reason, held=True)
+
+
+def _passes(records: Sequence[Record]) -> Iterator[list[Record]]:
+    """Yield the records in parts of about `PASS_CHARACTERS`, most often all at once."""
+    part: list[Record] = []
+    characters = 0
+    for record in records:
+        part.append(record)
+        characters += len(record.text)
+        if characters >= PASS_CHARACTERS:
+            yield part
+            part, characters = [], 0
+    if part:
+        yield part
+
+
+def _score_by(context: Any) -> Deadline:
+    """Return until when the invocation may score, so that time is left for the sinks."""
+    if context is None:
+        return Deadline(float("inf"))
+    return Deadline(context.get_remaining_time_in_millis() / 1000 * (1 - SINKS_SHARE))
 
 
 def _deadline(context: Any) -> Deadline:

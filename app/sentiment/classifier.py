@@ -91,8 +91,8 @@ class SentimentClassifier:
     def token_counts(self, texts: Sequence[Text]) -> list[int]:
         """Return how many tokens each text has, the two special ones included.
 
-        A text that is scored afterwards is tokenised again, which takes a hundredth of the time
-        that its scoring does.
+        A text that is scored afterwards is tokenised again. That takes at most a fortieth of the
+        time that scoring does, and half a percent for English.
         """
         return [len(ids) + 2 for group in _groups(texts) for ids in self.tokenise(group)]
 

@@ -165,7 +165,8 @@ def _new(
         ctypes.byref(wrong),
     )
     if status:
-        raise _error(_Status(status), list(contents.tensors)[wrong.value])
+        # The number of the wrong tensor, or one past the last where none is.
+        raise _error(_Status(status), [*contents.tensors, ""][wrong.value])
     assert made.value is not None
     return made.value
 

@@ -23,12 +23,14 @@
         }                                                                                 \
     } while (0)
 
-// The sanitisers' own allocators cannot be forked while another thread allocates: there a fork is
-// tried while the others wait only.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { FORK_WHILE_COMPUTING = 0 };
+// ASan's allocator cannot be forked while another thread allocates, and TSan allows no threads in a
+// forked child.
+#if defined(__SANITIZE_THREAD__)
+static const bool FORKS_IDLE = false, FORKS_COMPUTING = false;
+#elif defined(__SANITIZE_ADDRESS__)
+static const bool FORKS_IDLE = true, FORKS_COMPUTING = false;
 #else
-enum { FORK_WHILE_COMPUTING = 1 };
+static const bool FORKS_IDLE = true, FORKS_COMPUTING = true;
 #endif
 
 enum { LONGEST = 512, MOST_TEXTS = 12, CALLERS = 3, MOST_TENSORS = TENSORS + 4 * TENSORS_OF_LAYER };
@@ -287,9 +289,9 @@ static void try_network(const char *instructions) {
         caller all = {m, requests, REQUESTS};
         call(&all);
         pthread_t callers[CALLERS];
-        if (!FORK_WHILE_COMPUTING) compute_in_child(m, requests, 2, 2);
+        if (FORKS_IDLE) compute_in_child(m, requests, 2, 2);
         for (size_t c = 0; c < CALLERS; c++) CHECK(!pthread_create(&callers[c], NULL, call, &all));
-        if (FORK_WHILE_COMPUTING) compute_in_child(m, requests, 2, 2);
+        if (FORKS_COMPUTING) compute_in_child(m, requests, 2, 2);
         for (size_t c = 0; c < CALLERS; c++) pthread_join(callers[c], NULL);
         for (size_t c = 0; c < CALLERS; c++)
             CHECK(!pthread_create(&callers[c], NULL, call_until_closed, &all));

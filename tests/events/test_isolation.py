@@ -5,12 +5,14 @@ import copy
 import json
 from collections.abc import Callable
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.events import delivery
 from tests.events.test_sources import event, failed, messages
 
 GOOD = ('{"id": "first", "text": "Good."}', '{"id": "last", "text": "Dull."}')
@@ -166,3 +168,14 @@ def test_a_queue_gets_all_38_digits_of_a_stream(handle, aws, monkeypatch):
     )
     handle(sent)
     assert [found["metadata"] for found in aws.queue()] == [Decimal(digits)]
+
+
+def test_what_there_is_no_time_to_score_comes_again_and_the_rest_is_delivered(
+    handle, aws, monkeypatch
+):
+    monkeypatch.setattr(delivery, "PASS_CHARACTERS", 1)
+    monkeypatch.setattr(delivery, "SINKS_SHARE", 1.0)  # so that no time is left after one pass
+    context = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000)
+    answer = handle(messages("Good.", "A great film.", "A dull film."), context)
+    assert failed(answer) == ["m1", "m2"]
+    assert [result["id"] for result in aws.queue()] == ["m0"]

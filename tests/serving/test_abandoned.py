@@ -12,6 +12,7 @@ from app.main import create_app
 from app.sentiment.cancellation import Cancelled, cancelled_by
 from app.sentiment.text import Text
 from app.settings import Settings
+from app.sinks.batching import Entry, Sent
 from tests.serving.conftest import read_all, request
 from tests.test_app import client
 
@@ -105,9 +106,12 @@ def test_feedback_to_a_sink_that_never_answers_stalls_nothing(serve):
     class Never:
         name = "never"
 
-        def write(self, results):
+        def prepare(self, place, kept):
+            return Entry(place, "", 0)
+
+        def send(self, entries, deadline):
             answered.wait(60)
-            return {}
+            return Sent({})
 
     answered = threading.Event()
     app = create_app(Settings(api_keys=""))

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 import handler
-from app.events import sinks
+from app import sinks
 from app.events.delivery import FailedRecords
 from app.main import create_app
 from app.problems import InvalidBatch
 from app.sentiment.text import InvalidText
 from app.settings import Settings
+from app.sinks.batching import Entry, Sent
+from app.sinks.bus import EVENT_SOURCE
 from app.telemetry.metrics import DIMENSION, ERRORS, METRICS, NAMESPACE, error_metric
 from scripts import reference
 from tests.contract.conftest import event_of
@@ -108,8 +110,11 @@ def test_each_metric_in_the_template_has_the_event_that_moves_it() -> None:
 class Sink:
     name = "sink"
 
-    def write(self, results: Any) -> dict[int, str]:
-        return {}
+    def prepare(self, place: int, kept: Any) -> Entry:
+        return Entry(place, kept, 1)
+
+    def send(self, entries: Any, deadline: Any) -> Sent:
+        return Sent({})
 
 
 @pytest.fixture
@@ -189,7 +194,7 @@ def test_rows_of_an_object_that_cannot_be_scored_are_counted(
 def test_an_event_in_which_there_is_nothing_to_score_is_counted_as_skipped(
     environment: Any,
 ) -> None:
-    counted = environment("events")({**event("eventbridge"), "source": sinks.EVENT_SOURCE})
+    counted = environment("events")({**event("eventbridge"), "source": EVENT_SOURCE})
     assert counted["records_skipped"] == 1
     assert not counted.keys() & {"records_rejected", "batches_failed"}
 

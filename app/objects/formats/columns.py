@@ -19,8 +19,8 @@ def column_among(
     """Return the column that is the text: the one wanted, else one of a usual name, else the only.
 
     An exact match comes before one that differs in case or in white space around it, and the
-    first of several columns of one name before the others. ``alone``: whether an only column will do whatever it is
-    called. ``advice`` ends the error's message.
+    first of several columns of one name before the others. ``alone``: whether an only column will
+    do whatever its name. ``advice`` ends the error's message.
 
     Raises:
         UnreadableObject: the one wanted is not there or, where none is, none looks like it.

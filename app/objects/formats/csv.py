@@ -7,6 +7,7 @@ from typing import IO, NamedTuple
 from app.objects.formats.columns import OURS, column_among, score_columns
 from app.objects.formats.encoding import Encoding
 from app.objects.formats.jsonl import looks_like_json
+from app.objects.formats.records import Record, Records
 from app.objects.formats.rows import (
     DEFAULTS,
     Chunk,
@@ -18,7 +19,7 @@ from app.objects.formats.rows import (
     UnreadableObject,
     chunked,
 )
-from app.objects.formats.table import Dialect, Record, Records, dialect_of, end_of
+from app.objects.formats.table import Dialect, dialect_of, end_of
 from app.objects.formats.text import fault_of, opened, shown
 
 _ADVICE = (
@@ -129,7 +130,7 @@ def _rows(
 def _fitted(record: Record, layout: Layout) -> str:
     """Return a faulty row with as many fields as the table has, so that it can keep its place."""
     last = layout.width - 1
-    fields = [shown(value).replace("\0", "\\0") for value in record.fields]
+    fields = [shown(value) for value in record.fields]
     fields = [*fields[:last], layout.delimiter.join(fields[last:])]
     fields += [""] * (layout.width - len(fields))
     return layout.delimiter.join(_quoted(value, layout.delimiter) for value in fields)

@@ -73,10 +73,12 @@ def _by_nuls(head: bytes) -> str:
 
 
 def _decodes(head: bytes, name: str) -> bool:
+    """Return whether it decodes, into text whose lines end where the bytes have line ends."""
     try:
-        return bool(head) and "\0" not in codecs.getincrementaldecoder(name)().decode(head)
+        text = codecs.getincrementaldecoder(name)().decode(head)
     except UnicodeDecodeError:
         return False
+    return bool(text) and "\0" not in text and text.count("\n") * 2 >= head.count(b"\n")
 
 
 def in_utf8(blocks: Blocks, encoding: Encoding) -> Blocks:

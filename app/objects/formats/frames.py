@@ -39,11 +39,11 @@ def receive(file: IO[bytes]) -> tuple[bytes, bytes]:
 
 def _exactly(file: IO[bytes], size: int) -> bytes:
     data = bytearray()
-    while len(data) < size:
-        part = file.read(size - len(data))
-        if not part:
+    while len(data) < size:  # an unbuffered pipe gives what it has
+        found = file.read(size - len(data))
+        if not found:
             raise Broken
-        data += part
+        data += found
     return bytes(data)
 
 

@@ -138,7 +138,7 @@ def _refuse_other_forms(head: bytes) -> None:
         raise UnreadableObject(f"is a JSON array; {_FORM} (jq -c '.[]' writes it so)")
     if _PRETTY.match(head):
         raise UnreadableObject(f"is JSON over several lines; {_FORM} (jq -c . writes it so)")
-    if not head.startswith(b"{"):
+    if not head.startswith((b"{", b"[")):
         if header_of(head):
             raise UnreadableObject(f"is a table, which is called .csv or .tsv; {_FORM}")
         return

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain, groupby
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, cast
 
 from app.objects.formats.columns import OURS, column_among, score_columns
 from app.objects.formats.frames import Broken, joined, parted, receive, send
@@ -37,6 +37,7 @@ GROUP_BYTES = 32 * 1024 * 1024
 """Of the rows that make a row group, as their batches measure."""
 GROUP_ROWS = (128, 65_536)
 _MAGIC = b"PAR1"
+_COMMAND = [sys.executable, "-P", "-m", "app.objects.formats.parquet_worker"]
 _DAMAGED = "is damaged, or Parquet of a kind that is not read, or takes too much memory to decode"
 
 
@@ -115,9 +116,9 @@ def _size(file: IO[bytes]) -> int:
 class _Worker:
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         assert process.stdin and process.stdout
-        # Unbuffered, as what a buffer holds of the next message is not seen by the poll.
-        self._incoming: IO[bytes] = process.stdout.raw  # type: ignore[attr-defined]
-        self._outgoing = process.stdin
+        # Unbuffered, so that to poll says whether there is more.
+        self._incoming = process.stdout
+        self._outgoing = io.BufferedWriter(cast(io.RawIOBase, process.stdin))
         self._poll = select.poll()
         self._poll.register(self._incoming, select.POLLIN)
 
@@ -161,9 +162,9 @@ class _Worker:
 
 @contextmanager
 def _worker(kind: bytes, what: Any) -> Iterator[_Worker]:
-    command = [sys.executable, "-P", "-m", "app.objects.formats.parquet_worker"]
     with subprocess.Popen(
-        command,
+        _COMMAND,
+        bufsize=0,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

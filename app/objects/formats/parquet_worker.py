@@ -28,10 +28,10 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 from app.objects.formats.frames import joined, parted, receive, send
+from app.objects.formats.rows import MAX_ROW_BYTES
 
 BATCH_ROWS = 32
 """Rows decoded at once; as many of `MAX_ROW_BYTES` are well within the memory allowed."""
-BATCH_BYTES = 32 * 1024 * 1024
 MEMORY_BYTES = 1024 * 1024 * 1024
 """Memory of this process."""
 SHOWN_CHARACTERS = 1000
@@ -111,7 +111,7 @@ def read(pipe: Pipe, size: int) -> None:
 
 def _send_rows(pipe: Pipe, batch: Any, place: int, done: int) -> None:
     data = _stream(batch)
-    if len(data) <= BATCH_BYTES:
+    if len(data) <= MAX_ROW_BYTES:
         texts = [_text(value) for value in batch.column(place).to_pylist()]
         pipe.send(b"B", *joined([done, texts], data))
     elif batch.num_rows == 1:
@@ -153,7 +153,7 @@ def _stream(rows: Any) -> bytes:
     from arro3.io import write_ipc_stream
 
     with io.BytesIO() as file:
-        write_ipc_stream(rows, file)
+        write_ipc_stream(rows, file, compression=None)
         return file.getvalue()
 
 

@@ -89,8 +89,12 @@ def fault_of(text: str, encoding: Encoding) -> str:
 
 
 def shown(text: str) -> str:
-    """Return a line's text with bytes that are not UTF-8 written as ``\\xe9``."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    """Return a line's text with what is no text written as ``\\xe9``, NULs as ``\\0``."""
+    return (
+        text.replace("\0", "\\0")
+        .encode("utf-8", "surrogateescape")
+        .decode("utf-8", "backslashreplace")
+    )
 
 
 class Source(NamedTuple):

@@ -1,0 +1,60 @@
+"""Objects read and written again by their formats, without a model between."""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.objects import formats
+from app.objects.formats import Chunk, Column, ReadOptions, Rejected, Row, Score, Scored
+
+SCORE = Score("Positive", 0.75, 0.75)
+
+
+@dataclass
+class Object:
+    """What became of an object."""
+
+    rows: list[Row] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    chunks: int = 0
+    column: Column | None = None
+    written: bytes = b""
+
+    @property
+    def texts(self) -> list[Any]:
+        return [row.text for row in self.rows]
+
+    @property
+    def reasons(self) -> list[tuple[int, str]]:
+        return [(row.line, row.reason) for row in self.rejected]
+
+
+def through(
+    name: str, data: bytes | io.IOBase, *, keep_rejected: bool = False, **options: Any
+) -> Object:
+    """Read an object, give each row the same score, and write it."""
+    form, found, file = formats.of(name), Object(), io.BytesIO()
+    source = io.BytesIO(data) if isinstance(data, bytes) else data
+
+    def scored() -> Iterator[Scored]:
+        for chunk in form.read(source, ReadOptions(**options)):
+            found.chunks += 1
+            found.rows += chunk.rows
+            found.rejected += chunk.rejected
+            found.column = found.column or chunk.column
+            yield _scored(chunk, keep_rejected)
+
+    form.write(file, scored())
+    found.written = file.getvalue()
+    return found
+
+
+def _scored(chunk: Chunk, keep_rejected: bool) -> Scored:
+    if not keep_rejected:
+        return Scored(chunk.rows, [SCORE] * len(chunk.rows), chunk.table)
+    kept = [Row(row.line, None, row.content) for row in chunk.rejected if row.content]
+    rows = sorted([*chunk.rows, *kept], key=lambda row: row.line)
+    reasons = {row.line: row.reason for row in chunk.rejected}
+    scores = [None if row.line in reasons else SCORE for row in rows]
+    return Scored(rows, scores, chunk.table, [reasons.get(row.line, "") for row in rows])

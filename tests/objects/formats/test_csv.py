@@ -1,0 +1,313 @@
+"""Tables of every dialect, read as what they are and written as they were."""
+
+import csv
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.objects.formats import UnreadableObject
+from tests.objects.formats.conftest import through
+
+UNCLOSED = "has a quote, opened in line {}, that is not closed"
+
+
+def test_a_row_is_written_as_it_stands_with_its_scores_behind_it():
+    found = through("r.csv", b'id;"text";price\r\n1;"He said ""wow""";3,50\r\n2;\\N;\r\n')
+    assert found.texts == ['He said "wow"', "\\N"]
+    assert found.written == (
+        b'id;"text";price;sentiment;confidence;positive\r\n'
+        b'1;"He said ""wow""";3,50;Positive;0.75;0.75\r\n'
+        b"2;\\N;;Positive;0.75;0.75\r\n"
+    )
+
+
+def test_excels_line_that_names_the_delimiter_is_kept():
+    found = through("r.csv", b"sep=;\r\nid;text\r\n1;Good, really\r\n")
+    assert found.texts == ["Good, really"]
+    assert found.written.startswith(b"sep=;\r\nid;text;sentiment;")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_may_end_as_they_do_anywhere(end):
+    found = through("r.csv", f'id,text{end}1,"two{end}lines"{end}{end}2,x'.encode())
+    assert found.texts == [f"two{end}lines", "x"]
+    assert [row.line for row in found.rows] == [2, 5]
+    assert found.written.endswith(f"2,x,Positive,0.75,0.75{end}".encode())
+
+
+def test_a_delimiter_may_be_said():
+    assert through("r.csv", b"text^n\nGood, and; so^1\n", delimiter="^").texts == ["Good, and; so"]
+
+
+def test_two_delimiters_that_would_do_are_refused_with_how_to_say_which():
+    with pytest.raises(UnreadableObject, match=r"commas or semicolons: .*--delimiter"):
+        through("r.csv", b"a,b;c\n1,2;3\n")
+
+
+def test_rows_that_are_wider_than_a_header_of_one_field_are_refused():
+    rows = b"".join(b"%d,Good\n" % i for i in range(5))
+    with pytest.raises(UnreadableObject, match="one field, the others have 2, separated by commas"):
+        through("r.csv", b"text\n" + rows)
+
+
+@pytest.mark.parametrize(
+    ("data", "names"),
+    [
+        (b"1,A fine film\n2,A dull one\n", ("1", "A fine film")),
+        (b"I loved this film, all of it.\n", ()),
+        (b"A wonderful film that I loved.\nA dull one.\n", ("A wonderful film that I loved.",)),
+    ],
+)
+def test_a_first_line_that_is_a_row_is_refused_with_how_to_say_so(data, names):
+    with pytest.raises(UnreadableObject, match="--no-header") as raised:
+        through("r.csv", data)
+    if names:
+        assert raised.value.names == names
+    assert "film" not in str(raised.value)
+
+
+def test_without_a_header_columns_are_numbered_and_none_is_written():
+    found = through("r.csv", b"1,A fine film\n2,A dull one\n", header=False, column="2")
+    assert found.texts == ["A fine film", "A dull one"]
+    assert found.written.startswith(b"1,A fine film,Positive,0.75,0.75\n")
+
+
+def test_columns_of_one_name_or_none_stay_in_their_places():
+    found = through("r.csv", b"id,text,,text,\n1,first,a,second,b\n")
+    assert found.texts == ["first"]
+    assert found.column.others == ("text",)
+    assert found.written == (
+        b"id,text,,text,,sentiment,confidence,positive\n1,first,a,second,b,Positive,0.75,0.75\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["sentiment", "Confidence", " POSITIVE "])
+def test_a_column_called_as_ours_is_kept_and_ours_is_called_otherwise(name):
+    found = through("r.csv", f"{name},text,sentiment_1\nmine,Good,\n".encode())
+    header, row = csv.reader(io.StringIO(found.written.decode()))
+    assert header[:3] == [name, "text", "sentiment_1"]
+    assert row[:3] == ["mine", "Good", ""]
+    assert len({each.strip().lower() for each in header}) == 6
+
+
+def test_a_column_called_as_ours_can_be_the_text():
+    assert through("r.csv", b"id,sentiment\n1,Good\n", column="sentiment").texts == ["Good"]
+
+
+def test_an_exact_name_comes_before_another_case():
+    assert through("r.csv", b"Text,text\na,b\n").texts == ["b"]
+    assert through("r.csv", b"id, Text \n1,b\n").texts == ["b"]
+
+
+def test_what_else_might_be_the_text_is_said():
+    column = through("r.csv", b"body,text\na,b\n").column
+    assert (column.name, column.others) == ("text", ("body",))
+
+
+UNCLOSED_QUOTES = [
+    (b'1,"Good\n2,Bad\n3,"Fine"\n4,So\n', ["Bad", "Fine", "So"]),
+    (b'1,Good\n2,"Bad\n3,Fine\n4,So\n', ["Good", "Fine", "So"]),
+    (b'1,Good\n2,"Bad\n3,Fine"\n4,So\n', ["Good", 'Fine"', "So"]),
+    (b'1,"Good\n2,"Bad\n3,"Fine\n', []),
+]
+
+
+@pytest.mark.parametrize(("rows", "texts"), UNCLOSED_QUOTES)
+def test_a_quote_that_is_not_closed_is_rejected_alone(rows, texts):
+    found = through("r.csv", b"id,text\n" + rows)
+    assert found.texts == texts
+    assert all(reason == UNCLOSED.format(line) for line, reason in found.reasons)
+    assert len(found.rows) + len(found.rejected) == rows.count(b"\n")
+
+
+def test_lines_that_may_belong_to_an_unclosed_quote_are_not_scored():
+    rows = b'1,"Dear all,\nhe said "wow" to me, twice\nbye"\n2,Good\n'
+    found = through("r.csv", b"id,text\n" + rows)
+    assert found.texts == ["Good"]
+    assert [line for line, _ in found.reasons] == [2, 3, 4]
+
+
+def test_text_in_quotes_over_lines_with_commas_is_one_text():
+    rows = b'1,"Dear all,\nI liked it, mostly,\n\nyours, me"\n2,Good\n'
+    assert through("r.csv", b"id,text\n" + rows).texts == [
+        "Dear all,\nI liked it, mostly,\n\nyours, me",
+        "Good",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        (rb'"he said \"wow\", twice"', 'he said "wow", twice'),
+        (rb'"ends \"so\""', 'ends "so"'),
+        (rb'"C:\dir\"', "C:\\dir\\"),
+        (rb'"back\\slash \"x\" here"', 'back\\slash "x" here'),
+        (rb'  "a, b"', "a, b"),
+        (rb'5" wide', '5" wide'),
+        (rb'"He said ""wow"""', 'He said "wow"'),
+    ],
+)
+def test_quotes_within_a_text_are_read_as_they_are_written(field, text):
+    found = through("r.csv", b"id,text,n\n1," + field + b",3\n2,x,4\n")
+    assert found.texts == [text, "x"]
+    assert field in found.written
+
+
+def test_a_text_of_several_lines_may_stand_before_other_columns():
+    rows = b'"Great film,\nloved it",5,1\n"x\n3",4,2\n'
+    assert through("r.csv", b"text,stars,id\n" + rows).texts == ["Great film,\nloved it", "x\n3"]
+
+
+def test_text_behind_a_closing_quote_is_rejected_alone():
+    found = through("r.csv", b'id,text\n1,"Good" film\n2,Bad\n')
+    assert found.texts == ["Bad"]
+    assert found.reasons == [
+        (2, "has text behind a closing quote in line 2: double the quotes inside quotes")
+    ]
+
+
+def test_rows_that_are_no_rows_are_rejected_with_their_line():
+    found = through("r.csv", b"id,text\n1\n2,a,b\n3,caf\xe9\n4,N\0L\n5,ok\n")
+    assert found.texts == ["ok"]
+    assert [(line, reason[:20]) for line, reason in found.reasons] == [
+        (2, "has 1 field, the fir"),
+        (3, "has 3 fields, the fi"),
+        (4, "is not UTF-8 at byte"),
+        (5, "holds a NUL characte"),
+    ]
+
+
+def test_rejected_rows_can_keep_their_places():
+    data = b'id,text\n1\n2,a,b\n3,"x\n4,caf\xe9\n5,ok\n6,N\0L\n'
+    found = through("r.csv", data, keep_rejected=True)
+    rows = list(csv.reader(io.StringIO(found.written.decode())))
+    assert rows[0] == ["id", "text", "sentiment", "confidence", "positive", "reason"]
+    assert [row[:3] for row in rows[1:]] == [
+        ["1", "", ""],
+        ["2", "a,b", ""],
+        ["3", '"x', ""],
+        ["4", "caf\\xe9", ""],
+        ["5", "ok", "Positive"],
+        ["6", "N\\0L", ""],
+    ]
+    assert {len(row) for row in rows} == {6}
+
+
+@pytest.mark.parametrize("data", [b"id,text\n", b"id,text\n1\n", b"id;text\r\n", b"text"])
+def test_a_table_without_rows_keeps_its_header(data):
+    written = through("r.csv", data).written
+    assert written.startswith(data.splitlines()[0])
+    assert b"sentiment" in written
+    assert len(written.splitlines()) == 1
+
+
+@pytest.mark.parametrize("data", [b"", b"\n\n", b"\xef\xbb\xbf"])
+def test_a_table_of_nothing_is_refused(data):
+    with pytest.raises(UnreadableObject, match="is empty"):
+        through("r.csv", data)
+
+
+def test_numbers_with_decimal_commas_are_no_delimiters():
+    assert through("r.csv", b"preis;text\n3,50;Gut\n2,75;Schlecht, sehr\n").texts == [
+        "Gut",
+        "Schlecht, sehr",
+    ]
+
+
+def test_a_single_column_may_hold_commas_where_they_delimit_nothing():
+    found = through("r.csv", b"text\nGut, sehr\nSchlecht\nNaja, so, so\n")
+    assert found.texts == ["Gut, sehr", "Schlecht", "Naja, so, so"]
+
+
+FIELDS = st.text(
+    st.characters(exclude_categories=("Cs", "Cc"), include_characters="\n\r\t"), max_size=20
+)
+
+
+@st.composite
+def tables(draw):
+    """A table as Python's writer writes it, and its rows; no text holds lines that look like it."""
+    width = draw(st.integers(2, 5))
+    names = ["text", *(f"c{i}" for i in range(1, width))]
+    delimiter = draw(st.sampled_from(",;\t|"))
+    fields = FIELDS.filter(lambda text: not (delimiter in text and {"\n", "\r"} & {*text}))
+    rows = draw(st.lists(st.lists(fields, min_size=width, max_size=width), max_size=8))
+    # Python quotes no line end but its own.
+    quoting, ends = draw(
+        st.sampled_from(
+            [
+                (csv.QUOTE_ALL, ["\n", "\r\n", "\r"]),
+                (csv.QUOTE_MINIMAL, ["\r\n"]),
+                (csv.QUOTE_NONNUMERIC, ["\n", "\r\n", "\r"]),
+            ]
+        )
+    )
+    options = {"delimiter": delimiter, "quoting": quoting}
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, lineterminator=draw(st.sampled_from(ends)), **options)
+    writer.writerows([names, *rows])
+    return file.getvalue(), rows, options
+
+
+@pytest.mark.property
+@given(tables(), st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"]))
+def test_any_table_that_python_writes_comes_back(table, encoding):
+    text, rows, options = table
+    found = through("r.csv", text.encode(encoding))
+    assert found.rejected == []
+    assert found.texts == [row[0] for row in rows]
+    written = io.StringIO(found.written.decode("utf-8-sig"), newline="")
+    back = list(csv.reader(written, delimiter=options["delimiter"]))[1:]
+    assert [row[: len(row) - 3] for row in back] == rows
+
+
+@pytest.mark.property
+@given(st.sampled_from(["r.csv", "r.jsonl", "r.txt", "r.tsv"]), st.binary(max_size=200))
+def test_any_bytes_are_rows_or_rejected_or_refused(name, data):
+    try:
+        found = through(name, data)
+    except UnreadableObject:
+        return
+    found.written.decode()
+    assert b"\0" not in found.written
+
+
+@pytest.mark.property
+@given(
+    st.sampled_from(["r.csv", "r.jsonl", "r.txt"]),
+    st.lists(
+        st.sampled_from(
+            [
+                b"id,text\n",
+                b"1,",
+                b'"',
+                b"a",
+                b"\n",
+                b",",
+                b"\\",
+                b";",
+                b"\xff",
+                b" ",
+                b"2,b\n",
+                b'{"text": "a"}\n',
+                b"{",
+                b"}",
+                b"[",
+                b"text",
+                b"\r",
+                b"\x00",
+                b"sep=;\n",
+            ]
+        ),
+        max_size=30,
+    ),
+)
+def test_any_pieces_of_rows_are_rows_or_rejected_or_refused(name, pieces):
+    try:
+        found = through(name, b"".join(pieces), keep_rejected=True)
+    except UnreadableObject:
+        return
+    found.written.decode()
+    assert b"\0" not in found.written
