@@ -37,7 +37,7 @@ WHY = {
     "boto3": "its face",
     "fastapi": "the routes and their documentation",
     "anyio": "threads beside the event loop",
-    "wrapt": "needed by smart_open and limits",
+    "wrapt": "needed by limits",
 }
 """Why the packages are there that weigh a megabyte or more."""
 

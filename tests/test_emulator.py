@@ -102,7 +102,7 @@ def test_an_object_that_does_not_fit_is_handed_over_in_time(aws):
     assert aws.take(BUCKET, "scored/", "rejected/") == {}
     [execution] = states.list_executions(stateMachineArn=machine)["executions"]
     given = states.describe_execution(executionArn=execution["executionArn"])["input"]
-    assert json.loads(given) == LONG_OBJECT._asdict()
+    assert json.loads(given) == {**LONG_OBJECT._asdict(), "format": "jsonl"}
 
 
 def test_an_event_of_no_known_shape_fails_with_what_is_known(emulator):
