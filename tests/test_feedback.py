@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from app.telemetry.privacy import pseudonym
 from tests.events.conftest import aws  # noqa: F401
 from tests.test_app import client
 from tests.test_keys import entry
@@ -92,6 +93,6 @@ def test_feedback_needs_a_key_where_there_are_keys():
 def test_what_was_said_is_logged_without_the_note(caller, lines):
     say(caller, note="Zyzzyva quokkas")
     [line] = lines()
-    assert line["feedback_on"] == {"prediction": "r-1", "right": "Negative"}
+    assert line["feedback_on"] == {"prediction": pseudonym("r-1"), "right": "Negative"}
     assert line["feedback"] == 1
     assert "Zyzzyva" not in json.dumps(line)
