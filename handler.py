@@ -39,6 +39,12 @@ def sources(scorer: Scorer) -> dict[str, Source]:
     }
 
 
+_KEYS = {
+    *("Records", "requestContext", "httpMethod", "path", "resource", "version", "detail-type"),
+    *("detail", "source", "text", "texts", "id", "Items", "BatchInput", "object"),
+}
+"""Keys that events of known shapes have."""
+
 SOURCES = sources(app.state.scorer)
 TELEMETRY: Telemetry = app.state.telemetry
 startup.finish()
@@ -68,7 +74,9 @@ def _answer(event: Any, context: Any) -> Any:
             if source.matches(event):
                 with TELEMETRY.batch(name.partition(" ")[0], invocation_id(context)):
                     return source.handle(event, context)
-        looks = f"the keys {', '.join(sorted(event))[:200]}" if event else "no keys"
+        # Other keys may hold what a caller sent.
+        known = ", ".join(sorted(_KEYS & event.keys()))
+        looks = f"an object of {len(event)} keys" + (f", of which {known}" if known else "")
     else:
-        looks = f"the type {type(event).__name__}"
-    raise UnsupportedEvent(f"no known event has {looks}; known: {', '.join(SOURCES)}")
+        looks = f"of the type {type(event).__name__}"
+    raise UnsupportedEvent(f"no known event is {looks}; known: {', '.join(SOURCES)}")

@@ -75,18 +75,18 @@ def test_base64_body_is_decoded():
 @pytest.mark.parametrize(
     ("unknown", "looks"),
     [
-        ({}, "has no keys"),
-        ({"a": 1, "b": 2}, "has the keys a, b"),
-        ({"Records": []}, "has the keys Records"),
-        ({"text": "a", "b": 1}, "has the keys b, text"),
-        ({"requestContext": {}, "httpMethod": "GET", "path": "/"}, "has the keys httpMethod"),
-        ({"requestContext": {"http": {}}}, "has the keys requestContext"),
-        ([], "has the type list"),
-        (None, "has the type NoneType"),
+        ({}, "is an object of 0 keys;"),
+        ({"a": 1, "b": 2}, "is an object of 2 keys;"),
+        ({"Records": []}, "is an object of 1 keys, of which Records;"),
+        ({"text": "a", "b": 1}, "is an object of 2 keys, of which text;"),
+        ({"requestContext": {}, "httpMethod": "GET", "path": "/"}, "of which httpMethod, path, req"),
+        ({"requestContext": {"http": {}}}, "of which requestContext;"),
+        ([], "is of the type list"),
+        (None, "is of the type NoneType"),
     ],
 )
 def test_event_of_no_known_shape_raises_what_is_known(unknown, looks):
-    with pytest.raises(UnsupportedEvent, match=f"{looks}.*; known: HTTP"):
+    with pytest.raises(UnsupportedEvent, match=f"{looks}.* known: HTTP"):
         handler(unknown, None)
 
 
