@@ -134,14 +134,14 @@ def _attempt(send: Send, batch: Sequence[Entry]) -> Mapping[int, Failure]:
     try:
         return send(batch)
     except BotoCoreError as error:
-        failure = Failure(str(error), passing=True)
+        failure = Failure(type(error).__name__, passing=True)
     except ClientError as error:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
         code = error.response["Error"]["Code"]
         passing = status >= 500 or any(word in code for word in ("Throttl", "Throughput", "Limit"))
         if not passing and len(batch) > 1:
             return {place: found for e in batch for place, found in _attempt(send, [e]).items()}
-        failure = Failure(str(error), passing)
+        failure = Failure(code, passing)  # the message may quote the result
     return {entry.place: failure for entry in batch}
 
 
@@ -182,9 +182,7 @@ class QueueSink:
         messages = [{"Id": str(entry.place), "MessageBody": entry.body} for entry in batch]
         answer = self._client.send_message_batch(QueueUrl=self._url, Entries=messages)
         return {
-            int(failed["Id"]): Failure(
-                failed.get("Message", failed["Code"]), passing=not failed["SenderFault"]
-            )
+            int(failed["Id"]): Failure(failed["Code"], passing=not failed["SenderFault"])
             for failed in answer.get("Failed", ())
         }
 
@@ -269,7 +267,7 @@ class BusSink:
         ]
         answer = self._client.put_events(Entries=events)
         return {
-            entry.place: Failure(found.get("ErrorMessage", found["ErrorCode"]), passing=True)
+            entry.place: Failure(found["ErrorCode"], passing=True)
             for entry, found in zip(batch, answer["Entries"], strict=True)
             if "ErrorCode" in found
         }

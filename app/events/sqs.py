@@ -9,6 +9,7 @@ from app.events.delivery import Delivery
 from app.events.records import InvalidRecord, Record
 from app.events.s3 import is_about_objects, objects_of
 from app.objects.bucket import ObjectScoring
+from app.telemetry.exceptions import headline
 
 _logger = logging.getLogger(__name__)
 
@@ -51,5 +52,5 @@ class Sqs:
             return error
         except Exception as error:  # whatever an object's is, the other messages go on
             _logger.exception("message %s", message["messageId"])
-            return InvalidRecord(f"{type(error).__name__}: {error}")
+            return InvalidRecord(headline(error))
         return None

@@ -111,7 +111,8 @@ def column_of(names: Sequence[str], wanted: str) -> str:
         if candidate.lower() in by_name:
             return by_name[candidate.lower()]
     raise UnreadableObject(
-        f"no column {' or '.join(candidates)}; there are {', '.join(names) or 'none'}"
+        f"has none of the columns {', '.join(candidates if wanted else TEXT_COLUMNS)}, "
+        f"but {len(names)} others"
     )
 
 

@@ -89,7 +89,7 @@ def test_of_ten_messages_three_poison_ones_fail_alone(handle, aws, caplog):
     assert answer == {"batchItemFailures": [{"itemIdentifier": id} for id in ("m3", "m6", "m7")]}
     assert len(aws.queue()) == len(aws.table()) == len(aws.bus()) == 7
     reasons = {record.getMessage() for record in caplog.records}
-    assert "record m6 failed: has no text; it has title" in reasons
+    assert "record m6 failed: has no key text; it has 1 others" in reasons
     assert "record m7 failed: text must have at most 2,000 characters, not 2,001" in reasons
     assert any(
         reason.startswith("record m3 failed: begins like a JSON object") for reason in reasons

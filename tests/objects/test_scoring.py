@@ -118,11 +118,11 @@ def test_poison_lines_are_rejected_alone(tmp_path, score):
     ]
     (tmp_path / "r.jsonl").write_bytes(b"\r\n".join(lines))
     summary = score(tmp_path / "r.jsonl")
-    columns = " or ".join(formats.TEXT_COLUMNS)
+    columns = ", ".join(formats.TEXT_COLUMNS)
     assert rejects(summary) == [
         (2, "is not JSON"),
         (3, "is not a JSON object"),
-        (4, f"no column {columns}; there are title, year"),
+        (4, f"has none of the columns {columns}, but 2 others"),
         (5, "text must be a string, not a number"),
         (7, "is not UTF-8 at byte 13"),
         (8, "text must have at most 1,000 characters, not 1,001"),
@@ -155,8 +155,8 @@ def test_a_line_without_end_takes_no_more_memory_than_a_row_may(tmp_path, score,
     ("name", "content", "column", "reason"),
     [
         ("r.xml", b"", "", "expected .jsonl, .csv, .txt, each also .gz, or .parquet"),
-        ("r.csv", b"id,title\n1,x\n", "", "no column text or review .*; there are id, title"),
-        ("r.csv", b"id,text\n1,x\n", "body", "no column body; there are id, text"),
+        ("r.csv", b"id,title\n1,x\n", "", "has none of the columns text, .*, but 2 others"),
+        ("r.csv", b"id,text\n1,x\n", "body", "has none of the columns body, but 2 others"),
         ("r.parquet", b"no", "", "is not Parquet"),
         ("r.csv.gz", b"no", "", "is not gzip"),
     ],
