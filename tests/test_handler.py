@@ -79,7 +79,10 @@ def test_base64_body_is_decoded():
         ({"a": 1, "b": 2}, "is an object of 2 keys;"),
         ({"Records": []}, "is an object of 1 keys, of which Records;"),
         ({"text": "a", "b": 1}, "is an object of 2 keys, of which text;"),
-        ({"requestContext": {}, "httpMethod": "GET", "path": "/"}, "of which httpMethod, path, req"),
+        (
+            {"requestContext": {}, "httpMethod": "GET", "path": "/"},
+            "of which httpMethod, path",
+        ),
         ({"requestContext": {"http": {}}}, "of which requestContext;"),
         ([], "is of the type list"),
         (None, "is of the type NoneType"),
