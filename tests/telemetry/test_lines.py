@@ -7,6 +7,9 @@ import logging
 import os
 import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
 import warnings
 
 import pytest
@@ -18,6 +21,7 @@ from app.telemetry import logs, reporting
 from app.telemetry.logs import WITHHELD, Formatter, Handler
 from app.telemetry.observation import Observation, Predicted
 from app.telemetry.privacy import MAX_FIELD_CHARACTERS, pseudonym
+from scripts.emulator import free_port
 from tests.conftest import ROOT, logging_to
 from tests.test_app import client
 
@@ -172,6 +176,30 @@ def test_uvicorn_logs_through_us_and_no_request(capsys):
     [line] = map(json.loads, written.getvalue().splitlines())
     assert (line["message"], line["exception"]) == ("Exception in ASGI application\n", "ValueError")
     assert not any(map(str.strip, capsys.readouterr()))
+
+
+def test_a_server_that_is_started_by_hand_writes_json_alone_and_no_path():
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", "app.main:app", "--port", str(port)]
+    server = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    url = f"http://127.0.0.1:{port}/{SECRET}?{SECRET}"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            urllib.request.urlopen(url, timeout=10)
+        except urllib.error.HTTPError:
+            break  # 404
+        except urllib.error.URLError:
+            time.sleep(0.1)
+    server.terminate()
+    out, err = server.communicate(timeout=30)
+    messages = [json.loads(line)["message"] for line in out.splitlines()]
+    assert "request" in messages
+    assert any(message.startswith("Uvicorn running on http://") for message in messages)
+    assert SECRET not in out + err
+    assert err == ""
 
 
 def test_a_warning_is_a_line_without_its_words(lines):
