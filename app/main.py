@@ -52,6 +52,8 @@ def create_app(settings: Settings) -> FastAPI:
         version=__version__,
         docs_url=None,
         redoc_url=None,
+        # Its spans and logs have queries, rejected values and messages of exceptions in them.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.scorer = Scorer(classifier.load(settings, observation.scored), settings)
     app.state.sinks = sinks.switched_on(settings)

@@ -165,7 +165,9 @@ class Settings(BaseModel):
         "Lambda, no metrics either.",
     )
     log_texts: bool = Field(
-        False, description="Log each text; otherwise only a hash of it is logged."
+        False,
+        description="Log texts, senders' ids, and what exceptions and libraries say; otherwise "
+        "only hashes of texts and ids.",
     )
     log_salt: str = Field(
         "",

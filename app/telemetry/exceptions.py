@@ -85,7 +85,7 @@ def withheld(error: BaseException) -> InternalError:
     place = "an unknown place"
     for frame, line in traceback.walk_tb(error.__traceback__):
         path = Path(frame.f_code.co_filename)
-        if path.is_relative_to(_ROOT / _PACKAGE):
+        if path.is_relative_to(_ROOT / _PACKAGE) and path != Path(__file__):
             place = f"{path.relative_to(_ROOT)}:{line}"
     return InternalError(f"{type(error).__name__} at {place}; its stack is in the log")
 

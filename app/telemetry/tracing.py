@@ -39,6 +39,13 @@ class Traced:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
+        try:
+            await self._trace(scope, receive, send)
+        finally:
+            if self._flushes:
+                await anyio.to_thread.run_sync(self._provider.force_flush)
+
+    async def _trace(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         caller = extract({k: v for k, v in headers.items() if k not in _NOT_CONTINUED})
         # An exception is not recorded: its message may quote what the caller sent.
@@ -56,8 +63,6 @@ class Traced:
                 raise
             finally:
                 _describe(span, scope)
-        if self._flushes:
-            await anyio.to_thread.run_sync(self._provider.force_flush)
 
 
 def _describe(span: Span, scope: Scope) -> None:

@@ -17,6 +17,8 @@ from fastapi.testclient import TestClient
 import handler
 from app import aws as clients
 from app.main import create_app
+from app.sentiment import classifier
+from app.sentiment.classifier import SentimentClassifier
 from app.settings import Settings
 from scripts.emulator import Emulator, InvocationError
 from tests.contract.conftest import event_of
@@ -153,6 +155,16 @@ SOURCES = [
     from_sqs, from_fifo, from_sns, from_kinesis, from_dynamodb, from_eventbridge,
     direct, row, texts, rows, only_rows, whole, over_http,
 ]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _loaded_once(native: SentimentClassifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give every application the engine that is loaded already."""
+
+    def load(settings: Settings, observer: Any) -> SentimentClassifier:
+        return SentimentClassifier(native.bundle, native._engine, settings.cache_size, observer)
+
+    monkeypatch.setattr(classifier, "load", load)
 
 
 @pytest.fixture

@@ -66,6 +66,64 @@ def test_a_span_holds_no_text(collector):
     assert "Zyzzyva" not in str(collector()[0])
 
 
+def test_a_span_holds_no_header_query_or_method_of_the_caller(collector):
+    secret = "ZyzzyvaQuokka"
+    headers = {
+        "traceparent": f"00-{TRACE}-b7ad6b7169203331-01",
+        "tracestate": f"a={secret}",
+        "baggage": f"a={secret}",
+        "user-agent": secret,
+        "content-type": secret,
+    }
+    for method in ("POST", secret):
+        client(tracing=True).request(method, "/predict", params={"a": secret}, headers=headers)
+    assert [span.trace_id.hex() for span in collector()] == [TRACE] * 2
+    assert secret not in str(collector())
+
+
+def test_an_exception_that_nobody_handles_is_told_by_its_class_alone(collector):
+    async def broken(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise ValueError("Zyzzyva quokkas")
+
+    caller = client(tracing=True)
+    caller.app.mount("/broken", broken)
+    caller.get("/broken/")
+    [span] = collector()
+    assert (span.status.code, span.status.message) == (2, "InternalError")
+    assert "Zyzzyva" not in str(span)
+
+
+def test_the_frameworks_own_telemetry_tells_nothing():
+    # It would where a provider is set for the whole process, as by `opentelemetry-instrument`.
+    ask = """if True:
+        from opentelemetry import _logs, trace
+        from opentelemetry.sdk._logs import LoggerProvider
+        from opentelemetry.sdk._logs import export
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
+        spans, logs = TracerProvider(), LoggerProvider()
+        spans.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter()))
+        logs.add_log_record_processor(export.SimpleLogRecordProcessor(export.ConsoleLogRecordExporter()))
+        trace.set_tracer_provider(spans)
+        _logs.set_logger_provider(logs)
+        from fastapi.testclient import TestClient
+        from app.main import app
+        caller = TestClient(app, raise_server_exceptions=False)
+        path = "/predict?a=ZyzzyvaQuokka"
+        caller.post(path, json={"text": "Good.", "ZyzzyvaQuokka": "ZyzzyvaQuokka"})
+        app.state.scorer.classifier._engine = None
+        caller.post(path, json={"text": "ZyzzyvaQuokka"})
+    """
+    environment = {**os.environ, "FASTAPI_OTEL_AUTO_CONFIGURE": "true"}
+    done = subprocess.run(
+        [sys.executable, "-c", ask],
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert '"status":500' in done.stdout
+    assert "ZyzzyvaQuokka" not in done.stdout + done.stderr
+
+
 def test_a_failure_is_a_failed_span(collector):
     caller = client(tracing=True)
     caller.app.state.scorer.classifier._engine = None

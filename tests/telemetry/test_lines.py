@@ -1,0 +1,252 @@
+"""Log lines whatever is logged, and wherever they are written."""
+
+import asyncio
+import io
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import warnings
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.sentiment.classifier import Pass
+from app.telemetry import logs, reporting
+from app.telemetry.logs import WITHHELD, Formatter, Handler
+from app.telemetry.observation import Observation, Predicted
+from app.telemetry.privacy import MAX_FIELD_CHARACTERS, pseudonym
+from scripts.emulator import free_port
+from tests.conftest import ROOT, logging_to
+from tests.test_app import client
+
+SECRET = "ZyzzyvaQuokka"
+ANY_TEXT = st.text(st.characters(), max_size=50)
+"""Lone surrogates, control characters and all."""
+
+
+def record(name="app.events", message="", args=(), error=None, **extra):
+    found = logging.makeLogRecord({"name": name, "msg": message, "args": args, **extra})
+    if error is not None:
+        found.exc_info = (type(error), error, error.__traceback__)
+    return found
+
+
+@pytest.mark.property
+@given(
+    name=st.sampled_from(["app", "app.events", "handler", "botocore", "asyncio"]),
+    message=ANY_TEXT,
+    args=st.lists(ANY_TEXT | st.integers() | st.floats() | st.binary(), max_size=2),
+    extra=st.dictionaries(
+        ANY_TEXT.filter(lambda name: name not in vars(record())),
+        st.recursive(ANY_TEXT | st.floats() | st.binary() | st.none(), st.lists, max_leaves=4),
+        max_size=3,
+    ),
+    error=st.none() | ANY_TEXT.map(lambda said: ExceptionGroup(said, [KeyError(said)])),
+)
+def test_whatever_is_logged_is_one_line_of_ascii(name, message, args, extra, error):
+    line = Formatter().format(record(name, message, tuple(args), error, **extra))
+    assert line.isascii()
+    assert "\n" not in line
+    assert json.loads(line)["level"]
+
+
+@pytest.mark.property
+@given(said=ANY_TEXT.filter(lambda said: len(said) > 5))
+def test_of_a_librarys_line_nothing_but_its_place_and_its_exception_is_told(said):
+    logged = record("botocore.hooks", f"100 {said}", ({said: said},), ValueError(said), odd=said)
+    line = json.loads(Formatter().format(logged))
+    assert (line["message"], line["logger"]) == (WITHHELD, "botocore.hooks")
+    assert line["exception"].endswith("ValueError")
+    told = json.dumps({k: v for k, v in line.items() if k not in ("timestamp", "exception")})
+    assert json.dumps(said)[1:-1] not in told
+
+
+def test_a_librarys_message_is_told_where_texts_may_be_logged():
+    line = json.loads(Formatter(whole=True).format(record("botocore", "sent %s", (SECRET,))))
+    assert line["message"] == f"sent {SECRET}"
+
+
+def test_what_the_server_says_of_itself_is_told():
+    line = json.loads(Formatter().format(record("uvicorn.error", "Started [%d]", (7,))))
+    assert line["message"] == "Started [7]"
+
+
+def test_a_message_that_is_json_stays_a_text():
+    assert json.loads(Formatter().format(record(message='{"a": 1}')))["message"] == '{"a": 1}'
+
+
+def test_a_long_field_is_cut_and_says_so():
+    line = json.loads(Formatter().format(record(message="x" * (MAX_FIELD_CHARACTERS + 7))))
+    assert line["message"].endswith("x… (7 more)")
+
+
+def test_a_line_that_cannot_be_made_says_that_it_is_lost():
+    looped = {}
+    looped["self"] = looped
+    line = json.loads(Formatter().format(record(extra_field=looped, message=SECRET)))
+    assert line["message"] == "a log line could not be written: ValueError"
+
+
+class Closed(io.StringIO):
+    def write(self, text):
+        raise BrokenPipeError(SECRET)
+
+
+def test_a_stream_that_is_closed_loses_the_line_and_nothing_else(capsys):
+    with logging_to(Closed()):
+        assert client().post("/predict", json={"text": SECRET}).status_code == 200
+    said = capsys.readouterr().err
+    assert said.splitlines()[-1] == "a log line is lost: BrokenPipeError"
+    assert SECRET not in said
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_a_stream_that_can_encode_little_takes_every_line(encoding):
+    ask = (
+        "import logging; from app.telemetry import logs; logs.configure('INFO', whole=True); "
+        r"logging.getLogger('app').info('%s', 'caf\u00e9 \U0001f600 \ud83d')"
+    )
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run(
+        [sys.executable, "-c", ask], cwd=ROOT, env=environment, capture_output=True, check=True
+    )
+    assert json.loads(done.stdout)["message"] == "café 😀 \ud83d"
+    assert done.stderr == b""
+
+
+def predictions(native, count, text="Good.", id="r"):
+    [found] = native.predict([text])
+    return [Predicted(f"{id}#{i}", text, found) for i in range(count)]
+
+
+def say(predicted, **settings):
+    observation = Observation("r", predicted=predicted, status=200)
+    observation.add(Pass([one.prediction for one in predicted], 0.1, 0.2))
+    telemetry = client(metrics="cloudwatch", **settings).app.state.telemetry
+    telemetry.request(observation, {"method": "POST"})
+
+
+@pytest.mark.parametrize(
+    ("count", "text", "settings"),
+    [
+        (512, "Good.", {}),
+        (10_000, "Good.", {}),
+        (512, "😀 " * 500, {"log_texts": True}),
+        (5, "😀" * 100_000, {"log_texts": True}),
+    ],
+)
+def test_no_line_is_longer_than_cloudwatch_takes(lines, native, count, text, settings):
+    say(predictions(native, count, text, id="x" * 128), **settings)
+    found = lines()
+    assert all(len(json.dumps(line)) < 256 * 1024 for line in found)
+    assert sum(len(line["predictions"]) for line in found) == count
+    assert found[0].get("predictions_in_more_lines", 0) == count - len(found[0]["predictions"])
+    assert found[0]["predictions_positive"] == count
+    assert {line["correlation_id"] for line in found} == {"r"}
+    assert [line["message"] for line in found[1:]] == ["predictions"] * len(found[1:])
+    assert sum("_aws" in line for line in found) == 1
+
+
+def test_a_full_batch_of_usual_ids_is_one_line(lines, native):
+    say(predictions(native, 512, id="6f1c9d0e4b7a4c0f9a51d2f3b8e7c604"))
+    assert len(lines()) == 1
+
+
+def test_a_pseudonym_is_the_same_for_the_same_id_and_no_id_that_feedback_takes():
+    assert pseudonym("review-17") == pseudonym("review-17") != pseudonym("review-18")
+    assert pseudonym("\ud83d").startswith("~")
+    said = {"prediction": pseudonym("review-17"), "sentiment": "Positive"}
+    assert client(results_table="t").post("/feedback", json=said).status_code == 422
+
+
+def test_uvicorn_logs_through_us_and_no_request(capsys):
+    from uvicorn.config import Config
+
+    Config("app.main:app")  # which sets its own handlers up
+    with logging_to(written := io.StringIO()):
+        logging.getLogger("uvicorn.access").info("%s", f"GET /{SECRET}")
+        error = ValueError(SECRET)
+        logging.getLogger("uvicorn.error").error("Exception in ASGI application\n", exc_info=error)
+    [line] = map(json.loads, written.getvalue().splitlines())
+    assert (line["message"], line["exception"]) == ("Exception in ASGI application\n", "ValueError")
+    assert not any(map(str.strip, capsys.readouterr()))
+
+
+def test_a_server_that_is_started_by_hand_writes_json_alone_and_no_path():
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", "app.main:app", "--port", str(port)]
+    server = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    url = f"http://127.0.0.1:{port}/{SECRET}?{SECRET}"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            urllib.request.urlopen(url, timeout=10)
+        except urllib.error.HTTPError:
+            break  # 404
+        except urllib.error.URLError:
+            time.sleep(0.1)
+    server.terminate()
+    out, err = server.communicate(timeout=30)
+    messages = [json.loads(line)["message"] for line in out.splitlines()]
+    assert "request" in messages
+    assert any(message.startswith("Uvicorn running on http://") for message in messages)
+    assert SECRET not in out + err
+    assert err == ""
+
+
+def test_a_warning_is_a_line_without_its_words(lines):
+    # As the interpreter shows it where nobody records warnings.
+    warnings.showwarning(UserWarning(SECRET), UserWarning, "somewhere.py", 7)
+    [line] = lines()
+    assert line["message"] == "UserWarning at somewhere.py:7"
+
+
+def test_handlers_of_others_stay(lines):
+    other = logging.StreamHandler(io.StringIO())
+    root = logging.getLogger()
+    root.addHandler(other)
+    try:
+        logs.configure("INFO", stream=io.StringIO())
+        assert other in root.handlers
+        assert sum(isinstance(one, Handler) for one in root.handlers) == 1
+    finally:
+        root.removeHandler(other)
+
+
+def test_a_response_that_fails_after_its_start_lets_no_message_out(lines):
+    async def broken(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise ValueError(SECRET)
+
+    caller = client()
+    caller.app.mount("/broken", broken)
+    with pytest.raises(Exception, match="^ValueError at "):
+        type(caller)(caller.app).get("/broken/")
+    assert SECRET not in json.dumps(lines())
+    assert lines()[-1]["cause"] == "InternalError"
+
+
+def test_a_caller_who_left_before_the_answer_is_no_failure_of_ours(lines):
+    async def leaves():
+        return {"type": "http.disconnect"}
+
+    async def nowhere(message):
+        pass
+
+    scope = {
+        "type": "http", "method": "POST", "path": "/predict", "query_string": b"",
+        "headers": [(b"content-type", b"application/json")], "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 8000),
+    }  # fmt: skip
+    app = client().app
+    asyncio.new_event_loop().run_until_complete(app(scope, leaves, nowhere))
+    line = lines()[-1]
+    assert (line["status"], line["errors_other"], line["level"]) == (reporting.LEFT, 1, "INFO")
