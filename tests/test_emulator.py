@@ -49,7 +49,7 @@ def test_of_ten_messages_three_poison_ones_fail_alone(emulator, aws):
     )
     assert answer == {"batchItemFailures": [{"itemIdentifier": id} for id in ("m7", "m8", "m9")]}
     assert sorted(result["id"] for result in aws.results()) == [f"m{i}" for i in range(7)]
-    assert "record m8 failed: has no text; it has title" in emulator.log()
+    assert "record m8 failed: has no key text" in emulator.log()
 
 
 ROWS = 1100

@@ -89,7 +89,9 @@ def test_image_keeps_what_botocore_knows_of_each_service_that_is_called():
     called = {
         name
         for source in sources
-        for name in re.findall(r'aws\.client\("([\w-]+)"', source.read_text())
+        for name in re.findall(
+            r'(?:boto3|aws)\.(?:client|resource)\("([\w-]+)"', source.read_text()
+        )
     }
     [kept] = re.findall(r"([\w|]+)\) ;; \\\n\s+\*\) rm -rf \"\$service\"", DOCKERFILE)
     assert called

@@ -77,7 +77,7 @@ def read(path: Path) -> list[dict]:
     text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8-sig")
     if ".jsonl" in path.name:
         return [json.loads(line) for line in text.splitlines()]
-    return list(csv.DictReader(text.splitlines()))
+    return list(csv.DictReader(text.removeprefix("\ufeff").splitlines()))
 
 
 @pytest.mark.parametrize("name", ["r.jsonl", "r.csv", "r.parquet", "r.jsonl.gz", "r.csv.gz"])
@@ -166,7 +166,7 @@ def test_a_line_without_end_takes_no_more_memory_than_a_row_may(tmp_path, score,
 @pytest.mark.parametrize(
     ("name", "content", "column", "reason"),
     [
-        ("r.xml", b"", "", "r.xml: its name ends as that of no known format: expected"),
+        ("r.xml", b"", "", "expected .jsonl, .ndjson, .csv, .* each also .gz, or .parquet"),
         (
             "r.csv",
             b"id,title\n1,x\n",
@@ -180,7 +180,7 @@ def test_a_line_without_end_takes_no_more_memory_than_a_row_may(tmp_path, score,
             "no column has the name asked for",
         ),
         ("r.parquet", b"no", "", "is not Parquet"),
-        ("r.csv.gz", b"\x1f\x8bno", "", "gzip"),
+        ("r.csv.gz", b"\x1f\x8bno", "", "cannot be read: the gzip data is damaged"),
     ],
 )
 def test_an_object_that_cannot_be_read_says_why_and_leaves_nothing(

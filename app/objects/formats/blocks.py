@@ -41,7 +41,7 @@ def inflated(blocks: Blocks) -> Blocks:
                 if not block:
                     break
                 if not GZIP.startswith(block[:2]):
-                    yield Fault("what follows here is not gzip; the rows before were read")
+                    yield Fault("what follows here is not gzip")
                     return
                 decoder = _member()
             before = decoder.copy()
@@ -49,14 +49,14 @@ def inflated(blocks: Blocks) -> Blocks:
                 found = decoder.decompress(block, BLOCK_BYTES)
             except zlib.error:
                 yield from _as_far_as_it_goes(before, block)
-                yield Fault("the gzip data is damaged from here on; the rows before were read")
+                yield Fault("the gzip data is damaged from here on")
                 return
             yield found
             block = decoder.unused_data if decoder.eof else decoder.unconsumed_tail
             # What a full block left over is inside the decoder, though all input is consumed.
             more = bool(block) or (len(found) == BLOCK_BYTES and not decoder.eof)
     if not decoder.eof:
-        yield Fault("the gzip data is cut off here; the rows before were read")
+        yield Fault("the gzip data is cut off here")
 
 
 def _member() -> "zlib._Decompress":

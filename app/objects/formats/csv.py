@@ -6,6 +6,7 @@ from typing import IO, NamedTuple
 
 from app.objects.formats.columns import OURS, column_among, score_columns
 from app.objects.formats.encoding import Encoding
+from app.objects.formats.fields import NULL
 from app.objects.formats.jsonl import looks_like_json
 from app.objects.formats.records import Record, Records
 from app.objects.formats.rows import (
@@ -60,7 +61,7 @@ class Csv:
         before = "\ufeff" if source.encoding.mark else ""
         if dialect.sep:
             before += next(line.text for line in source.lines if line) + end
-        records = iter(Records(source.lines, dialect.delimiter))
+        records = iter(Records(source.lines, dialect.delimiter, dialect.quoting))
         first = next((record for record in records if record), None)
         if first is None:
             raise UnreadableObject("is empty: expected a line with the names of its columns")
@@ -124,7 +125,8 @@ def _rows(
         elif reason := record.fault or fault_of(record.raw, encoding):
             yield Rejected(record.line, reason, shown(record.raw), _fitted(record, layout))
         else:
-            yield Row(record.line, record.fields[place], record.raw)
+            text = record.fields[place]
+            yield Row(record.line, None if text == NULL else text, record.raw)
 
 
 def _fitted(record: Record, layout: Layout) -> str:

@@ -1,31 +1,16 @@
-"""The records of separated values: their fields, and what is none of them."""
+"""The records of separated values, and what is none of them."""
 
 import re
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from app.objects.formats import rows as limits
+from app.objects.formats.fields import ESCAPES, QUOTINGS, Fields, Quoting
 from app.objects.formats.text import Line
 
 MAX_RECORD_LINES = 10_000
 """Lines after which a quote that was opened counts as unclosed."""
-_IN_QUOTES = re.compile(r'[^"]*(?:""[^"]*)*')
-_IN_QUOTES_ESCAPED = re.compile(r'[^"\\]*(?:(?:""|\\.)[^"\\]*)*\\?', re.DOTALL)
-_ESCAPED = re.compile(r'\\([\\"])|""')
-
-
-class Quoting(NamedTuple):
-    """What differs between programs in how they quote; a field's quote is doubled in all."""
-
-    backslash: bool = False
-    r"""Whether ``\"`` is a quote as well."""
-    spaces: bool = False
-    """Whether a quote may stand after spaces, ``a, "b"``."""
-
-
-QUOTINGS = (Quoting(), Quoting(backslash=True), Quoting(spaces=True))
 
 
 class Record(NamedTuple):
@@ -37,60 +22,6 @@ class Record(NamedTuple):
     """As it stands, without its end."""
     fault: str = ""
     """Why it is no row; the fields are a guess then."""
-
-
-@dataclass
-class _Fields:
-    """The fields of a record, as its lines come."""
-
-    delimiter: str
-    quoting: Quoting
-    fields: list[str] = field(default_factory=list)
-    quoted: list[str] | None = None
-    """The parts of the field whose quote is open."""
-
-    def take(self, text: str) -> bool:
-        """Read a line on, and return whether the record is complete.
-
-        Raises:
-            ValueError: something other than a delimiter stands behind a closing quote.
-        """
-        inside = _IN_QUOTES_ESCAPED if self.quoting.backslash else _IN_QUOTES
-        at = 0
-        while True:
-            if self.quoted is not None:
-                found = inside.match(text, at)
-                assert found
-                self.quoted.append(found[0])
-                if found.end() == len(text):
-                    return False
-                at = found.end() + 1
-                self.fields.append(self._unquoted())
-                if self.quoting.spaces:
-                    at += len(text) - at - len(text[at:].lstrip(" "))
-                if not text.startswith(self.delimiter, at) and at < len(text):
-                    raise ValueError
-            else:
-                start = at
-                if self.quoting.spaces:
-                    while text.startswith(" ", start):
-                        start += 1
-                if text.startswith('"', start):
-                    self.quoted, at = [], start + 1
-                    continue
-                end = text.find(self.delimiter, at)
-                self.fields.append(text[at : end if end >= 0 else len(text)])
-                at = end if end >= 0 else len(text)
-            if at == len(text):
-                return True
-            at += len(self.delimiter)
-
-    def _unquoted(self) -> str:
-        value = "".join(self.quoted or ())
-        self.quoted = None
-        if self.quoting.backslash:
-            return _ESCAPED.sub(lambda found: found[1] or '"', value)
-        return value.replace('""', '"')
 
 
 class _Reading(NamedTuple):
@@ -120,10 +51,13 @@ class Records:
     under which a record has as many fields as the others.
     """
 
-    def __init__(self, lines: Iterator[Line | None], delimiter: str) -> None:
+    def __init__(
+        self, lines: Iterator[Line | None], delimiter: str, quoting: Quoting = QUOTINGS[0]
+    ) -> None:
+        """``quoting``: the one that is likely."""
         self._lines, self._ahead = lines, deque[Line]()
         self._delimiter = delimiter
-        self._quotings = list(QUOTINGS)
+        self._quotings = sorted(QUOTINGS, key=lambda each: each != quoting)
         self._width = 0
         self._columns = Columns()
         self._begun = False
@@ -147,7 +81,7 @@ class Records:
         if first.fault:
             return self._taken(1, fault=first.fault)
         readings = []
-        for quoting in self._quotings if '"' in first.text else self._quotings[:1]:
+        for quoting in self._likely(first.text):
             found = self._read(quoting)
             self._width = self._width or (0 if found.fault else len(found.fields))
             if found.fault or len(found.fields) != self._width:
@@ -167,6 +101,14 @@ class Records:
         opened = first.number + found.opened
         return self._taken(found.opened + 1, fault=found.fault.format(line=opened))
 
+    def _likely(self, text: str) -> list[Quoting]:
+        """Return the quotings under which a record may be read that begins so, best first."""
+        if self._quotings[0] == ESCAPES or (text.endswith("\\") and self._delimiter == "\t"):
+            return self._quotings
+        if '"' not in text:
+            return self._quotings[:1]
+        return [quoting for quoting in self._quotings if quoting != ESCAPES]
+
     def _accepted(self, found: _Reading) -> Record:
         if self._lost:
             begins = self._ahead[0].text.startswith('"')
@@ -185,7 +127,7 @@ class Records:
         return Record(lines[0].number, list(fields or raw.split(self._delimiter)), raw, fault)
 
     def _read(self, quoting: Quoting) -> _Reading:
-        reading, begun, size = _Fields(self._delimiter, quoting), list[int](), 0
+        reading, begun, size = Fields(self._delimiter, quoting), list[int](), 0
         while True:
             place = len(begun)
             line = self._ahead[place] if place < len(self._ahead) else self._next()
@@ -236,7 +178,7 @@ _PERHAPS_PART = "follows a quote that is not closed, and may be a part of the ro
 
 
 def _alone(text: str, delimiter: str, quoting: Quoting) -> list[str]:
-    reading = _Fields(delimiter, quoting)
+    reading = Fields(delimiter, quoting)
     try:
         return reading.fields if reading.take(text) else []
     except ValueError:

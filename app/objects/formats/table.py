@@ -10,6 +10,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from app.objects.formats.columns import TEXT_COLUMNS
+from app.objects.formats.fields import ESCAPES, NULL, QUOTINGS, Quoting
 from app.objects.formats.records import Records
 from app.objects.formats.rows import ReadOptions, UnreadableObject
 from app.objects.formats.text import Line, lines_of
@@ -25,6 +26,8 @@ class Dialect(NamedTuple):
     delimiter: str
     sep: str = ""
     """Excel's first line that names the delimiter, as it stands."""
+    quoting: Quoting = QUOTINGS[0]
+    """How its fields are likely to be quoted."""
 
 
 def dialect_of(head: bytes, options: ReadOptions) -> Dialect:
@@ -49,7 +52,8 @@ def dialect_of(head: bytes, options: ReadOptions) -> Dialect:
         raise UnreadableObject(
             f"its fields may be separated by {shown}: say by which (--delimiter)"
         )
-    return Dialect(several[0].delimiter)
+    escapes = several[0].delimiter == "\t" and several[0].nulls
+    return Dialect(several[0].delimiter, quoting=ESCAPES if escapes else QUOTINGS[0])
 
 
 def end_of(head: bytes) -> str:
@@ -83,25 +87,23 @@ class _Sample(NamedTuple):
     fitting: float
     """Share of the rows that have as many fields as the first line."""
     widths: list[int]
+    nulls: bool
+    r"""Whether a field is ``\N``: then backslashes escape, if tabs separate."""
 
     @classmethod
     def of(cls, lines: list[Line], delimiter: str, options: ReadOptions) -> "_Sample":
         records = list(islice(Records(iter(lines), delimiter), SAMPLE_RECORDS))
         found = [record for record in records if record]
         if not found or found[0].fault:
-            return cls(delimiter, 0, False, 0.0, [])
+            return cls(delimiter, 0, False, 0.0, [], False)
         names = {name.strip().lower() for name in found[0].fields}
         sought = {options.column.strip().lower()} if options.column else set(TEXT_COLUMNS)
         rows = found[1:]
         fitting = sum(not row.fault for row in rows) / len(rows) if rows else 1.0
         widths = [len(row.fields) for row in rows]
-        return cls(
-            delimiter,
-            len(found[0].fields),
-            options.header and bool(names & sought),
-            fitting,
-            widths,
-        )
+        named = options.header and bool(names & sought)
+        nulls = any(NULL in row.fields for row in rows)
+        return cls(delimiter, len(found[0].fields), named, fitting, widths, nulls)
 
     def rank(self) -> tuple[bool, float]:
         return self.named, self.fitting
