@@ -20,6 +20,7 @@ from app.events.envelopes import ENVELOPES, MAX_ENVELOPES, Skipped, contents, ob
 from app.events.records import MAX_ID_BYTES, InvalidRecord, Record
 from app.json_reader import MAX_DEPTH
 from app.objects.bucket import StoredObject
+from app.objects.s3 import StorageError
 from app.serving import Scorer
 from app.settings import Settings
 from app.sinks.bus import BusSink
@@ -218,7 +219,7 @@ def test_of_several_objects_each_is_scored_though_one_cannot_be(handle, aws):
     [record] = event("s3")["Records"]
     gone = json.loads(json.dumps(record).replace("new+reviews", "gone"))
     aws.put("incoming/new reviews.jsonl", b'{"id": 1, "text": "A great film."}\n')
-    with pytest.raises(ValueError):
+    with pytest.raises(StorageError, match="there is no such object"):
         handle({"Records": [gone, record]})
     assert "scored/incoming/new reviews.jsonl" in aws.objects()
 

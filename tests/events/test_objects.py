@@ -71,7 +71,7 @@ def test_an_object_that_cannot_be_read_fails_its_message_alone(handle, aws, capl
     assert failed(handle(messages(gone, json.dumps(event("s3")), "Good."))) == ["m0"]
     assert found(aws.objects()) == {1: "Positive", 2: "Negative"}
     assert len(aws.queue()) == 1
-    assert "record m0 failed" in caplog.text
+    assert "record m0 failed: StorageError: s3://reviews/incoming/gone.jsonl" in caplog.text
 
 
 def test_an_object_of_no_known_format_raises(handle, aws):
