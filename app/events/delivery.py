@@ -11,7 +11,7 @@ from app.deadline import Deadline
 from app.events.records import InvalidRecord, Record, described
 from app.objects.bucket import ObjectScoring, StoredObject
 from app.objects.formats import UnreadableObject
-from app.objects.handover import DoesNotFit
+from app.objects.handover import DoesNotFit, HandOverFailed
 from app.objects.s3 import StorageError
 from app.sentiment.classifier import SentimentClassifier
 from app.sinks import Outbox, Sink
@@ -182,7 +182,7 @@ class Delivery:
     def _score(self, stored: StoredObject, context: Any) -> Failure | None:
         try:
             self._objects.score(stored, context)
-        except (UnreadableObject, StorageError, DoesNotFit) as error:
+        except (UnreadableObject, DoesNotFit, HandOverFailed, StorageError) as error:
             return Failure(f"{type(error).__name__}: {error}", error)
         except Exception as error:  # whatever an object's is, the others go on
             return Failure(described(error), error)

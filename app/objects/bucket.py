@@ -1,11 +1,13 @@
 """Objects of a bucket, each scored within an invocation or handed over to the state machine."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+from app.deadline import Deadline
 from app.objects import storage
-from app.objects.deadline import Deadline, OutOfTime
+from app.objects.budget import BudgetExhausted, TimeBudget
 from app.objects.formats import ReadOptions
 from app.objects.handover import hand_over
 from app.objects.s3 import StoredObject as StoredObject
@@ -47,28 +49,32 @@ class ObjectScoring:
             _logger.info("%s is a result and is not scored", stored)
             current().skipped += 1
             return None
-        deadline = None
-        if context:
-            deadline = Deadline(lambda: float(context.get_remaining_time_in_millis() / 1000))
-        with storage.reading(stored, deadline.check if deadline else lambda: None) as source:
+        left = _seconds_left(context)
+        budget = TimeBudget(left) if context else None
+        with storage.reading(stored, budget.check if budget else lambda: None) as source:
             if source.size == 0:
                 _logger.info("%s is empty and is not scored", stored)
                 current().skipped += 1
                 return None
             try:
-                summary = self._score(source, stored, deadline)
-            except OutOfTime:
+                summary = self._score(source, stored, budget)
+            except BudgetExhausted:
                 assert source.version
-                model = self._classifier.bundle.revision
-                machine, options = settings.state_machine, self._options
-                execution = hand_over(machine, stored, source.version, options, model)
+                execution = hand_over(
+                    settings.state_machine,
+                    stored,
+                    source.version,
+                    self._options,
+                    self._classifier.bundle.revision,
+                    Deadline(left()),
+                )
                 return {"handed_over_to": execution}
         current().rejected += summary.rejected
         _logger.info("%s: %d rows, %d rejected", stored, summary.rows, summary.rejected)
         return asdict(summary)
 
     def _score(
-        self, source: storage.Source, stored: StoredObject, deadline: Deadline | None
+        self, source: storage.Source, stored: StoredObject, budget: TimeBudget | None
     ) -> Summary:
         settings = self._settings
         scored = f"{settings.scored_prefix}{stored.key}"
@@ -85,5 +91,10 @@ class ObjectScoring:
             options=self._options,
             keep_rejected=settings.keep_rejected,
             limits=settings.text_limits,
-            deadline=deadline,
+            budget=budget,
         )
+
+
+def _seconds_left(context: Any) -> Callable[[], float]:
+    """Return how Lambda tells the time until it ends the invocation."""
+    return lambda: float(context.get_remaining_time_in_millis() / 1000)

