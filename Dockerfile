@@ -1,5 +1,6 @@
 # The Lambda container image. Building needs BuildKit (`docker buildx build`,
 # `sam build --use-buildkit`) or buildah; `make image` finds what is there.
+# `make pin` adds the digest that the registry has for this tag, so that it is the same base each time.
 ARG BASE_IMAGE=public.ecr.aws/lambda/python:3.12
 # native: int8, the smallest and fastest, on x86-64. onnx: int8, for arm64. torch: the reference,
 # several times larger and slower.
@@ -9,25 +10,36 @@ FROM ${BASE_IMAGE} AS dependencies
 ARG ENGINE
 # For torch: the index of its CPU builds. Lambda has no GPU, and PyPI's build carries CUDA.
 ARG PIP_EXTRA_INDEX_URL
-COPY requirements*.txt constraints.txt /tmp/
+COPY requirements*.txt requirements*.lock constraints.txt /tmp/
 COPY native /tmp/native
 # requirements.txt names all that serving needs, so that nothing else has to be looked for; of that
 # an image leaves out the other engine, and the hub's client, which `tokenizers` imports only to
-# download. What torch needs, and `transformers` the hub's client, is not all named there.
+# download. What torch needs, and `transformers` the hub's client, is not all named there; nor has it
+# hashes, as it comes from whatever index was chosen for it. All else is checked by its hash, what
+# compiles the engine too, which is then built without an index.
 # The secrets are optional and leave nothing in the image: a pip.conf and a certificate bundle,
 # for builds behind a private mirror.
 RUN --mount=type=secret,id=pipconf,target=/etc/pip.conf \
     --mount=type=secret,id=ca,target=/run/ca.pem \
     if [ -s /run/ca.pem ]; then export PIP_CERT=/run/ca.pem; fi; \
-    hub='huggingface_hub|hf-xet|fsspec|filelock|httpx2|httpcore2|truststore|PyYAML'; \
+    hub='huggingface-hub|hf-xet|fsspec|filelock|httpx2|httpcore2|truststore|pyyaml'; \
     case "$ENGINE" in \
-        torch) deps= out='onnxruntime|flatbuffers|protobuf' requirements=requirements-torch.txt ;; \
-        onnx) deps=--no-deps out="$hub" requirements=requirements.txt ;; \
-        *) deps=--no-deps out="onnxruntime|numpy|flatbuffers|protobuf|$hub" requirements=requirements.txt ;; \
+        torch) out='onnxruntime|flatbuffers|protobuf' ;; \
+        onnx) out="$hub" ;; \
+        *) out="onnxruntime|numpy|flatbuffers|protobuf|$hub" ;; \
     esac; \
-    cd /tmp && sed -i -E "/^($out)==/d" requirements.txt \
-    && pip install --no-cache-dir --disable-pip-version-check --no-compile --only-binary :all: \
-        $deps --target "$LAMBDA_TASK_ROOT" -r "$requirements"
+    install() { \
+        pip install --no-cache-dir --disable-pip-version-check --no-compile --only-binary :all: "$@"; \
+    }; \
+    cd /tmp && if [ "$ENGINE" = torch ]; then \
+        sed -i -E "/^($out)==/d" requirements.txt \
+        && install --target "$LAMBDA_TASK_ROOT" -r requirements-torch.txt; \
+    else \
+        sed -i -E "/^($out)==/,/[^\\\\]\$/d" requirements.lock \
+        && install --no-deps --require-hashes --target "$LAMBDA_TASK_ROOT" -r requirements.lock \
+        && install --no-deps --require-hashes -r requirements-build.lock \
+        && install --no-deps --no-index --no-build-isolation --target "$LAMBDA_TASK_ROOT" ./native; \
+    fi
 # What is removed, serving does not import: commands, tests, what compiles or checks types against a
 # package, model conversion, and botocore's descriptions of the services that are not called. What
 # is named in a package's list of files and not here any more is meant by this; licences stay.
@@ -52,7 +64,7 @@ RUN --mount=type=secret,id=pipconf,target=/etc/pip.conf \
     --mount=type=secret,id=ca,target=/run/ca.pem \
     if [ -s /run/ca.pem ]; then export PIP_CERT=/run/ca.pem; fi; \
     cd /tmp && pip install --no-cache-dir --disable-pip-version-check --no-compile --only-binary :all: \
-        --no-deps --target /explain -r requirements-explain.txt \
+        --no-deps --require-hashes --target /explain -r requirements-explain.lock \
     && cd /explain && rm -rf bin && find . -type d -name tests -prune -exec rm -rf {} + \
     && python3 -m compileall -q --invalidation-mode unchecked-hash .
 

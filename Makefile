@@ -7,13 +7,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SAM_CLI := aws-sam-cli==1.170.0
 EMULATOR := .cache/$(SAM_CLI)
+UV := uv==0.13.9
 NATIVE := $(filter-out %.egg-info,$(wildcard native/*.* native/distilbert_int8/*.py))
 
 # onnxruntime reports its use to its makers unless told not to.
 export ORT_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help serve score test properties browser invoke train label tune snippets export evaluate card drift bench readme screenshots image check clean
+.PHONY: help serve score test properties sanitise browser invoke train label tune snippets export evaluate card drift bench readme screenshots lock pin image check clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,6 +29,13 @@ $(BIN)/python:
 $(VENV)/%.installed: %.txt $(wildcard requirements*.txt) constraints.txt $(NATIVE) | $(BIN)/python
 	@echo "installing $<"
 	@$(PIP) -r $<
+	@touch $@
+
+# What serves is installed by its hashes, which a folder cannot have: the engine comes after it.
+$(VENV)/requirements.installed: requirements.txt requirements.lock $(NATIVE) | $(BIN)/python
+	@echo "installing requirements.lock"
+	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --no-deps ./native
 	@touch $@
 
 # A local AWS, in an environment of its own: it holds boto3 to another version.
@@ -47,9 +55,17 @@ serve: $(VENV)/requirements.installed $(if $(EXPLAIN),$(VENV)/requirements-expla
 	@echo "serving on http://127.0.0.1:$(PORT), docs on http://127.0.0.1:$(PORT)/docs"
 	@$(BIN)/uvicorn app.main:app --host 127.0.0.1 --port $(PORT) --no-access-log
 
-score: $(VENV)/requirements.installed ## Score the file IN=reviews.csv into OUT=scored.csv (COLUMN= names the text)
-	@test -n "$(IN)" -a -n "$(OUT)" || { echo "score what? make score IN=reviews.csv OUT=scored.csv"; exit 2; }
-	@$(BIN)/python -m app.score $(IN) $(OUT) $(if $(COLUMN),--column $(COLUMN))
+# Values reach the shell as variables of its own, so that it reads no name as anything else.
+score: export SCORE_IN = $(value IN)
+score: export SCORE_OUT = $(value OUT)
+score: export SCORE_COLUMN = $(value COLUMN)
+score: export SCORE_DELIMITER = $(value DELIMITER)
+score: export SCORE_ENCODING = $(value ENCODING)
+score: $(VENV)/requirements.installed ## Score the file IN=reviews.csv into OUT=scored.csv (COLUMN= names the text, KEEP=1 keeps rejected rows, HEADER=no, DELIMITER=, ENCODING=)
+	@test -n "$$SCORE_IN" && test -n "$$SCORE_OUT" || { echo "score what? make score IN=reviews.csv OUT=scored.csv"; exit 2; }
+	@$(BIN)/python -m app.score $(if $(filter no 0 false,$(HEADER)),--no-header) $(if $(filter-out no 0 false,$(KEEP)),--keep-rejected) \
+		$${SCORE_COLUMN:+"--column=$$SCORE_COLUMN"} $${SCORE_DELIMITER:+"--delimiter=$$SCORE_DELIMITER"} \
+		$${SCORE_ENCODING:+"--encoding=$$SCORE_ENCODING"} -- "$$SCORE_IN" "$$SCORE_OUT"
 
 browser: $(VENV)/requirements-test.installed # A Chromium for the page's tests
 	@$(BIN)/python -m scripts.browser
@@ -59,6 +75,9 @@ test: $(VENV)/requirements-test.installed $(EMULATOR) .venv-stack/requirements-s
 
 properties: $(VENV)/requirements-test.installed ## Run the property tests with 20,000 new cases each
 	@PROPERTIES=long $(BIN)/python -m pytest -m property $(ARGS)
+
+sanitise: $(BIN)/python ## Run the kernels and their reader of files under ASan, UBSan and TSan, minutes long
+	@$(BIN)/python native/sanitise $(SEED)
 
 invoke: $(VENV)/requirements-invoke.installed $(EMULATOR) ## Run EVENT=file.json through the Lambda runtime emulator
 	@test -n "$(EVENT)" || { echo "which event? make invoke EVENT=tests/events/rest-api.json"; exit 2; }
@@ -109,6 +128,19 @@ readme: $(VENV)/requirements-test.installed ## Write the README's figures from w
 screenshots: browser ## Take the README's pictures of the page, into docs/images
 	@$(BIN)/python -m scripts.screenshots
 
+.cache/$(UV): | $(BIN)/python
+	@$(PIP) --target $@.unfinished $(UV)
+	@mv $@.unfinished $@
+
+lock: .cache/$(UV) ## Write the hashes of what requirements*.txt name for the images, into *.lock
+	@for name in requirements requirements-explain requirements-build; do \
+	  grep -E '^[A-Za-z]' $$name.txt | .cache/$(UV)/bin/uv pip compile --quiet --universal --python-version 3.11 \
+	    --no-deps --generate-hashes --no-header --no-annotate --no-emit-index-url - -o $$name.lock >/dev/null || exit 1; \
+	done
+
+pin: ## Pin the base image in the Dockerfile to the digest that its registry has now
+	@scripts/pin-base
+
 image: $(VENV)/requirements-image.installed ## Build the container image, with Docker or with buildah
 	@PYTHON=$(BIN)/python scripts/build-image
 
@@ -117,7 +149,7 @@ image: $(VENV)/requirements-image.installed ## Build the container image, with D
 	@$(PYTHON) -m venv .venv-sam
 	@.venv-sam/bin/pip install --quiet --disable-pip-version-check $(SAM_CLI)
 
-check: $(VENV)/requirements-test.installed $(EMULATOR) .venv-sam/bin/sam ## Lint, types, template, state machine (with npx), tests
+check: $(VENV)/requirements-test.installed $(EMULATOR) .venv-sam/bin/sam ## Lint, types, template, state machine (with npx), sanitisers, tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -125,6 +157,7 @@ check: $(VENV)/requirements-test.installed $(EMULATOR) .venv-sam/bin/sam ## Lint
 	SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint --region us-east-1 -t template.yaml
 	sed 's/$${[A-Za-z]*}/aws/g' statemachine/backfill.asl.json > .cache/backfill.asl.json
 	npx --yes asl-validator@4.0.0 --json-path .cache/backfill.asl.json
+	$(MAKE) sanitise
 	$(MAKE) test
 
 clean: ## Remove what the targets made

@@ -3,44 +3,62 @@
 import uuid
 from typing import Any
 
-from app import startup
-from app.events import Source, UnsupportedEvent, sinks
+from app import sinks, startup
+from app.events import Source, UnsupportedEvent, skipped
 from app.events.delivery import Delivery
 from app.events.direct import Direct
-from app.events.dynamodb import DynamoDb
-from app.events.eventbridge import EventBridge
 from app.events.http import Http
-from app.events.kinesis import Kinesis
-from app.events.s3 import S3
-from app.events.sns import Sns
-from app.events.sqs import Sqs
+from app.events.sources import SOURCES as RECORDS
+from app.events.sources import Records, log_skipped
 from app.main import app
 from app.objects.bucket import ObjectScoring
+from app.sentiment.text import Text
 from app.serving import Scorer
+from app.telemetry.exceptions import boundary
 from app.telemetry.reporting import Telemetry
 
 
 def sources(scorer: Scorer) -> dict[str, Source]:
-    delivery = Delivery(scorer.classifier, sinks.switched_on(scorer.settings))
     objects = ObjectScoring(scorer.classifier, scorer.settings)
-    longest = scorer.settings.max_text_characters
+    delivery = Delivery(scorer.classifier, sinks.switched_on(scorer.settings), objects)
+
+    def parse_text(value: object) -> Text:
+        return scorer.classifier.parse(value, scorer.settings.text_limits)
+
     return {
         "HTTP (REST API, HTTP API, Function URL, ALB)": Http(app),
         'direct ({"text": …}, {"texts": […]}, {"Items": […]} or {"object": …})': Direct(
             scorer, objects
         ),
-        "SQS": Sqs(delivery, objects, longest),
-        "SNS": Sns(delivery, longest),
-        "Kinesis": Kinesis(delivery, longest),
-        "DynamoDB stream": DynamoDb(delivery, longest),
-        "S3 (directly or through EventBridge)": S3(objects),
-        "EventBridge": EventBridge(delivery, longest),
+        **{name: Records(source, delivery, parse_text) for name, source in RECORDS.items()},
     }
 
 
 SOURCES = sources(app.state.scorer)
 TELEMETRY: Telemetry = app.state.telemetry
 startup.finish()
+
+_KNOWN_KEYS = frozenset(
+    [
+        "text",
+        "texts",
+        "id",
+        "metadata",
+        "Items",
+        "object",
+        "Records",
+        "source",
+        "detail-type",
+        "detail",
+        "Type",
+        "Message",
+        "requestContext",
+        "httpMethod",
+        "path",
+        "version",
+    ]
+)
+"""Keys that a message may name: they are ours or AWS's, and no content of a caller."""
 
 
 def invocation_id(context: Any) -> str:
@@ -49,11 +67,17 @@ def invocation_id(context: Any) -> str:
 
 
 def handler(event: Any, context: Any) -> Any:
-    """Answer an event by the source whose shape it has.
+    """Answer an event by the source whose shape it has; one that has nothing to score, by nothing.
 
     Raises:
         UnsupportedEvent: it has no known shape; nothing was done.
+        InternalError: something failed that is no error of ours.
     """
+    with boundary(invocation_id(context)):
+        return _answer(event, context)
+
+
+def _answer(event: Any, context: Any) -> Any:
     if isinstance(event, dict):
         for name, source in SOURCES.items():
             if isinstance(source, Http) and source.matches(event):
@@ -61,7 +85,17 @@ def handler(event: Any, context: Any) -> Any:
             if source.matches(event):
                 with TELEMETRY.batch(name.partition(" ")[0], invocation_id(context)):
                     return source.handle(event, context)
-        looks = f"the keys {', '.join(sorted(event))[:200]}" if event else "no keys"
-    else:
-        looks = f"the type {type(event).__name__}"
-    raise UnsupportedEvent(f"no known event has {looks}; known: {', '.join(SOURCES)}")
+        if kind := skipped.kind_of(event):
+            log_skipped({kind: 1})
+            return None
+    raise UnsupportedEvent(f"no known event has {_looks(event)}; known: {', '.join(SOURCES)}")
+
+
+def _looks(event: Any) -> str:
+    if not isinstance(event, dict):
+        return f"the type {type(event).__name__}"
+    named = sorted(_KNOWN_KEYS & event.keys())
+    others = len(event) - len(named)
+    if not named:
+        return f"{others} keys, none of them known"
+    return f"the keys {', '.join(named)}" + (f" and {others} more" if others else "")

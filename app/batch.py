@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from app.problems import InvalidBatch, Problem, invalid
-from app.sentiment.classifier import Prediction
-from app.sentiment.text import InvalidText, Text, parse
+from app.sentiment.classifier import Prediction, SentimentClassifier, may_exceed
+from app.sentiment.text import MAX_GROWTH, InvalidText, Text, check_tokens, parse
 from app.settings import Settings
 
 
@@ -50,12 +50,12 @@ class Batch:
         return BatchAnswer(results=results, errors=list(self.errors))
 
 
-def parse_batch(values: object, settings: Settings) -> Batch:
-    """Judge every text by itself.
+def parse_batch(values: object, classifier: SentimentClassifier, settings: Settings) -> Batch:
+    """Judge every text by itself, and whether all can be scored together.
 
     Raises:
-        InvalidBatch: it is no list, or is larger than ``max_batch_texts`` or
-            ``max_batch_characters`` allow.
+        InvalidBatch: it is no list, or is larger than ``max_batch_texts``, ``max_batch_characters``
+            or ``max_batch_tokens`` allow.
     """
     if not isinstance(values, list) or not values:
         raise InvalidBatch("must be an array of at least one string")
@@ -70,10 +70,50 @@ def parse_batch(values: object, settings: Settings) -> Batch:
             f"not {characters:,}"
         )
     texts: dict[int, Text] = {}
-    errors: list[BatchError] = []
+    errors: dict[int, InvalidText] = {}
+    normalised, allowed = 0, MAX_GROWTH * settings.max_batch_characters
     for index, value in enumerate(values):
         try:
             texts[index] = parse(value, settings.max_text_characters)
         except InvalidText as error:
-            errors.append(BatchError(index=index, problem=invalid(f"#/texts/{index}", str(error))))
-    return Batch(texts, errors)
+            errors[index] = error
+            continue
+        normalised += len(texts[index])
+        if normalised > allowed:
+            raise InvalidBatch(
+                f"must have at most {allowed:,} characters together after Unicode normalisation; "
+                f"the first {index + 1:,} have {normalised:,}"
+            )
+    if may_exceed(texts.values(), min(settings.max_text_tokens, settings.max_batch_tokens)):
+        errors |= _check_tokens(texts, classifier, settings)
+    return Batch(
+        {index: text for index, text in texts.items() if index not in errors},
+        [
+            BatchError(index=index, problem=invalid(f"#/texts/{index}", str(error)))
+            for index, error in sorted(errors.items())
+        ],
+    )
+
+
+def _check_tokens(
+    texts: Mapping[int, Text], classifier: SentimentClassifier, settings: Settings
+) -> dict[int, InvalidText]:
+    """Return which texts have too many tokens.
+
+    Raises:
+        InvalidBatch: the others have too many together.
+    """
+    errors: dict[int, InvalidText] = {}
+    together = 0
+    counts = classifier.token_counts(list(texts.values()))
+    for index, tokens in zip(texts, counts, strict=True):
+        try:
+            check_tokens(tokens, settings.max_text_tokens)
+            together += tokens
+        except InvalidText as error:
+            errors[index] = error
+    if together > settings.max_batch_tokens:
+        raise InvalidBatch(
+            f"must have at most {settings.max_batch_tokens:,} tokens together, not {together:,}"
+        )
+    return errors

@@ -5,9 +5,11 @@ other readers refuse, and silently keeps the last of two equal keys. This one re
 with one exception, whose message holds nothing of the document.
 """
 
+import decimal
 import json
 import math
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 MAX_DEPTH = 64
@@ -18,10 +20,11 @@ class InvalidJson(ValueError):
     """Not JSON (RFC 8259), or nested too deeply; the message says what is wrong and where."""
 
 
-def read(document: str | bytes) -> Any:
+def read(document: str | bytes, *, exact: bool = False) -> Any:
     """Return the document's value; a byte order mark before it is dropped.
 
-    Strings may hold lone surrogates, which JSON can escape.
+    Strings may hold lone surrogates, which JSON can escape. ``exact``: numbers that are not whole
+    come as `Decimal`, with all of their digits, and not as `float`.
 
     Raises:
         InvalidJson: it is not JSON in UTF-8, repeats a key, holds a number that is none, or is
@@ -29,7 +32,7 @@ def read(document: str | bytes) -> Any:
     """
     try:
         text = document if isinstance(document, str) else document.decode("utf-8")
-        value = _decoder.decode(text.removeprefix("\ufeff"))
+        value = (_exact if exact else _plain).decode(text.removeprefix("\ufeff"))
     except UnicodeDecodeError as error:
         raise InvalidJson(f"is not UTF-8 at byte {error.start}") from None
     except json.JSONDecodeError as error:
@@ -39,16 +42,24 @@ def read(document: str | bytes) -> Any:
         raise InvalidJson(_TOO_DEEP) from None
     except InvalidJson:
         raise
+    except decimal.InvalidOperation:  # an exponent of more digits than `Decimal` has
+        raise InvalidJson(_TOO_LARGE) from None
     except ValueError:  # Python reads integers of at most 4,300 digits
         raise InvalidJson("holds a number with too many digits") from None
-    _check(value)
+    check(value)
     return value
 
 
 _TOO_DEEP = f"is nested more than {MAX_DEPTH} levels deep"
+_TOO_LARGE = "holds a number that is too large"
 
 
-def _check(value: Any) -> None:
+def check(value: Any) -> None:
+    """Hold a value that another reader has read to the same bounds.
+
+    Raises:
+        InvalidJson: it is nested too deeply, or holds a number that no `float` can be.
+    """
     level, depth = [value], 0
     while level:
         containers: list[Iterable[Any]] = []
@@ -57,8 +68,8 @@ def _check(value: Any) -> None:
                 containers.append(found.values())
             elif isinstance(found, list):
                 containers.append(found)
-            elif isinstance(found, float) and not math.isfinite(found):
-                raise InvalidJson("holds a number that is too large")
+            elif isinstance(found, float | Decimal) and not math.isfinite(float(found)):
+                raise InvalidJson(_TOO_LARGE)
         depth += bool(containers)
         if depth > MAX_DEPTH:
             raise InvalidJson(_TOO_DEEP)
@@ -76,4 +87,5 @@ def _constant(name: str) -> float:
     raise InvalidJson(f"holds {name}, which is not JSON")
 
 
-_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
+_plain = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
+_exact = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_float=Decimal)

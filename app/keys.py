@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from app import aws
 from app.security import rates
 from app.settings import Settings, SettingsError
 
@@ -28,6 +29,8 @@ _PARAMETER = "ssm:"
 _SECRET = "secretsmanager:"
 _RETRY_SECONDS = 10.0
 """How soon a source is asked again that did not answer."""
+_SOON = aws.Patience(connect=2, read=2, attempts=2)
+"""Whoever asks waits for the answer, and the keys that are known are still good."""
 
 
 class ApiKey(NamedTuple):
@@ -132,18 +135,13 @@ def load(settings: Settings) -> Keyring | None:
 
 
 def _remote(place: str) -> Callable[[], str]:
-    import boto3
-    from botocore.config import Config
-
-    # Whoever asks waits for the answer, and the keys that are known are still good.
-    soon = Config(connect_timeout=2, read_timeout=2, retries={"total_max_attempts": 2})
     if name := place.removeprefix(_PARAMETER) if place.startswith(_PARAMETER) else "":
-        parameters = boto3.client("ssm", config=soon)
+        parameters = aws.client("ssm", _SOON)
         return lambda: str(
             parameters.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
         )
     if name := place.removeprefix(_SECRET) if place.startswith(_SECRET) else "":
-        vault = boto3.client("secretsmanager", config=soon)
+        vault = aws.client("secretsmanager", _SOON)
         return lambda: str(vault.get_secret_value(SecretId=name)["SecretString"])
     raise SettingsError(
         f"SENTIMENT_API_KEYS_FROM={place}: expected ssm:/its/name or secretsmanager:its-name"

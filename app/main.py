@@ -1,15 +1,17 @@
 """The FastAPI application: `app` is what uvicorn and Lambda serve."""
 
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
 
-from app import __version__, keys, problems
+from app import __version__, keys, problems, sinks
 from app.api import docs, explain, feedback, health, metrics, model, page, predict
-from app.events import sinks
-from app.security import rates
+from app.api.assets import Assets
+from app.api.requests import Requests
+from app.security import connections, rates
 from app.security.access import Access
 from app.security.body import BodyLimit
 from app.security.headers import SecurityHeaders
@@ -22,6 +24,20 @@ from app.telemetry.correlation import ID_HEADERS, CorrelationId
 from app.telemetry.reporting import Observed, Telemetry
 
 
+class Application(FastAPI):
+    """The application; it bounds what connections may take of the server that starts it."""
+
+    def __init__(self, settings: Settings, **options: Any) -> None:
+        super().__init__(**options)
+        self._receive_seconds = settings.receive_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Not as middleware, which does not get the server's own `receive`.
+        if scope["type"] == "lifespan":
+            connections.complete(receive, self._receive_seconds)
+        await super().__call__(scope, receive, send)
+
+
 def create_app(settings: Settings) -> FastAPI:
     """Load the model and put the API in front of it.
 
@@ -29,7 +45,8 @@ def create_app(settings: Settings) -> FastAPI:
         BundleError: the model bundle is missing or damaged.
         SettingsError: API keys or limits cannot be read.
     """
-    app = FastAPI(
+    app = Application(
+        settings,
         title="Sentiment",
         summary="Text in, calibrated sentiment out.",
         version=__version__,
@@ -38,22 +55,26 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.scorer = Scorer(classifier.load(settings, observation.scored), settings)
     app.state.sinks = sinks.switched_on(settings)
+    app.state.feedback_writers = feedback.writers()
     app.state.telemetry = Telemetry(settings)
     for resource in (health, predict, explain, feedback, model, metrics, docs, page):
         app.include_router(resource.router)
-    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
+    app.mount("/static", Assets(directory=Path(__file__).parent / "static"))
     problems.install(app)
     # The last that is added is the outermost.
     app.add_middleware(problems.Failures)
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(
+        BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.receive_seconds
+    )
     keyring = keys.load(settings)
     limits = rates.load(settings, keyed=keyring is not None)
     app.add_middleware(Access, keyring=keyring, rates=limits, settings=settings)
+    app.add_middleware(Requests, routes=app.routes)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
-            allow_methods=["GET", "POST"],
+            allow_methods=["GET", "HEAD", "POST"],
             allow_headers=["content-type", "authorization", "x-api-key", *ID_HEADERS],
             expose_headers=[problems.ID_HEADER, "RateLimit-Remaining", "RateLimit-Reset"],
         )
@@ -70,7 +91,7 @@ def create_app(settings: Settings) -> FastAPI:
 def serve() -> FastAPI:
     """Return the application as the environment has it, logging as it says."""
     settings = load_settings()
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, whole=settings.log_texts)
     return create_app(settings)
 
 

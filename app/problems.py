@@ -1,6 +1,7 @@
 """Every error the API can return, as RFC 9457 problem details."""
 
 import logging
+from asyncio import CancelledError
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -11,13 +12,18 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.methods import allowed
 from app.sentiment.text import InvalidText
+from app.telemetry.exceptions import withheld
 from app.telemetry.observation import current
 
 MEDIA_TYPE = "application/problem+json"
 ID_HEADER = "x-correlation-id"
+CLIENT_GONE = 499
+"""What the log says of a request whose client did not wait for the answer, as nginx's does."""
 
 _logger = logging.getLogger(__name__)
 
@@ -71,9 +77,13 @@ def _sentence(fault: Fault) -> str:
 
 _ID = "6f1c9d0e4b7a4c0f9a51d2f3b8e7c604"
 _USUAL = (
-    problem(400, "The body is not valid JSON: Expecting value at character 0."),
+    problem(
+        400,
+        "The body is not JSON: Expecting value at line 1, column 1; only JSON in UTF-8 is allowed.",
+    ),
     problem(401, "An API key is needed, in the header x-api-key or as Authorization: Bearer."),
     problem(403, "The API key is not one of those that are valid here."),
+    problem(408, "The body did not arrive in time."),
     problem(413, "The body has more than the 6,291,456 bytes that are allowed."),
     problem(415, "The content type is 'text/plain'; only 'application/json' is allowed."),
     invalid("#/text", "must not be blank: at least one visible character is needed"),
@@ -110,9 +120,17 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
-        return respond(
-            request.scope, problem(error.status_code, _http_detail(request, error)), error.headers
-        )
+        if error.status_code == CLIENT_GONE:
+            return _nobody()
+        headers = error.headers
+        if error.status_code == 405:
+            headers = {"allow": allowed(Headers(headers).get("allow", "").split(", "))}
+        found = problem(error.status_code, _http_detail(request, error.detail, headers))
+        return respond(request.scope, found, headers)
+
+    @app.exception_handler(ClientDisconnect)
+    async def disconnected(request: Request, error: ClientDisconnect) -> Response:
+        return _nobody()
 
     @app.exception_handler(UnsupportedMediaType)
     async def media_type(request: Request, error: UnsupportedMediaType) -> Response:
@@ -128,11 +146,6 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def validation(request: Request, error: RequestValidationError) -> Response:
-        first = error.errors()[0]
-        if first["type"] == "json_invalid":
-            where = f"at character {first['loc'][-1]}"
-            detail = f"The body is not valid JSON: {first['ctx']['error']} {where}."
-            return respond(request.scope, problem(400, detail))
         faults = [_fault(found) for found in error.errors()]
         answer = respond(request.scope, problem(422, " ".join(map(_sentence, faults)), faults))
         # Not the sentences, which name unknown fields as they were sent.
@@ -166,10 +179,15 @@ class Failures:
 
         try:
             await self.app(scope, receive, watched)
-        except Exception as error:
-            if scope["type"] != "http" or started:
+        except (CancelledError, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # a library in Rust panics with what is no Exception
+            if scope["type"] != "http":
                 raise
             _logger.error("request %s failed", scope["correlation_id"], exc_info=error)
+            if started:
+                # The server must close the connection; it logs what it gets, message and all.
+                raise withheld(error) from None
             detail = "Something went wrong here; the correlation id finds it in the service's logs."
             answer = respond(scope, problem(500, detail))
             current().cause = type(error).__name__
@@ -178,8 +196,8 @@ class Failures:
 
 def respond(scope: Scope, found: Problem, headers: Mapping[str, str] | None = None) -> Response:
     """Return the problem as the answer to this request, and note it as the cause."""
-    # Of what was asked for, a 404 shows the path, which the logs are not to hold.
-    current().cause = found.title if found.status == 404 else found.detail
+    # These show a path, a method or a header of the caller, which the logs are not to hold.
+    current().cause = found.title if found.status in (404, 405, 415) else found.detail
     correlation_id = scope.get("correlation_id")
     located = found.model_copy(update={"instance": scope["path"], "correlation_id": correlation_id})
     return Response(
@@ -190,17 +208,20 @@ def respond(scope: Scope, found: Problem, headers: Mapping[str, str] | None = No
     )
 
 
-def _http_detail(request: Request, error: HTTPException) -> str:
-    match error.status_code:
-        case 404:
+def _nobody() -> Response:
+    """Return what nobody gets."""
+    current().cause = "The client has gone."
+    return Response(status_code=CLIENT_GONE)
+
+
+def _http_detail(request: Request, detail: str, headers: Mapping[str, str] | None) -> str:
+    match request.method, detail:
+        case _, "Not Found":
             return f"There is nothing at {request.url.path}; see /docs for what there is."
-        case 405:
-            allowed = Headers(error.headers).get("allow", "")
-            return f"{request.method} is not allowed here; allowed: {allowed}."
-        case 400:
-            return "The body cannot be read as JSON in UTF-8."
+        case method, "Method Not Allowed":
+            return f"{method[:20]} is not allowed here; allowed: {(headers or {})['allow']}."
         case _:
-            return str(error.detail)
+            return detail
 
 
 def _fault(error: dict[str, Any]) -> Fault:

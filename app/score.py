@@ -5,55 +5,109 @@ be scored go to OUT.rejected.jsonl with the reason. Interrupted, the same comman
 """
 
 import argparse
+import hashlib
+import os
+import re
 import shutil
 import sys
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
-from typing import IO
+from typing import NoReturn
 
 from tqdm import tqdm
 
-from app.objects import formats, storage
+from app.objects import formats, local, storage
+from app.objects.formats import ReadOptions, UnreadableObject
+from app.objects.local import LocalFile
 from app.objects.progress import Progress
+from app.objects.s3 import StoredObject
 from app.objects.scoring import CONFIDENCE_STEPS, Summary, Target, score_object
+from app.objects.storage import Location, Source
 from app.sentiment import classifier
+from app.sentiment.bundle import BundleError
+from app.settings import SettingsError
 from app.settings import load as load_settings
 
 BLOCK = "█"
 
 
-def score(source: str, scored: str, column: str) -> Summary:
-    """Score an object with a progress bar, going on from where an earlier try was interrupted.
+def score(source: str, scored: str, options: ReadOptions, keep_rejected: bool = False) -> Summary:
+    """Score an object with a progress bar, going on from where an earlier run was interrupted.
 
     Raises:
         UnreadableObject: it is of no known format, or no column is the text.
+        OSError: it cannot be read, or the results cannot be written.
     """
-    if type(formats.of(source)) is not type(formats.of(scored)):
-        raise formats.UnreadableObject(f"{scored} must have the format of {source}")
-    size = storage.size(source)
+    for name in (source, scored):
+        if not formats.is_accepted(name):
+            raise UnreadableObject(f"{name}: {formats.ACCEPTED}")
+    if formats.format_name(source) != formats.format_name(scored):
+        raise UnreadableObject(f"{scored}: must have the format of {source}")
+    target = Target(
+        storage.parse(scored),
+        storage.parse(f"{scored}.rejected.jsonl"),
+        storage.parse(f"{scored}.summary.json"),
+    )
+    location = storage.parse(source)
+    with storage.reading(location) as opened:
+        for output in (target.scored, target.rejected, target.summary):
+            _check_output(output, location)
+        return _score(opened, target, options, keep_rejected)
+
+
+def _score(source: Source, target: Target, options: ReadOptions, keep_rejected: bool) -> Summary:
     settings = load_settings()
     model = classifier.load(settings.model_copy(update={"cache_size": 0}))
-    target = Target(scored, f"{scored}.rejected.jsonl", f"{scored}.summary.json")
-    beside = Path(scored.rpartition("/")[2] if storage.is_s3(scored) else scored)
-    identity = f"{source} {size} {column} {model.bundle.revision}"
-    progress = Progress(beside.with_name(f"{beside.name}.progress"), identity)
-    with tqdm(total=size, unit="B", unit_scale=True, desc="scoring") as bar:
+    computed_by = f"{settings.engine} {model.bundle.revision}"
+    limits = [source.status] if source.status else []
+    with (
+        Progress(_progress_path(target.scored), computed_by, limits) as progress,
+        tqdm(total=source.size, unit="B", unit_scale=True, desc="scoring") as bar,
+    ):
 
-        def watch(summary: Summary, file: IO[bytes]) -> None:
+        def watch(summary: Summary) -> None:
             bar.set_postfix(rows=summary.rows, rejected=summary.rejected)
-            bar.update(min(file.tell(), size) - bar.n)
+            bar.update(min(source.position, source.size) - bar.n)
 
-        summary = score_object(
+        return score_object(
             source,
             target,
             model,
-            column=column,
-            max_characters=settings.max_text_characters,
+            options=options,
+            limits=settings.text_limits,
+            keep_rejected=keep_rejected,
             watch=watch,
             progress=progress,
         )
-    progress.forget()
-    return summary
+
+
+def _check_output(output: Location, source: Location) -> None:
+    """Check that an output can take its place, and that this is not the input's.
+
+    Raises:
+        UnreadableObject: it is the input, or what is there is no file.
+        OSError: no file can have that name.
+    """
+    same = output == source
+    if isinstance(output, LocalFile):
+        with suppress(FileNotFoundError):
+            local.unfinished(output.path).lstat()
+        if output.path.exists():
+            local.check_regular(output.path)
+            same = isinstance(source, LocalFile) and output.path.samefile(source.path)
+    if same:
+        raise UnreadableObject(f"{output}: is the input, and would be overwritten")
+
+
+def _progress_path(scored: Location) -> Path:
+    """Return where the progress of an output is kept: beside it, or here if it lies in S3."""
+    if isinstance(scored, StoredObject):
+        name = re.sub(r"[^\w.-]", "_", scored.key.rpartition("/")[2])[-80:]
+        digest = hashlib.sha256(str(scored).encode("utf-8", "surrogateescape")).hexdigest()
+        return Path(f"{name}.{digest[:12]}.progress")
+    path = Path(os.path.realpath(scored.path))
+    return path.with_name(f"{path.name}.progress")
 
 
 def report(summary: Summary, columns: int, block: str) -> str:
@@ -65,6 +119,12 @@ def report(summary: Summary, columns: int, block: str) -> str:
         f"{summary.negative:,} negative, {summary.rejected:,} rejected",
         summary.scored_to,
     ]
+    if summary.column:
+        others = ", ".join(map(_printable, summary.other_columns))
+        lines.append(
+            f"text is from the column {_printable(summary.column)}"
+            + (f", not from {others}; --column would change that" if others else "")
+        )
     if summary.rejected_to:
         lines.append(f"rejected rows: {summary.rejected_to}")
     if scored:
@@ -93,30 +153,84 @@ def _bar(name: str, rows: int, of: int, columns: int, block: str) -> str:
     return (stated + block * blocks).rstrip()
 
 
-def _printable(block: str) -> str:
+def _block() -> str:
     try:
-        block.encode(sys.stdout.encoding or "ascii")
+        BLOCK.encode(sys.stdout.encoding or "ascii")
     except UnicodeEncodeError:
         return "#"
-    return block
+    return BLOCK
+
+
+def _printable(name: str) -> str:
+    """Return a column's name without what a terminal would obey."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in name)
 
 
 def main() -> None:
     """Run the command."""
+    args = _arguments()
+    options = ReadOptions(args.column, args.delimiter, args.header, args.encoding)
+    try:
+        summary = score(args.source, args.scored, options, args.keep_rejected)
+    except KeyboardInterrupt:
+        _end(130, "interrupted; the same command goes on from here")
+    except UnreadableObject as error:
+        columns = ", ".join(map(_printable, error.names))
+        _end(1, f"{error}: {columns}" if columns else str(error))
+    except (BundleError, SettingsError) as error:
+        _end(1, str(error))
+    except OSError as error:
+        _end(1, _reason(error))
+    # Where the output is no terminal, 80 columns are what it would most likely be read in.
+    columns_wide = shutil.get_terminal_size().columns if sys.stdout.isatty() else 80
+    _say(report(summary, columns_wide, _block()))
+    if summary.rejected and summary.rejected == summary.rows:
+        _end(1, f"no row could be scored; the reasons are in {summary.rejected_to}")
+
+
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m app.score", description=__doc__)
-    parser.add_argument("source", metavar="IN", help=".jsonl, .csv, .txt (also .gz), .parquet")
+    parser.add_argument("source", metavar="IN", help=formats.ACCEPTED)
     parser.add_argument("scored", metavar="OUT", help="of the same format")
     parser.add_argument("--column", default="", help="which column is the text")
-    args = parser.parse_args()
+    parser.add_argument(
+        "--delimiter", default="", type=_delimiter, help="between a CSV's fields, such as ; or tab"
+    )
+    parser.add_argument(
+        "--no-header", dest="header", action="store_false", help="the CSV's first line is a row"
+    )
+    parser.add_argument("--encoding", default="utf-8", help="of the text, such as latin-1")
+    parser.add_argument(
+        "--keep-rejected", action="store_true", help="rows without scores stay in their place"
+    )
+    return parser.parse_args()
+
+
+def _delimiter(value: str) -> str:
+    delimiter = "\t" if value in ("tab", "\\t") else value
+    if len(delimiter) > 1:
+        raise argparse.ArgumentTypeError("a delimiter is one character, or tab")
+    return delimiter
+
+
+def _say(text: str) -> None:
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        summary = score(args.source, args.scored, args.column)
-    except KeyboardInterrupt:
-        parser.exit(130, "interrupted; the same command goes on from here\n")
-    except (formats.UnreadableObject, OSError) as error:
-        parser.exit(1, f"{error}\n")
-    # Where the output is no terminal, 80 columns are what it would most likely be read in.
-    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else 80
-    sys.stdout.write(report(summary, columns, _printable(BLOCK)))
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:  # nobody reads on; Python would say so again at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _end(status: int, message: str) -> NoReturn:
+    sys.stderr.write(f"{message}\n")
+    sys.exit(status)
+
+
+def _reason(error: OSError) -> str:
+    if error.filename and error.strerror:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    return error.strerror or str(error)
 
 
 if __name__ == "__main__":

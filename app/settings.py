@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from app.sentiment.text import Limits
 
 _logger = logging.getLogger(__name__)
 
@@ -17,6 +19,18 @@ MEGABYTES_PER_VCPU = 1769
 
 def _split(value: object) -> object:
     return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
+def _delimiter(value: object) -> object:
+    return "\t" if value in ("tab", "\\t") else value
+
+
+def _encoding(value: str) -> str:
+    try:
+        "".encode(value)
+    except (LookupError, ValueError):
+        raise ValueError("no such encoding; try utf-8, latin-1 or cp1252") from None
+    return value
 
 
 class Settings(BaseModel):
@@ -42,20 +56,46 @@ class Settings(BaseModel):
         f"each {MEGABYTES_PER_VCPU} MB.",
     )
     max_text_characters: int = Field(
-        100_000, ge=1, description="Characters a text may have; a longer one is refused."
+        100_000,
+        ge=1,
+        description="Characters that a text may have; after Unicode normalisation twice as many.",
+    )
+    max_text_tokens: int = Field(
+        50_000,
+        ge=16,
+        description="Tokens that a text may have: a slow processor (AVX2) scores 2,300 a second of "
+        "a long text, and a REST API waits 29 seconds.",
     )
     max_batch_texts: int = Field(512, ge=1, description="Texts that one batch may hold.")
     max_batch_characters: int = Field(
         500_000,
         ge=1,
-        description="Characters that a batch's texts may have together: about what one processor "
-        "scores in the 29 seconds that a REST API waits.",
+        description="Characters that a batch's texts may have together; after Unicode "
+        "normalisation twice as many.",
+    )
+    max_batch_tokens: int = Field(
+        133_000,
+        ge=16,
+        description="Tokens that they may have together: of short texts a slow processor (AVX2) "
+        "scores 4,600 a second.",
     )
     max_body_bytes: int = Field(
         6 * 1024 * 1024, ge=1, description="Bytes a request's body may have (Lambda takes 6 MB)."
     )
     max_pending: int = Field(
         256, ge=1, description="Requests that may wait for the engine; one more is answered 503."
+    )
+    max_pending_characters: int = Field(
+        1_000_000,
+        ge=1,
+        description="Characters that the texts of those requests may have together: about a minute "
+        "of one processor's work.",
+    )
+    receive_seconds: float = Field(
+        10,
+        gt=0,
+        description="Seconds that a request's head may take to arrive, and then its body, with one "
+        "more for each 16 KB; later it is answered 408.",
     )
     explain_evaluations: int = Field(
         400, ge=2, description="Variants of a text that an explanation scores unless it says."
@@ -66,8 +106,13 @@ class Settings(BaseModel):
     explain_max_characters: int = Field(
         5000,
         ge=1,
-        description="Characters that an explained text may have: about what two processors explain "
-        "in the 29 seconds that a REST API waits.",
+        description="Characters that an explained text may have.",
+    )
+    explain_max_tokens: int = Field(
+        1500,
+        ge=16,
+        description="Tokens that it may have: about what two processors explain in the 29 seconds "
+        "that a REST API waits.",
     )
     explain_max_pending: int = Field(
         8, ge=1, description="Explanations that may wait for their turn; one more is answered 503."
@@ -88,10 +133,26 @@ class Settings(BaseModel):
         300, gt=0, description="How long those are believed before they are read again."
     )
     rate_limit: str = Field(
-        "", description="How often each key may ask, such as `100/minute`, unless its entry says."
+        "",
+        description="How often each key may ask, unless its entry says: requests, as in "
+        "`100/minute`, texts, as in `10000texts/minute`, or tokens; several are joined by `+`.",
     )
     address_rate_limit: str = Field(
         "", description="How often each client address may ask, with any key or none."
+    )
+    address_ipv6_prefix: int = Field(
+        64,
+        ge=1,
+        le=128,
+        description="How many leading bits of an IPv6 address that limit counts by: providers give "
+        "each customer a network of 64.",
+    )
+    trusted_proxies: int | None = Field(
+        None,
+        ge=0,
+        description="How many proxies stand in front of this service, each of which appends the "
+        "address it was called from to `X-Forwarded-For`. Unset, none is believed; 0 says that "
+        "there is none, so that processes of this machine may fetch `/metrics` without a key.",
     )
     rate_limit_storage: str = Field(
         "memory://",
@@ -119,7 +180,7 @@ class Settings(BaseModel):
     metrics_keys: str = Field(
         "",
         description="Who may fetch `/metrics`: entries as in `SENTIMENT_API_KEYS`. Without any, "
-        "only this machine.",
+        "nobody, or with `SENTIMENT_TRUSTED_PROXIES=0` this machine.",
     )
     tracing: bool = Field(
         False,
@@ -143,6 +204,23 @@ class Settings(BaseModel):
     text_column: str = Field(
         "", description="The column of an object that is the text; else `text`, `review` and such."
     )
+    csv_delimiter: Annotated[str, BeforeValidator(_delimiter)] = Field(
+        "",
+        max_length=1,
+        description="What separates the fields of CSV objects, such as `;` or `tab`; by default it "
+        "is detected.",
+    )
+    csv_header: bool = Field(
+        True, description="Whether their first line names the columns, else they are `1`, `2`, …"
+    )
+    text_encoding: Annotated[str, AfterValidator(_encoding)] = Field(
+        "utf-8", description="The encoding of objects that are not in UTF-8, such as `latin-1`."
+    )
+    keep_rejected: bool = Field(
+        False,
+        description="Whether a scored object keeps the rows that cannot be scored, in their place "
+        "and with the reason.",
+    )
     state_machine: str = Field(
         "", description="ARN of the state machine that takes over what does not fit an invocation."
     )
@@ -150,6 +228,16 @@ class Settings(BaseModel):
         False,
         description="Score in the calling thread, as requests come one at a time; Lambda sets it.",
     )
+
+    @property
+    def text_limits(self) -> Limits:
+        """What a text may have that is scored."""
+        return Limits(self.max_text_characters, self.max_text_tokens)
+
+    @property
+    def explain_limits(self) -> Limits:
+        """What a text may have that is explained."""
+        return Limits(self.explain_max_characters, self.explain_max_tokens)
 
 
 class SettingsError(Exception):
@@ -191,6 +279,6 @@ def table() -> str:
     rows = ["| variable | default | meaning |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
         default = field.default.name if isinstance(field.default, Path) else field.default
-        shown = f"`{default}`" if default != () else ""
+        shown = f"`{default}`" if default not in ((), None) else ""
         rows.append(f"| `{PREFIX}{name.upper()}` | {shown} | {field.description} |")
     return "\n".join(rows)

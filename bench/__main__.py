@@ -21,7 +21,7 @@ from tokenizers import Tokenizer
 from tqdm import tqdm
 
 from bench import cold as cold_starts
-from bench import cost, explanations, files, load, overhead, report
+from bench import cost, explanations, files, load, overhead, report, worst
 from bench import warm as engines
 from bench.baseline import make_checkpoint
 from bench.report import BURST, SETTLE_SECONDS, text_of
@@ -49,6 +49,7 @@ PARTS = {
     "overhead": overhead,
     "cost": cost,
     "load": load,
+    "worst": worst,
 }
 """What has a result and a table of its own, in `bench/results` under this name."""
 

@@ -5,6 +5,7 @@
 // as an addend of their powers of 2, so that weights and values are integers to be summed as such.
 #pragma once
 
+#include <assert.h>
 #include <math.h>
 
 #include "network.h"
@@ -175,6 +176,8 @@ INLINE void attend_width(const pass *p, size_t parity, size_t row, size_t count,
 static void attend(const pass *p, size_t parity, size_t row, size_t count, size_t start,
                    size_t length, scratch *s, float *context) {
     const size_t width = p->network->head_width;
+    assert(count && count <= LANES && width % LANES == 0);
+    assert(start <= row && row + count <= start + length && start + length <= MAX_ROWS);
     if (width == 32)
         attend_width(p, parity, row, count, start, length, s, context, 32);
     else if (width == 64)

@@ -4,6 +4,7 @@
 // and values through a layer, and on to the next one's; only attention looks at other rows, so that
 // all threads meet once a layer. In a short pass it is reading the weights that takes the time, and
 // the threads share that: they go through the steps together, each with its part of the outputs.
+#include <assert.h>
 #include <sched.h>
 
 #include "layer.h"
@@ -17,6 +18,7 @@ enum { MAX_PAUSES = 1024 };  // tens of microseconds
 #endif
 
 INLINE int next_task(pass *p, size_t stage, size_t tasks, size_t *task) {
+    assert(stage < MAX_STAGES);
     return (*task = atomic_fetch_add(&p->taken[stage], 1)) < tasks;
 }
 
@@ -91,7 +93,13 @@ static void run_by_outputs(pass *p, scratch *s) {
 }
 
 void FORWARD(pass *p) {
-    scratch *s = &p->scratch[atomic_fetch_add(&p->joined, 1)];
+    assert(p->texts && p->texts <= p->rows && p->rows <= MAX_ROWS);
+    assert(p->starts[0] == 0 && (size_t)p->starts[p->texts] == p->rows);
+    assert(p->is_short || (p->task_rows % GRANULE == 0 && p->task_rows <= TASK_ROWS));
+    assert(!p->is_short || (p->rows <= SHORT_ROWS && p->texts <= GRANULE));
+    const size_t joined = atomic_fetch_add(&p->joined, 1);
+    assert(joined < p->threads && joined < p->scratches);
+    scratch *s = &p->scratch[joined];
     take_unit();
     if (p->is_short)
         run_by_outputs(p, s);

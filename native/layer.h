@@ -2,6 +2,7 @@
 // included by forward.c.
 #pragma once
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -61,8 +62,10 @@ static void embed(work w, size_t first, size_t count) {
     size_t text = 0;
     for (size_t i = w.start + first; i < w.start + first + count; i++) {
         while (text + 1 < p->texts && (size_t)p->starts[text + 1] <= i) text++;
+        const size_t place = i - (size_t)p->starts[text];
+        assert((uint32_t)p->ids[i] < n->vocabulary && place < n->positions);
         const int8_t *word = n->words + (size_t)p->ids[i] * n->width;
-        const float *position = n->positions + (i - (size_t)p->starts[text]) * n->width;
+        const float *position = n->position_embeddings + place * n->width;
         for (size_t c = 0; c < n->width; c += LANES) {
             signed_bytes narrow;
             memcpy(&narrow, word + c, sizeof narrow);

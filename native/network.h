@@ -15,6 +15,10 @@ enum {
     SHORT_ROWS = 16,   // at most, in a short pass
     SHORT_PANELS = 6,  // a multiple of them in each of its tasks
     MAX_LAYERS = 62,
+    // Of every dimension of a weight. Up to it a sum of products of bytes stays within 32 bits, and
+    // no size of a buffer overflows.
+    MAX_WIDTH = 65536,
+    MAX_THREADS = 1024,
     MAX_STAGES = 9 * MAX_LAYERS + 16,  // of a short pass: its steps
 };
 
@@ -42,10 +46,10 @@ typedef struct {
 } layer;
 
 typedef struct {
-    size_t width, heads, head_width, hidden, layers, labels, relu, group;
+    size_t width, heads, head_width, hidden, layers, labels, relu, group, vocabulary, positions;
     const int8_t *words;        // (vocabulary, width)
     const float *word_scales;   // (vocabulary,)
-    const float *positions;     // (MAX_ROWS, width) or fewer
+    const float *position_embeddings;  // (positions, width)
     norm embeddings;
     layer *layer;
     const float *head_weight, *head_bias;    // (width, width), (width,) fp32, then ReLU
@@ -81,7 +85,7 @@ typedef struct {
 typedef struct {
     const network *network;
     const int32_t *ids;     // (rows,)
-    const int32_t *starts;  // (texts + 1,) where each text begins in ids, and the end
+    int32_t starts[MAX_ROWS + 1];  // (texts + 1,) where each text begins in ids, and the end
     float *logits;          // (texts, labels)
     size_t rows, texts, threads;
     int is_short;                    // whether its tasks are outputs
@@ -90,7 +94,8 @@ typedef struct {
     uint8_t *queries;                // (PADDED, heads, head_width), of which 128 is zero
     float *query_scales;             // (PADDED, heads) what 1 stands for, in powers of 2
     attendable attendable[2];        // layers take turns
-    scratch *scratch;                // one for each thread
+    size_t scratches;
+    scratch *scratch;                // (scratches,) one for each thread
     atomic_size_t joined;            // threads so far
     atomic_size_t taken[MAX_STAGES]; // tasks of each stage that a thread has begun
     atomic_size_t done[MAX_STAGES];

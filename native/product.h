@@ -4,6 +4,7 @@
 // text's score depends on no other text, and an outlier hurts only its own group.
 #pragma once
 
+#include <assert.h>
 #include <math.h>
 
 #include "matrix.h"
@@ -43,6 +44,7 @@ INLINE void to_bytes(const float *values, const float *smoothing, size_t width, 
 static void quantise(const float *rows, const float *smoothing, size_t count, quantised to) {
     enum { TOGETHER = 8 };
     const size_t width = to.width / to.groups, groups = count * to.groups;
+    assert(to.width % to.groups == 0 && width % LANES == 0);
     float bottom[TOGETHER], top[TOGETHER], inverse[TOGETHER], zero[TOGETHER];
     for (size_t first = 0; first < groups; first += TOGETHER) {
         const size_t here = groups - first < TOGETHER ? groups - first : TOGETHER;
@@ -179,6 +181,9 @@ static void unit_multiply(const product *by, quantised from, size_t rows, size_t
 // Multiplies the rows, and up to TILE_ROWS - 1 after them, by a range of the product's panels.
 static void multiply(const product *by, quantised from, size_t rows, size_t panel, size_t end,
                      destination to) {
+    assert(from.width == by->inner && from.groups == by->groups);
+    assert(by->inner % by->groups == 0 && by->inner / by->groups % PANEL == 0);
+    assert(panel <= end && end * PANEL <= by->outputs);
 #if defined(__AMX_INT8__)
     // Other widths, which no usual network has, would need tiles of their own.
     if (by->inner / by->groups % UNIT_BYTES == 0 && (end - panel) % UNIT_PANELS == 0) {

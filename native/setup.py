@@ -4,12 +4,25 @@ import os
 import platform
 import shutil
 import sys
+from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError
 
-FLAGS = ["-std=gnu11", "-O3", "-fwrapv", "-fno-math-errno", "-ffp-contract=fast", "-Wall"]
+FLAGS = [
+    "-std=gnu11",
+    "-O3",
+    "-fwrapv",
+    "-fno-math-errno",
+    "-ffp-contract=fast",
+    "-Wall",
+    "-DNDEBUG",
+]
+SANITISERS = os.environ.get("DISTILBERT_INT8_SANITISERS")
+"""What to compile in for tests, such as ``address,undefined``; the kernels' assertions come too."""
+if SANITISERS:
+    FLAGS += ["-UNDEBUG", "-g", "-O2", f"-fsanitize={SANITISERS}", "-fno-sanitize-recover=all"]
 AVX2 = ["-mavx2", "-mfma"]
 AVX512 = [*AVX2, "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512vnni"]
 AVX512 += ["-mprefer-vector-width=512"]
@@ -19,6 +32,8 @@ if platform.machine() in ("x86_64", "AMD64"):
     INSTRUCTIONS |= {"avx2": AVX2, "avx512": AVX512, "amx": [*AVX512, *AMX]}
 OPTIONAL = {"amx"}
 """GCC knows it from version 11 on."""
+
+LINK = [f"-fsanitize={SANITISERS}"] if SANITISERS else []
 
 if not shutil.which("cc"):
     # Left to itself, it would compile for this machine's processor alone.
@@ -47,12 +62,14 @@ class BuildKernels(build_ext):
             ["library.c"], output_dir=self.build_temp, macros=macros, extra_postargs=FLAGS
         )
         path = self.get_ext_fullpath(extension.name)
-        self.compiler.link_shared_object(objects, path, libraries=["m", "pthread"])
+        self.compiler.link_shared_object(
+            objects, path, libraries=["m", "pthread"], extra_postargs=LINK
+        )
 
 
 kernels = Extension(
     "distilbert_int8._kernels",
     ["forward.c", "library.c"],
-    depends=["network.h", "vectors.h", "attention.h", "product.h", "matrix.h", "layer.h"],
+    depends=[str(header) for header in Path().glob("*.h")],
 )
 setup(ext_modules=[kernels], cmdclass={"build_ext": BuildKernels})

@@ -23,6 +23,7 @@ MOST_MB = 220
 """What an image may have beyond its base, weights included."""
 TASK_ROOT = "var/task/"
 """Where Lambda's base images have nothing and an image of theirs has its own."""
+BASE_LABELS = ("name", "digest")
 LAYERS = {"model": "the model: int8 weights, vocabulary, card", "app": "the application's code"}
 """What a layer is that has such a folder; another one holds the packages."""
 WHY = {
@@ -36,7 +37,7 @@ WHY = {
     "boto3": "its face",
     "fastapi": "the routes and their documentation",
     "anyio": "threads beside the event loop",
-    "wrapt": "needed by smart_open and limits",
+    "wrapt": "needed by limits",
 }
 """Why the packages are there that weigh a megabyte or more."""
 
@@ -79,6 +80,15 @@ def unpack(archive: Path, to: Path) -> list[Layer]:
                 kinds = [kind for top, kind in LAYERS.items() if top in tops]
                 own.append(Layer(kinds[0] if kinds else "the packages", size / 1e6))
     return [Layer("the base image", base / 1e6), *own]
+
+
+def base(archive: Path) -> sbom.Base | None:
+    """Return what the image says that it was built on, by the labels that OCI names for it."""
+    with tarfile.open(archive) as image:
+        [manifest] = json.load(_open(image, "manifest.json"))
+        labels = json.load(_open(image, manifest["Config"]))["config"].get("Labels") or {}
+    name, digest = (labels.get(f"org.opencontainers.image.base.{part}") for part in BASE_LABELS)
+    return sbom.Base(name, digest) if name and digest else None
 
 
 def packages(folder: Path) -> list[Package]:
@@ -150,7 +160,7 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         layers = unpack(args.archive, Path(folder))
         found = packages(Path(folder) / TASK_ROOT)
-        sbom.write(sbom.of(Path(folder) / TASK_ROOT), args.bill)
+        sbom.write(sbom.of(Path(folder) / TASK_ROOT, base(args.archive)), args.bill)
     print(f"{layers_table(layers)}\n\n{packages_table(found)}\n\nbill of materials: {args.bill}")
     if args.record:
         result = {"layers": list(map(asdict, layers)), "packages": list(map(asdict, found))}

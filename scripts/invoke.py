@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-from app.events.s3 import is_about_objects, objects_of
+from app.events.envelopes import objects_of
 from scripts.emulator import Emulator, InvocationError
 from scripts.local_aws import LocalAws
 
@@ -19,7 +19,7 @@ WRITTEN = ("scored/", "rejected/")
 def main() -> None:
     """Run the event in the file that is named; print the answer, what it wrote and the time."""
     event = json.loads(Path(sys.argv[1]).read_text())
-    stored = objects_of(event) if is_about_objects(event) else []
+    stored = objects_of(event)
     with LocalAws() as aws, Emulator(aws.variables) as emulator:
         for each in stored:
             aws.put(each, SAMPLE)

@@ -9,7 +9,7 @@ from typing import Any
 from app import settings
 from app.sentiment import bundle, classifier
 from app.sentiment.text import Text
-from bench import cold, cost, load, overhead, report, warm
+from bench import cold, cost, load, overhead, report, warm, worst
 from bench.__main__ import table
 from bench.files import LARGE_ROWS
 from bench.report import RESULTS
@@ -85,6 +85,7 @@ PAGES = {
         "cold": cold.table,
         "overhead": overhead.table,
         "load": load.table,
+        "worst": worst.table,
     },
     **reference.PAGES,
 }

@@ -1,7 +1,6 @@
 """The tables of docs/deploy.md and docs/operations.md, from the template and the code."""
 
 import io
-import logging
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -24,6 +23,7 @@ ALARM_METRIC = 0.10
 ANOMALY_METRICS = 2
 """What an alarm on anomalies is charged for besides its metrics: the bounds of its band."""
 DASHBOARD = 3.00
+KEY = 1.00
 FIREWALL, FIREWALL_RULE = 5.00, 1.00
 LOG_GB = 0.50
 """Of what is logged, once."""
@@ -80,6 +80,7 @@ def standing() -> str:
             f"{len(alarms)} alarms on {watched} metrics (an account's first ten are free)",
             watched * ALARM_METRIC,
         ),
+        ("the alarm topic's key, and $1 more after each of its first two yearly rotations", KEY),
         (f"`Waf=on`, with {rules} rules", FIREWALL + rules * FIREWALL_RULE),
         (
             f"at most, where each of {len(METRICS)} metrics occurs in every hour of each of "
@@ -127,12 +128,8 @@ def volume() -> str:
 def _logged(path: str, body: dict[str, Any]) -> int:
     """Return the bytes that a request is logged in."""
     written = io.StringIO()
-    application = logging.getLogger("app")
-    before = application.handlers[:]
-    application.handlers = [logging.StreamHandler(written)]
-    logs.configure("INFO")
+    logs.configure("INFO", stream=written)
     TestClient(create_app(Settings(metrics="cloudwatch"))).post(path, json=body)
-    application.handlers = before
     [line] = [line for line in written.getvalue().splitlines() if '"message":"request"' in line]
     return len(line)
 

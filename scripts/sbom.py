@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
+from typing import NamedTuple
 
 from cyclonedx.contrib.license.factories import LicenseFactory
 from cyclonedx.model import HashAlgorithm, HashType
@@ -24,8 +25,18 @@ _SWAGGER = re.compile(r"swagger-ui-dist (\d+\.\d+\.\d+)")
 _licenses = LicenseFactory()
 
 
-def of(folder: Path) -> Bom:
+class Base(NamedTuple):
+    """The image that an image was built on."""
+
+    name: str
+    digest: str
+    """``sha256:`` and 64 hexadecimal digits, or ``unknown``."""
+
+
+def of(folder: Path, base: Base | None = None) -> Bom:
     """Describe what is installed in this folder: packages, their dependencies, and the service.
+
+    ``base``: the image under it, whose own packages are not described.
 
     Raises:
         FileNotFoundError: there is no ``model`` or no ``NOTICE`` in it.
@@ -38,6 +49,8 @@ def of(folder: Path) -> Bom:
         licenses=[_licenses.make_from_string("Apache-2.0")],
     )
     bom = Bom(components=[_model(folder / "model"), _documentation(folder / "NOTICE")])
+    if base:
+        bom.components.add(_base(base))
     bom.metadata.component = service
     found = list(distributions(path=[str(folder)]))
     packages = {_key(each.name): _package(each) for each in found}
@@ -114,6 +127,26 @@ def _model(folder: Path) -> Component:
         description=card["task"],
         licenses=[_licenses.make_from_string(card["license"])],
         components=files,
+    )
+
+
+def _base(base: Base) -> Component:
+    """Describe the base image, by its digest where that is known."""
+    repository, _, tag = base.name.rpartition(":")
+    algorithm, _, content = base.digest.partition(":")
+    known = algorithm == "sha256"
+    return Component(
+        name=base.name,
+        bom_ref="base-image",
+        version=base.digest,
+        type=ComponentType.CONTAINER,
+        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=content)] if known else None,
+        purl=PackageURL(
+            "oci",
+            name=repository.rpartition("/")[2],
+            version=base.digest if known else None,
+            qualifiers={"repository_url": repository, "tag": tag},
+        ),
     )
 
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from unittest.mock import patch
 
 import hypothesis
@@ -78,10 +78,20 @@ def reviews() -> list[Text]:
 def lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
     """Return each log line that was written so far, parsed."""
     written = io.StringIO()
-    handler = logging.StreamHandler(written)
-    application = logging.getLogger("app")
-    before = application.handlers[:], application.level
-    application.handlers = [handler]
-    logs.configure("INFO")
-    yield lambda: [json.loads(line) for line in written.getvalue().splitlines()]
-    application.handlers, application.level = before
+    with logging_to(written):
+        yield lambda: [json.loads(line) for line in written.getvalue().splitlines()]
+
+
+@contextmanager
+def logging_to(stream: TextIO, **options: Any) -> Iterator[None]:
+    """Have log lines written to a stream alone, as `logs.configure` has them by these options."""
+    root, application = logging.getLogger(), logging.getLogger("app")
+    before = [one for one in root.handlers if isinstance(one, logs.Handler)], application.level
+    logs.configure("INFO", stream=stream, **options)
+    try:
+        yield
+    finally:
+        root.handlers = [one for one in root.handlers if not isinstance(one, logs.Handler)]
+        for handler in before[0]:
+            root.addHandler(handler)
+        application.setLevel(before[1])

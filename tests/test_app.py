@@ -10,6 +10,7 @@ from types import MappingProxyType
 import pytest
 from fastapi.testclient import TestClient
 
+from app.batch import parse_batch
 from app.events.http import Http
 from app.main import create_app
 from app.sentiment.bundle import BundleError
@@ -19,6 +20,8 @@ from tests.contract.conftest import Answer, over_event
 
 
 def client(**settings: object) -> TestClient:
+    """Return a client of an application before which there is no proxy."""
+    settings = {"trusted_proxies": 0, **settings}
     return TestClient(create_app(Settings(**settings)), raise_server_exceptions=False)
 
 
@@ -167,6 +170,66 @@ def test_batch_beyond_its_characters_is_422_with_the_limit():
     answer = client(max_batch_characters=10).post("/predict/batch", json={"texts": ["sixsix"] * 2})
     assert answer.status_code == 422
     assert answer.json()["detail"] == "texts: must have at most 10 characters together, not 12."
+
+
+def test_batch_beyond_its_characters_once_normalised_is_422_with_the_limit():
+    caller = client(max_batch_characters=10)
+    answer = caller.post("/predict/batch", json={"texts": ["\ufdfa", "\ufdfa", "fine"]})
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == (
+        "texts: must have at most 20 characters together after Unicode normalisation; "
+        "the first 2 have 36."
+    )
+
+
+def test_batch_beyond_its_tokens_is_422_with_the_limit():
+    answer = client(max_batch_tokens=16).post("/predict/batch", json={"texts": ["1 2 3 4"] * 3})
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == "texts: must have at most 16 tokens together, not 18."
+
+
+def test_a_text_of_too_many_tokens_is_an_error_of_its_own_and_no_part_of_the_batch():
+    caller = client(max_text_tokens=16, max_batch_tokens=20)
+    answer = caller.post("/predict/batch", json={"texts": ["Good.", "!" * 100, 7, "Bad."]}).json()
+    assert [result["index"] for result in answer["results"]] == [0, 3]
+    assert [(error["index"], error["problem"]["detail"]) for error in answer["errors"]] == [
+        (1, "texts/1: must have at most 16 tokens, not 102."),
+        (2, "texts/2: must be a string, not a number."),
+    ]
+
+
+def test_an_explained_text_has_a_limit_of_tokens_of_its_own():
+    answer = client(explain_max_tokens=16).post("/explain", json={"text": "!" * 20})
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == "text: must have at most 16 tokens, not 22."
+
+
+def test_half_a_million_characters_of_ordinary_english_are_a_batch():
+    settings = Settings()
+    english = ("The plot is thin but the cast is warm. " * 2600)[:100_000]
+    batch = parse_batch([english] * 5, client().app.state.scorer.classifier, settings)
+    assert (len(batch.texts), batch.errors) == (5, [])
+
+
+def test_the_health_check_answers_while_a_long_text_is_parsed():
+    caller = client()
+    classifier = caller.app.state.scorer.classifier
+    entered, leave = threading.Event(), threading.Event()
+    parse = classifier.parse
+
+    def held(*arguments):
+        entered.set()
+        leave.wait(10)
+        return parse(*arguments)
+
+    classifier.parse = held
+    with caller, ThreadPoolExecutor() as pool:
+        waiting = pool.submit(caller.post, "/predict", json={"text": "Good. " + " " * 50_000})
+        entered.wait(10)
+        health = caller.get("/")
+        leave.set()
+    assert health.status_code == 200
+    assert waiting.result().status_code == 200
 
 
 def test_cache_of_size_0_remembers_nothing():

@@ -2,13 +2,18 @@
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from http.client import HTTPConnection
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
-from app.main import app
+from app.main import app, create_app
+from app.settings import Settings
+from app.sinks.batching import Entry, Sent
+from scripts.local_server import serving
 from tests.conftest import without_shap
 from tests.events.conftest import aws  # noqa: F401
 from tests.test_app import client
@@ -130,14 +135,29 @@ def broken(method: str, path: str) -> Response:
 
 def busy(method: str, path: str) -> Response:
     class Full:
-        def write(self, found: Any) -> list[Any]:
-            return [found]
+        name = "full"
+
+        def prepare(self, place: int, kept: Any) -> Entry:
+            return Entry(place, kept, 1)
+
+        def send(self, entries: Any, deadline: Any) -> Sent:
+            return Sent({entry.place: "full" for entry in entries})
 
     caller = client()
     for queue in (caller.app.state.scorer._predictions, caller.app.state.scorer._explanations):
-        queue._pending = queue._max_pending
+        while queue._places.acquire(blocking=False):
+            pass
     caller.app.state.sinks = [Full()]
     return caller.request(method, path, json=RIGHT[path])
+
+
+def slow(method: str, path: str) -> Response:
+    with serving(create_app(Settings(receive_seconds=0.1))) as url:
+        host = url.removeprefix("http://")
+        with closing(HTTPConnection(host)) as connection:
+            connection.request(method.upper(), path, b'{"te', {**JSON, "content-length": "9"})
+            answer = connection.getresponse()
+            return Response(answer.status, content=answer.read())
 
 
 def lacking(method: str, path: str) -> Response:
@@ -149,6 +169,7 @@ PROVOKED: dict[int, Callable[[str, str], Response]] = {
     400: lambda method, path: client().request(method, path, content=b"text", headers=JSON),
     401: lambda method, path: client(**SHOP).request(method, path),
     403: lambda method, path: client(**SHOP).request(method, path, headers={"x-api-key": "sk"}),
+    408: slow,
     413: lambda method, path: client().request(
         method, path, content=b" " * (6 * 1024 * 1024 + 1), headers=JSON
     ),

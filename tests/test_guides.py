@@ -1,5 +1,6 @@
 """What the guides say, held against the template, the code and what the service logs."""
 
+import logging
 import re
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 import handler
 from app.events.http import Http
 from app.settings import PREFIX, Settings
+from app.telemetry import reporting
 from app.telemetry.metrics import METRICS
 from scripts import reference
 from tests.conftest import ROOT
@@ -28,8 +30,9 @@ NOT_OURS = {
     "DisableExecuteApiEndpoint",
     "VpcConfig",
     "ImageUri",
+    "InternalError",
 }
-"""Capitalised like names of the template, and AWS's."""
+"""Capitalised like names of the template: AWS's, and the code's."""
 CAMEL = r"[A-Z][a-z]+(?:[A-Z][a-z]+)+"
 INSIGHTS = {"@timestamp", "n", "p50", "p99", "last", "positive", "doubtful", "requests", "read"}
 """CloudWatch's own field, and names that the queries give."""
@@ -143,6 +146,9 @@ def test_fields_of_log_lines_are_documented_and_those_that_are_documented_are_lo
     failing.app.state.scorer.classifier._engine = None
     failing.post("/predict", json={"text": "Good."})
     handler.handler(event("direct-text"), None)
+    monkeypatch.setattr(reporting, "MAX_PREDICTIONS_BYTES", 100)
+    client().post("/predict/batch", json={"texts": ["Good.", "Bad."]})
+    logging.getLogger("botocore").error("It says more than it should.")
     logged = {name for line in lines() for name in line}
     assert logged - {metric.name for metric in METRICS} == documented_fields()
 

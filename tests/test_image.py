@@ -11,6 +11,11 @@ from scripts import image
 from tests.conftest import ROOT
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
+LOCKED = ("requirements", "requirements-explain", "requirements-build")
+LABELS = {
+    "org.opencontainers.image.base.name": "registry.example/lambda/python:3.12",
+    "org.opencontainers.image.base.digest": f"sha256:{'0' * 64}",
+}
 METADATA = "Metadata-Version: 2.1\nName: left\nVersion: 1.2\n"
 
 
@@ -40,8 +45,12 @@ def archive(tmp_path):
         "2.tar": tar({"var/task/model/config.json": b"x" * 250_000}),
     }
     manifest = [{"Config": "config.json", "Layers": list(layers)}]
+    config = {"config": {"Labels": LABELS}}
+    described = {"manifest.json": manifest, "config.json": config}
     path = tmp_path / "image.tar"
-    path.write_bytes(tar({"manifest.json": json.dumps(manifest).encode(), **layers}))
+    path.write_bytes(
+        tar({name: json.dumps(each).encode() for name, each in described.items()} | layers)
+    )
     return path
 
 
@@ -53,6 +62,10 @@ def test_layers_are_told_from_the_base(archive, tmp_path):
         "the model: int8 weights, vocabulary, card",
     ]
     assert [round(layer.megabytes, 2) for layer in layers] == [3.0, 1.5, 0.25]
+
+
+def test_image_says_what_it_was_built_on(archive):
+    assert image.base(archive) == tuple(LABELS.values())
 
 
 def test_package_weighs_what_is_left_of_it_with_its_bytecode(archive, tmp_path):
@@ -76,7 +89,9 @@ def test_image_keeps_what_botocore_knows_of_each_service_that_is_called():
     called = {
         name
         for source in sources
-        for name in re.findall(r'boto3\.(?:client|resource)\("([\w-]+)"', source.read_text())
+        for name in re.findall(
+            r'(?:boto3|aws)\.(?:client|resource)\("([\w-]+)"', source.read_text()
+        )
     }
     [kept] = re.findall(r"([\w|]+)\) ;; \\\n\s+\*\) rm -rf \"\$service\"", DOCKERFILE)
     assert called
@@ -85,8 +100,60 @@ def test_image_keeps_what_botocore_knows_of_each_service_that_is_called():
 
 def test_image_leaves_out_only_packages_that_are_required():
     """A name that is misspelt or gone would leave out nothing."""
-    required = re.findall(r"^([\w-]+)==", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    required = re.findall(r"^([\w-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
     left_out = re.findall(r"(?:hub|out)=[\"']([\w|-]+)[\"'|]", DOCKERFILE)
     names = {name for group in left_out for name in group.split("|") if name}
-    assert {"onnxruntime", "huggingface_hub"} <= names
+    assert {"onnxruntime", "huggingface-hub"} <= names
     assert names <= set(required)
+
+
+def pins(name: str) -> dict[str, str]:
+    """Return the versions that a file of requirements names, by package."""
+    found = re.findall(r"^([\w.-]+)==([\w.]+)", (ROOT / name).read_text(), re.MULTILINE)
+    return {package.lower().replace("_", "-"): version for package, version in found}
+
+
+@pytest.mark.parametrize("name", LOCKED)
+def test_lock_names_what_the_requirements_name(name):
+    assert pins(f"{name}.lock") == pins(f"{name}.txt")
+
+
+@pytest.mark.parametrize("name", LOCKED)
+def test_every_package_of_a_lock_has_its_hashes_and_no_address(name):
+    lock = (ROOT / f"{name}.lock").read_text()
+    package = r"[\w.-]+==[\w.]+ \\\n(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+"
+    assert re.fullmatch(rf"(?:{package})+", lock)
+
+
+@pytest.mark.parametrize("package", ["tokenizers", "pydantic-core", "arro3-core", "arro3-io"])
+def test_compiled_packages_are_locked_for_more_than_one_machine(package):
+    lock = (ROOT / "requirements.lock").read_text()
+    [hashes] = re.findall(rf"^{package}==.*\n((?:    --hash.*\n)+)", lock, re.MULTILINE)
+    assert hashes.count("--hash") >= 4
+
+
+def test_image_installs_nothing_without_its_hash_but_torch_and_the_engine_of_its_own():
+    installed = re.findall(r"install (?=.*-)((?:[^&;|\\]|\\\n)*)", DOCKERFILE)
+    commands = [command for command in installed if "-r " in command or "./" in command]
+    assert len(commands) == 5
+    for command in commands:
+        assert (
+            "--require-hashes" in command
+            or "requirements-torch.txt" in command
+            or ("--no-index" in command and command.rstrip().endswith("./native"))
+        )
+
+
+def test_engine_is_compiled_in_the_image_by_what_it_names():
+    named = (ROOT / "native/pyproject.toml").read_text() + (ROOT / "native/backend.py").read_text()
+    assert set(re.findall(r'"([\w-]+==[\d.]+)"', named)) == {
+        f"{package}=={version}" for package, version in pins("requirements-build.txt").items()
+    }
+
+
+def test_base_image_is_named_once_with_its_digest_or_a_tag_to_pin():
+    [named] = re.findall(r"^ARG BASE_IMAGE=(.*)$", DOCKERFILE, re.MULTILINE)
+    assert re.fullmatch(r"[\w./-]+:3\.\d+(@sha256:[0-9a-f]{64})?", named)
+    assert set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) <= {
+        "${BASE_IMAGE}", "dependencies", "service",
+    }  # fmt: skip

@@ -14,6 +14,8 @@ from app.sentiment import bundle
 from scripts import sbom
 from tests.conftest import ROOT
 
+BASE = sbom.Base("registry.example/lambda/python:3.12", f"sha256:{'0' * 64}")
+
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory) -> Path:
@@ -24,7 +26,7 @@ def written(tmp_path_factory) -> Path:
     shutil.copy(ROOT / "NOTICE", folder)
     (folder / "model").symlink_to(ROOT / "model")
     path = folder / "sbom.cdx.json"
-    sbom.write(sbom.of(folder), path)
+    sbom.write(sbom.of(folder, BASE), path)
     return path
 
 
@@ -78,3 +80,18 @@ def test_weights_are_in_the_bill_by_revision_and_hash(components):
 
 def test_documentation_page_is_in_the_bill(components):
     assert components["swagger-ui-dist"]["purl"].startswith("pkg:npm/swagger-ui-dist@")
+
+
+def test_base_image_is_in_the_bill_by_its_digest(components):
+    base = components[BASE.name]
+    assert (base["type"], base["version"]) == ("container", BASE.digest)
+    assert base["hashes"] == [{"alg": "SHA-256", "content": "0" * 64}]
+    assert base["purl"].startswith("pkg:oci/python@sha256")
+
+
+def test_base_image_whose_digest_is_not_known_is_in_the_bill_without(tmp_path):
+    (tmp_path / "model").symlink_to(ROOT / "model")
+    shutil.copy(ROOT / "NOTICE", tmp_path)
+    bom = sbom.of(tmp_path, sbom.Base("localhost/python:3.12", "unknown"))
+    [base] = [each for each in bom.components if each.bom_ref.value == "base-image"]
+    assert (base.version, list(base.hashes)) == ("unknown", [])

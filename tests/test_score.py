@@ -1,17 +1,23 @@
 """`python -m app.score`, as `make score` calls it."""
 
+import gzip
 import json
 import os
+import random
+import resource
 import signal
+import stat
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from app import score
-from app.objects.formats import Score
+from app.objects.formats import ReadOptions, Score
 from app.objects.scoring import Summary
 from tests.conftest import ROOT
 
@@ -98,7 +104,7 @@ def test_bars_are_of_what_the_output_can_hold(tmp_path):
 
 
 def test_interrupted_it_goes_on_to_the_same_file(tmp_path):
-    source = write(tmp_path / "in.jsonl", 10_000)
+    source = write(tmp_path / "in.jsonl", 400)
     progress = tmp_path / "out.jsonl.progress"
     running = start(source, tmp_path / "out.jsonl")
     while not progress.exists() or len(progress.read_bytes().splitlines()) < 3:
@@ -111,7 +117,7 @@ def test_interrupted_it_goes_on_to_the_same_file(tmp_path):
     assert len(progress.read_bytes().splitlines()) >= 3
     assert start(source, tmp_path / "out.jsonl").wait() == 0
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
-    assert [row["id"] for row in rows] == list(range(10_000))
+    assert [row["id"] for row in rows] == list(range(400))
 
 
 def test_objects_in_s3_are_scored_alike(tmp_path, monkeypatch):
@@ -125,28 +131,277 @@ def test_objects_in_s3_are_scored_alike(tmp_path, monkeypatch):
         s3 = boto3.client("s3", region_name="us-east-1")
         s3.create_bucket(Bucket="reviews")
         s3.put_object(Bucket="reviews", Key="in.csv", Body=b"text\nGood.\nBad.\n")
-        summary = score.score("s3://reviews/in.csv", "s3://reviews/out.csv", "")
+        summary = score.score("s3://reviews/in.csv", "s3://reviews/out.csv", ReadOptions())
         body = s3.get_object(Bucket="reviews", Key="out.csv")["Body"].read().decode()
     assert (summary.positive, summary.negative) == (1, 1)
     assert body.splitlines()[0] == "text,sentiment,confidence,positive"
     assert not list(tmp_path.iterdir())
 
 
+def run(*arguments: object, folder: Path = ROOT, **given: object) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "app.score", *map(str, arguments)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, **given
+    )
+
+
+def without_bar(said: str) -> list[str]:
+    return [line for line in said.splitlines() if line and not line.startswith("scoring")]
+
+
+def refused(done: subprocess.CompletedProcess, reason: str) -> None:
+    """Check that it ended with 1 and one line that says why."""
+    assert done.returncode == 1, done
+    [line] = without_bar(done.stderr)
+    assert reason in line
+    assert done.stdout == ""
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
+
+
 @pytest.mark.parametrize(
     ("source", "scored", "reason"),
     [
         ("gone.csv", "out.csv", "gone.csv: there is no such file"),
-        ("in.csv", "out.jsonl", "out.jsonl must have the format of in.csv"),
-        (
-            "in.pdf",
-            "out.pdf",
-            "expected .jsonl, .ndjson, .csv, .tsv, .tab or .txt, each also .gz, or .parquet",
-        ),
+        ("in.csv", "out.jsonl", "out.jsonl: must have the format of in.csv"),
+        ("in.csv", "out.csv.gz", "out.csv.gz: must have the format of in.csv"),
+        ("in.jsonl.gz", "out.csv.gz", "out.csv.gz: must have the format of in.jsonl.gz"),
+        ("in.pdf", "out.pdf", "in.pdf: expected .jsonl, .ndjson, .csv"),
+        ("in.csv", "out", "out: expected .jsonl, .ndjson, .csv"),
+        ("folder.csv", "out.csv", "folder.csv: is a folder, not a file"),
+        ("pipe.csv", "out.csv", "pipe.csv: is not a regular file"),
+        ("in.csv", "folder.csv", "folder.csv: is a folder, not a file"),
+        ("in.csv", "in.csv/out.csv", "in.csv"),
+        ("in.csv", f"{'x' * 240}.csv", "File name too long"),
+        ("s3://bucket", "out.csv", "s3://bucket: expected"),
+        ("empty.csv", "out.csv", "empty.csv: is empty"),
+        ("other.csv", "out.csv", "other.csv: no column is named text"),
+        ("in.csv", "in.csv", "in.csv: is the input"),
+        ("in.csv", "./folder.csv/../in.csv", "is the input"),
+        ("in.csv", "link.csv", "link.csv: is the input"),
+        ("link.csv", "in.csv", "in.csv: is the input"),
+        ("in.csv", "hard.csv", "hard.csv: is the input"),
+        ("o.jsonl.rejected.jsonl", "o.jsonl", "o.jsonl.rejected.jsonl: is the input"),
+        ("s3://b/in.csv", "s3://b/in.csv", "s3://b/in.csv"),
     ],
 )
-def test_what_cannot_be_scored_is_said_in_one_line(source, scored, reason):
-    running = start(source, scored)
-    _, said = running.communicate()
-    assert running.returncode == 1
-    assert reason in said
-    assert "Traceback" not in said
+def test_what_cannot_be_scored_is_said_in_one_line_and_leaves_nothing(
+    tmp_path, source, scored, reason
+):
+    (tmp_path / "in.csv").write_text("text\nGood.\n")
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "o.jsonl.rejected.jsonl").write_text('{"row": "x"}\n')
+    (tmp_path / "empty.csv").touch()
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "link.csv").symlink_to("in.csv")
+    (tmp_path / "hard.csv").hardlink_to(tmp_path / "in.csv")
+    os.mkfifo(tmp_path / "pipe.csv")
+    before = files(tmp_path)
+    refused(run(source, scored, folder=tmp_path), reason)
+    assert files(tmp_path) == before
+
+
+def test_columns_are_shown_to_their_owner_and_obeyed_by_no_terminal(tmp_path):
+    (tmp_path / "in.csv").write_text("first\x1b[31m,second\n1,2\n")
+    done = run("in.csv", "out.csv", folder=tmp_path)
+    refused(done, "\\x1b[31m, second")
+
+
+def test_the_chosen_column_is_said_and_what_it_was_chosen_over(tmp_path):
+    (tmp_path / "in.csv").write_text("body,text\nBad.,Good.\n")
+    done = run("in.csv", "out.csv", folder=tmp_path)
+    assert "text is from the column text, not from body; --column would change that" in done.stdout
+    done = run("in.csv", "out.csv", "--column", "body", folder=tmp_path)
+    assert "text is from the column body" in done.stdout
+    assert "0 positive, 1 negative" in done.stdout
+
+
+def test_options_say_what_a_file_does_not(tmp_path):
+    (tmp_path / "in.csv").write_bytes("1#Sch\xf6n. Good.\n2#Bad.\n3\n".encode("latin-1"))
+    options = ["--no-header", "--delimiter=#", "--encoding=latin-1", "--column=2"]
+    done = run(*options, "--keep-rejected", "in.csv", "out.csv", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = (tmp_path / "out.csv").read_text().splitlines()
+    assert [row.split("#")[0] for row in rows] == ["1", "2", "3"]
+    assert rows[0].startswith("1#Schön. Good.#Positive#")
+    assert "1 positive, 1 negative, 1 rejected" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("option", "reason"), [("--delimiter=ab", "one character"), ("--encoding=klingon", "encoding")]
+)
+def test_an_option_that_makes_no_sense_is_refused(tmp_path, option, reason):
+    (tmp_path / "in.csv").write_text("text\nGood.\n")
+    done = run(option, "in.csv", "out.csv", folder=tmp_path)
+    assert done.returncode in (1, 2)
+    assert reason in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(files(tmp_path)) == ["in.csv"]
+
+
+def test_a_file_without_one_row_to_score_ends_with_1_and_its_rejects(tmp_path):
+    (tmp_path / "in.csv").write_text("text,id\n,1\n ,2\n")
+    done = run("in.csv", "out.csv", folder=tmp_path)
+    assert done.returncode == 1
+    assert "no row could be scored; the reasons are in out.csv.rejected.jsonl" in done.stderr
+    assert len((tmp_path / "out.csv.rejected.jsonl").read_text().splitlines()) == 2
+    assert (tmp_path / "out.csv").read_text().startswith("text,id,sentiment")
+
+
+def test_a_missing_folder_is_made(tmp_path):
+    (tmp_path / "in.csv").write_text("text\nGood.\n")
+    assert run("in.csv", "a/b/out.csv", folder=tmp_path).returncode == 0
+    assert (tmp_path / "a" / "b" / "out.csv").exists()
+
+
+def test_outputs_are_as_private_as_the_input(tmp_path):
+    source = tmp_path / "in.csv"
+    source.write_text("text\nGood.\n \nx,y\n")
+    source.chmod(0o600)
+    assert run("in.csv", "out.csv", folder=tmp_path).returncode == 0
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
+    assert len(files(tmp_path)) == 4
+
+
+def test_two_runs_on_one_output_are_refused(tmp_path):
+    source = write(tmp_path / "in.jsonl", 400)
+    progress = tmp_path / "out.jsonl.progress"
+    first = start(source, tmp_path / "out.jsonl")
+    while not progress.exists() or len(progress.read_bytes().splitlines()) < 2:
+        time.sleep(0.02)
+    second = run(source, tmp_path / "." / "out.jsonl")
+    refused(second, "another run is writing this output")
+    first.send_signal(signal.SIGINT)
+    first.communicate()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl", "out.jsonl.progress"]
+
+
+def test_a_killed_run_leaves_the_old_output_and_the_next_goes_on(tmp_path):
+    source = write(tmp_path / "in.jsonl", 400)
+    output, progress = tmp_path / "out.jsonl", tmp_path / "out.jsonl.progress"
+    output.write_text("old\n")
+    running = start(source, output)
+    while not progress.exists() or len(progress.read_bytes().splitlines()) < 2:
+        time.sleep(0.02)
+    running.kill()
+    running.communicate()
+    assert output.read_text() == "old\n"
+    assert run(source, output).returncode == 0
+    rows = [json.loads(line) for line in output.read_text().splitlines()]
+    assert [row["id"] for row in rows] == list(range(400))
+    names = ["in.jsonl", "out.jsonl", "out.jsonl.summary.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+
+
+@pytest.mark.parametrize("edit", ["same length", "another limit"])
+def test_scores_of_what_is_no_longer_so_are_not_used(tmp_path, edit):
+    source = tmp_path / "in.jsonl"
+    good = '{"text": "A great film, a joy, the best of the year. Wonderful!!"}\n'
+    bad = '{"text": "A dull film, a bore, the worst of the year. Dreadful!!"}\n'
+    assert len(good) == len(bad)
+    source.write_text(good * 3000)
+    progress = tmp_path / "out.jsonl.progress"
+    running = start(source, tmp_path / "out.jsonl")
+    while not progress.exists() or len(progress.read_bytes().splitlines()) < 2:
+        assert running.poll() is None
+        time.sleep(0.001)
+    running.kill()
+    running.communicate()
+    if edit == "same length":
+        source.write_text(bad * 3000)
+        assert (
+            "0 positive, 3,000 negative, 0 rejected" in run(source, tmp_path / "out.jsonl").stdout
+        )
+    else:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SENTIMENT_MAX_TEXT_CHARACTERS", "20")
+            done = run(source, tmp_path / "out.jsonl")
+        assert "no row could be scored" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("end", ["jsonl", "csv", "txt", "parquet", "csv.gz"])
+def test_a_full_disk_leaves_the_old_output_and_says_so(tmp_path, end):
+    source = tmp_path / f"in.{end}"
+    table = pa.table({"text": [f"Good, and then {i} times better." for i in range(3000)]})
+    if end == "parquet":
+        parquet.write_table(table, source)
+    else:
+        lines = [json.dumps(row) if end == "jsonl" else row["text"] for row in table.to_pylist()]
+        data = "\n".join(["text", *(f'"{line}"' for line in lines)] if "csv" in end else lines)
+        source.write_bytes(gzip.compress(data.encode()) if end.endswith("gz") else data.encode())
+    output = tmp_path / f"out.{end}"
+    output.write_bytes(b"old")
+    full = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))}
+    refused(run(source, output, **full), "File too large")
+    assert output.read_bytes() == b"old"
+    assert not list(tmp_path.glob("*.unfinished"))
+
+
+HOSTILE = {
+    "nul": b"\0" * 5000,
+    "random": random.Random(1).randbytes(5000),
+    "latin": "text\nsch\xf6n\n".encode("latin-1"),
+    "utf-16": "text\nGood.\n".encode("utf-16"),
+    "half utf-16": "text\nGood.\n".encode("utf-16")[:-1],
+    "array": b'[{"text": "Good."}]',
+    "deep": b'{"text": ' + b"[" * 100_000,
+    "surrogate": b'{"text": "\\ud83d"}\n{"text": "Good."}',
+    "big number": b'{"text": "Good.", "n": ' + b"9" * 5000 + b"}",
+    "unclosed": b'text,id\n"Good.,1\nBad.,2\n',
+    "gzip": gzip.compress(b"text\nGood.\n")[:-3],
+    "gzip and more": gzip.compress(b"text\nGood.\n") + b"trailing",
+    "not gzip": b"\x1f\x8b" + b"x" * 100,
+    "zip": b"PK\x03\x04" + b"x" * 100,
+    "parquet": b"PAR1" + b"x" * 100 + b"PAR1",
+    "parquet's ends": b"PAR1PAR1",
+    "header": b"text\n",
+    "blank": b"\n" * 100,
+    "one line": b"x" * 200_000,
+    "control": b"text\n\x1b[31m\x07Good.\n",
+}
+
+
+@pytest.mark.parametrize("end", ["jsonl", "csv", "tsv", "txt", "parquet", "csv.gz"])
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_bytes_end_in_a_traceback(tmp_path, monkeypatch, capsys, native, name, end):
+    source = tmp_path / f"in.{end}"
+    source.write_bytes(HOSTILE[name])
+    monkeypatch.setattr(score.classifier, "load", lambda settings: native)
+    monkeypatch.setattr(sys, "argv", ["score", str(source), str(tmp_path / f"out.{end}")])
+    try:
+        score.main()
+        status: object = 0
+    except SystemExit as ended:
+        status = ended.code
+    assert status in (0, 1)
+    _, said = capsys.readouterr()
+    assert len(without_bar(said)) == status
+    assert not list(tmp_path.glob("*.progress"))
+    assert not list(tmp_path.glob("*.unfinished"))
+    if status and "no row could be scored" not in said:
+        assert list(files(tmp_path)) == [source.name]
+
+
+NAMES = [
+    "two words.csv",
+    "-x.csv",
+    "quote's \".csv",
+    "$HOME `id` $(id) ;&.csv",
+    "ünï😀.csv",
+    "a\\b#c.csv",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_make_takes_any_name(tmp_path, name):
+    (tmp_path / name).write_text("the text,id\nGood.,1\n")
+    command = ["make", "-o", ".venv/requirements.installed", "score", "COLUMN=the text"]
+    command += [f"IN={tmp_path / name}", f"OUT={tmp_path / 'new' / name}", "KEEP=1", "DELIMITER=,"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "new" / name).exists()

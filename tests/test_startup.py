@@ -18,7 +18,6 @@ HEAVY = {
     "onnxruntime",
     "pandas",
     "pyarrow",
-    "smart_open",
     "torch",
     "tqdm",
     "transformers",

@@ -3,15 +3,17 @@
 import json
 import re
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cfnlint.decode import cfn_yaml
 
-from app.objects.bucket import MAPPABLE
-
 PATH = Path(__file__).parents[1] / "statemachine/backfill.asl.json"
+EXPRESS_SECONDS = 300
+"""How long an express execution may take."""
+DEAD_LETTER = "Keep what failed"
 
 
 @pytest.fixture(scope="module")
@@ -19,16 +21,35 @@ def machine() -> dict[str, Any]:
     return json.loads(PATH.read_text())
 
 
-def test_the_template_fills_in_all_that_the_definition_leaves_open() -> None:
+@pytest.fixture(scope="module")
+def substitutions() -> dict[str, Any]:
     template = cfn_yaml.load(str(PATH.parents[1] / "template.yaml"))
-    given = template["Resources"]["Backfill"]["Properties"]["DefinitionSubstitutions"]
-    assert set(re.findall(r"\$\{([^}]*)\}", PATH.read_text())) == set(given)
+    return template["Resources"]["Backfill"]["Properties"]["DefinitionSubstitutions"]
+
+
+def test_the_template_fills_in_all_that_the_definition_leaves_open(substitutions) -> None:
+    assert set(re.findall(r"\$\{([^}]*)\}", PATH.read_text())) == set(substitutions)
 
 
 def maps(machine: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for state in machine["States"].values():
         if state["Type"] == "Map":
             yield state
+
+
+def row_maps(machine: dict[str, Any]) -> list[dict[str, Any]]:
+    return [state for state in maps(machine) if "ReaderConfig" in state["ItemReader"]]
+
+
+def tasks(machine: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Every task, those of the maps' items too, by name."""
+    machines = [machine, *(state["ItemProcessor"] for state in maps(machine))]
+    return {
+        name: state
+        for each in machines
+        for name, state in each["States"].items()
+        if state["Type"] == "Task"
+    }
 
 
 def test_every_map_is_distributed_and_within_limits_that_the_input_may_set(machine) -> None:
@@ -38,25 +59,54 @@ def test_every_map_is_distributed_and_within_limits_that_the_input_may_set(machi
         assert state["ToleratedFailurePercentagePath"] == "$.tolerated_failure_percentage"
 
 
-def test_limits_that_the_input_does_not_set_are_the_templates(machine) -> None:
-    defaults = machine["States"][machine["StartAt"]]["Parameters"]["job.$"]
-    assert "${MaximumConcurrency}" in defaults
-    assert "${ToleratedFailurePercentage}" in defaults
-    assert defaults.endswith("$, false)")
+def test_rows_are_read_alike_in_every_format(machine) -> None:
+    """Amazon's language cannot choose a reader by the input: a map for each, and no more."""
+
+    def without_its_reader(state: dict[str, Any]) -> dict[str, Any]:
+        state = deepcopy(state)
+        del state["Label"], state["ItemReader"]["ReaderConfig"]
+        processor = state["ItemProcessor"]
+        [task] = processor["States"].values()
+        return {**state, "ItemProcessor": {**processor, "StartAt": "", "States": {"": task}}}
+
+    first, *others = map(without_its_reader, row_maps(machine))
+    assert others == [first] * 4
 
 
-def test_it_takes_over_what_the_function_hands_over(machine) -> None:
-    choices = machine["States"]["What is it"]["Choices"]
-    patterns = [choice["StringMatches"] for choice in choices if "StringMatches" in choice]
-    assert tuple(pattern.removeprefix("*") for pattern in patterns) == MAPPABLE
+def test_each_reader_leads_to_the_map_that_reads_so(machine) -> None:
+    choices = machine["States"]["Which reader"]["Choices"]
+    config = {
+        choice["StringEquals"]: machine["States"][choice["Next"]]["ItemReader"]["ReaderConfig"]
+        for choice in choices
+    }
+    assert config.pop("jsonl") == {"InputType": "JSONL"}
+    assert {name: found.pop("CSVDelimiter") for name, found in config.items()} == {
+        "comma": "COMMA",
+        "semicolon": "SEMICOLON",
+        "tab": "TAB",
+        "pipe": "PIPE",
+    }
+    for found in config.values():
+        assert found == {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"}
 
 
 def test_rows_come_in_batches_that_a_state_may_hold(machine) -> None:
-    batchers = [state["ItemBatcher"] for state in maps(machine) if "ItemBatcher" in state]
-    assert len(batchers) == 2
-    for batcher in batchers:
-        assert batcher["MaxInputBytesPerBatch"] < 256 * 1024
-        assert batcher["MaxItemsPerBatch"] <= 512
+    for state in row_maps(machine):
+        assert state["ItemBatcher"]["MaxInputBytesPerBatch"] < 256 * 1024
+        assert state["ItemBatcher"]["MaxItemsPerBatch"] <= 512
+
+
+def test_a_row_is_numbered_in_its_object_and_not_in_its_batch(machine) -> None:
+    for state in row_maps(machine):
+        assert state["ItemSelector"] == {
+            "index.$": "$$.Map.Item.Index",
+            "row.$": "$$.Map.Item.Value",
+        }
+
+
+def test_rows_are_those_of_one_version(machine) -> None:
+    for state in row_maps(machine):
+        assert state["ItemReader"]["Parameters"]["VersionId.$"] == "$.version_id"
 
 
 def test_every_map_writes_its_results_out_of_sight_of_the_bucket_s_rule(machine) -> None:
@@ -66,11 +116,64 @@ def test_every_map_writes_its_results_out_of_sight_of_the_bucket_s_rule(machine)
 
 def test_throttled_functions_are_asked_again_later_and_not_all_at_once(machine) -> None:
     for state in maps(machine):
-        [task] = state["ItemProcessor"]["States"].values()
-        [retry] = task["Retry"]
+        processor = state["ItemProcessor"]
+        retry = processor["States"][processor["StartAt"]]["Retry"][0]
         assert "Lambda.TooManyRequestsException" in retry["ErrorEquals"]
         assert retry["BackoffRate"] > 1
         assert retry["JitterStrategy"] == "FULL"
+
+
+def test_every_task_is_tried_again_and_has_a_time_limit(machine) -> None:
+    assert len(tasks(machine)) == 11
+    for task in tasks(machine).values():
+        assert task["Retry"]
+        assert task["TimeoutSeconds"] <= 960
+
+
+def test_a_batch_is_given_up_before_its_express_execution_ends(machine) -> None:
+    for state in row_maps(machine):
+        [task] = state["ItemProcessor"]["States"].values()
+        asked_again = task["Retry"][0]
+        waiting = sum(
+            min(asked_again["IntervalSeconds"] * 2**attempt, asked_again["MaxDelaySeconds"])
+            for attempt in range(asked_again["MaxAttempts"])
+        )
+        assert waiting + task["TimeoutSeconds"] < EXPRESS_SECONDS
+
+
+def test_the_whole_has_a_time_limit(machine) -> None:
+    assert machine["TimeoutSeconds"] == 7 * 86400
+
+
+def test_whatever_fails_leads_to_the_dead_letter_queue(machine) -> None:
+    failing = [
+        state
+        for name, state in machine["States"].items()
+        if state["Type"] in ("Task", "Map") and name != DEAD_LETTER
+    ]
+    assert len(failing) == 9
+    for state in failing:
+        assert state["Catch"] == [
+            {"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": DEAD_LETTER}
+        ]
+    assert machine["States"]["Not mappable"]["Next"] == DEAD_LETTER
+
+
+def test_what_is_a_dead_letter_has_failed(machine) -> None:
+    kept = machine["States"][DEAD_LETTER]
+    [catch] = kept["Catch"]
+    assert kept["Next"] == catch["Next"] == "Failed"
+    assert machine["States"]["Failed"]["Type"] == "Fail"
+    assert kept["Arguments"]["QueueUrl"] == "${DeadLetters}"
+
+
+def test_each_object_of_a_prefix_that_fails_is_a_dead_letter_of_its_own(machine) -> None:
+    states = machine["States"]["Score objects"]["ItemProcessor"]["States"]
+    [catch] = states["Score object"]["Catch"]
+    assert catch["ErrorEquals"] == ["States.ALL"]
+    kept = states[catch["Next"]]
+    assert kept["Parameters"]["QueueUrl"] == "${DeadLetters}"
+    assert states[kept["Next"]]["Type"] == "Fail"
 
 
 def test_an_execution_ends_with_one_summary(machine) -> None:

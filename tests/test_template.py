@@ -120,6 +120,17 @@ def test_pages_are_routed(routed: set[tuple[str, str]], path: str) -> None:
     assert ("GET", path) in routed
 
 
+def test_what_may_be_fetched_may_be_asked_about(routes: list[dict[str, Any]]) -> None:
+    """A REST API hands HEAD to the function only where it has such a method."""
+    asked = {
+        method: {
+            (route["Path"], str(route.get("Auth"))) for route in routes if route["Method"] == method
+        }
+        for method in ("GET", "HEAD")
+    }
+    assert asked["GET"] == asked["HEAD"]
+
+
 def keyless(routes: list[dict[str, Any]]) -> set[str]:
     """Return the paths that need no key, other than to ask whether they may be asked."""
     return {
@@ -209,14 +220,39 @@ def test_what_the_gateway_refuses_is_a_problem_document(
     assert filled.get("status") == answer.get("StatusCode")
 
 
-def test_no_permission_is_for_every_resource(template: dict[str, Any]) -> None:
-    resources = list(values_of("Resource", template["Resources"]))
-    assert resources
-    assert '"*"' not in json.dumps(resources)
+def policies(template: dict[str, Any]) -> dict[str, Any]:
+    """Return the resources but for keys, whose policies can only be about the key itself, "*"."""
+    found = template["Resources"].items()
+    return {name: each for name, each in found if each["Type"] != "AWS::KMS::Key"}
+
+
+def test_no_permission_is_for_every_resource_but_those_that_iam_can_give_for_no_less(
+    template: dict[str, Any],
+) -> None:
+    statements = [
+        statement
+        for found in values_of("Statement", policies(template))
+        if isinstance(found, list)
+        for statement in found
+    ]
+    assert statements
+    widest = [each["Action"] for each in statements if '"*"' in json.dumps(each.get("Resource"))]
+    assert widest == [
+        [
+            "logs:CreateLogDelivery",
+            "logs:GetLogDelivery",
+            "logs:UpdateLogDelivery",
+            "logs:DeleteLogDelivery",
+            "logs:ListLogDeliveries",
+            "logs:PutResourcePolicy",
+            "logs:DescribeResourcePolicies",
+            "logs:DescribeLogGroups",
+        ]
+    ]
 
 
 def test_no_permission_is_for_every_action(template: dict[str, Any]) -> None:
-    actions = json.dumps(list(values_of("Action", template["Resources"])))
+    actions = json.dumps(list(values_of("Action", policies(template))))
     assert "*" not in actions
 
 
@@ -319,13 +355,21 @@ def test_an_upload_that_was_not_finished_does_not_stay(template: dict[str, Any])
         assert any("AbortIncompleteMultipartUpload" in rule for rule in rules)
 
 
+def statements_of(template: dict[str, Any], role: str) -> list[dict[str, Any]]:
+    return [
+        statement
+        for policy in template["Resources"][role]["Properties"].get("Policies", ())
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+
+
 def readable(role: dict[str, Any]) -> set[str]:
     """Return the prefixes whose objects the role may read."""
-    [policy] = role["Properties"]["Policies"]
     return {
         arn["Fn::Sub"].removeprefix("${ReviewsBucket.Arn}/")
+        for policy in role["Properties"]["Policies"]
         for statement in policy["PolicyDocument"]["Statement"]
-        if statement["Action"] == "s3:GetObject"
+        if "s3:GetObject" in statement["Action"]
         for arn in statement["Resource"]
     }
 
@@ -341,12 +385,114 @@ def test_the_functions_own_objects_are_no_events_and_all_that_it_may_write(
     template: dict[str, Any], events: dict[str, Any]
 ) -> None:
     own = {Settings.model_fields[name].default for name in ("scored_prefix", "rejected_prefix")}
-    [rule] = of_type(template, "AWS::Events::Rule").values()
+    rule = of_type(template, "AWS::Events::Rule")["ObjectCreated"]
     [prefix] = [key["prefix"] for key in rule["EventPattern"]["detail"]["object"]["key"]]
     assert not any(prefix.startswith(one) or one.startswith(prefix) for one in own)
-    role = template["Resources"][events["Role"]["Fn::GetAtt"][0]]["Properties"]
-    [statements] = [policy["PolicyDocument"]["Statement"] for policy in role["Policies"]]
+    statements = statements_of(template, events["Role"]["Fn::GetAtt"][0])
     [written] = [s["Resource"] for s in statements if "s3:PutObject" in s["Action"]]
     assert {arn["Fn::Sub"].removeprefix("${ReviewsBucket.Arn}/") for arn in written} == {
         f"{one}*" for one in own
     }
+
+
+@pytest.mark.parametrize("role", ["EventsRole", "BackfillRole"])
+def test_a_version_may_be_read_wherever_the_object_may(template: dict[str, Any], role: str) -> None:
+    for statement in statements_of(template, role):
+        if "s3:GetObject" in statement["Action"]:
+            assert "s3:GetObjectVersion" in statement["Action"]
+
+
+def test_only_rejects_may_be_deleted(template: dict[str, Any]) -> None:
+    deleting = [
+        statement["Resource"]
+        for role in of_type(template, "AWS::IAM::Role")
+        for statement in statements_of(template, role)
+        if "s3:DeleteObject" in statement["Action"]
+    ]
+    assert deleting == [{"Fn::Sub": "${ReviewsBucket.Arn}/rejected/*"}]
+
+
+@pytest.mark.parametrize("name", ["ReviewsBucket", "ResultsTable"])
+def test_what_holds_data_outlives_the_stack(template: dict[str, Any], name: str) -> None:
+    resource = template["Resources"][name]
+    assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
+
+
+def test_an_event_that_comes_from_no_queue_is_kept_when_it_fails(
+    template: dict[str, Any], events: dict[str, Any]
+) -> None:
+    config = events["EventInvokeConfig"]
+    assert config["MaximumRetryAttempts"] == 2
+    assert config["MaximumEventAgeInSeconds"] >= 3600
+    destination = config["DestinationConfig"]["OnFailure"]
+    assert destination == {
+        "Type": "SQS",
+        "Destination": {"Fn::GetAtt": ["EventsDeadLetters", "Arn"]},
+    }
+    assert {"Fn::GetAtt": ["EventsDeadLetters", "Arn"]} in sent_to(template, "EventsRole")
+
+
+def sent_to(template: dict[str, Any], role: str) -> list[dict[str, Any]]:
+    """Return the queues that the role may send to."""
+    [found] = [
+        statement["Resource"]
+        for statement in statements_of(template, role)
+        if statement["Action"] == "sqs:SendMessage"
+    ]
+    return found if isinstance(found, list) else [found]
+
+
+def test_an_execution_that_cannot_keep_its_object_any_more_has_it_kept_for_it(
+    template: dict[str, Any],
+) -> None:
+    rule = of_type(template, "AWS::Events::Rule")["BackfillEnded"]
+    detail = rule["EventPattern"]["detail"]
+    assert detail["stateMachineArn"] == [{"Ref": "Backfill"}]
+    ended, broken = detail["$or"]
+    assert ended == {"status": ["TIMED_OUT", "ABORTED"]}
+    # No Catch sees these, which States.ALL leaves out.
+    assert broken["status"] == ["FAILED"]
+    assert {"States.Runtime", "States.DataLimitExceeded"} <= set(broken["error"])
+    [target] = rule["Targets"]
+    assert target["Arn"] == {"Fn::GetAtt": ["ObjectsDeadLetters", "Arn"]}
+
+
+def test_every_rule_may_send_to_its_queue(template: dict[str, Any]) -> None:
+    [policy] = of_type(template, "AWS::SQS::QueuePolicy").values()
+    [statement] = policy["PolicyDocument"]["Statement"]
+    allowed = statement["Condition"]["ArnEquals"]["aws:SourceArn"]
+    rules = of_type(template, "AWS::Events::Rule")
+    assert allowed == [{"Fn::GetAtt": [name, "Arn"]} for name in rules]
+
+
+def test_the_state_machine_may_keep_what_failed(template: dict[str, Any]) -> None:
+    dead = {"Fn::GetAtt": ["ObjectsDeadLetters", "Arn"]}
+    assert sent_to(template, "BackfillRole") == [dead]
+
+
+def test_the_state_machine_logs_what_failed_without_what_it_was_given(
+    template: dict[str, Any],
+) -> None:
+    machine = template["Resources"]["Backfill"]["Properties"]
+    assert machine["Logging"]["Level"] == "ERROR"
+    assert machine["Logging"]["IncludeExecutionData"] is False
+    [destination] = machine["Logging"]["Destinations"]
+    arn = destination["CloudWatchLogsLogGroup"]["LogGroupArn"]
+    assert arn == {"Fn::GetAtt": ["BackfillLogs", "Arn"]}
+    group = template["Resources"]["BackfillLogs"]["Properties"]
+    assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+def test_alarms_are_encrypted_by_a_key_that_cloudwatch_may_use(template: dict[str, Any]) -> None:
+    [topic] = of_type(template, "AWS::SNS::Topic").values()
+    assert topic["KmsMasterKeyId"] == {"Ref": "AlarmKey"}
+    key = template["Resources"]["AlarmKey"]["Properties"]
+    assert key["EnableKeyRotation"] is True
+    allowed = {
+        str(statement["Principal"]): statement["Action"]
+        for statement in key["KeyPolicy"]["Statement"]
+    }
+    assert allowed["{'Service': 'cloudwatch.amazonaws.com'}"] == [
+        "kms:Decrypt",
+        "kms:GenerateDataKey*",
+    ]

@@ -2,17 +2,18 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi import APIRouter, HTTPException, Request
 
 from app.api import examples
-from app.api.predict import json_body, scorer_of
+from app.api.body import JsonRoute
+from app.api.predict import parsed, scorer_of
 from app.api.schemas import KEY, REFUSALS, ExplainRequest
 from app.problems import documented, problem
+from app.security.access import take_texts
 from app.sentiment.explanation import MISSING, Explanation, NotInstalled
-from app.sentiment.text import parse
 from app.telemetry.observation import Predicted, current
 
-router = APIRouter(tags=["sentiment"], dependencies=[Depends(json_body), *KEY])
+router = APIRouter(tags=["sentiment"], dependencies=KEY, route_class=JsonRoute)
 
 _MISSING = problem(501, f"{MISSING}.")
 
@@ -21,7 +22,7 @@ _MISSING = problem(501, f"{MISSING}.")
     "/explain",
     responses=examples.answered(examples.EXPLANATION)
     | documented(
-        *(400, *REFUSALS, 413, 415, 422, 500, 501, 503), at="/explain", instead=[_MISSING]
+        *(400, *REFUSALS, 408, 413, 415, 422, 500, 501, 503), at="/explain", instead=[_MISSING]
     ),
 )
 async def explain(
@@ -30,10 +31,13 @@ async def explain(
     """Score a text, and weigh its words by what the score is without them."""
     scorer = scorer_of(request)
     settings = scorer.settings
-    text = parse(body.text, settings.explain_max_characters)
+    text = await parsed(scorer, body.text, settings.explain_limits, request.receive)
+    await take_texts(request.scope, 1)
     asked = body.max_evaluations or settings.explain_evaluations
     try:
-        found = await scorer.explain(body.text, min(asked, settings.explain_max_evaluations))
+        found = await scorer.explain(
+            body.text, min(asked, settings.explain_max_evaluations), request.receive
+        )
     except NotInstalled:
         raise HTTPException(_MISSING.status, _MISSING.detail) from None
     seen = current()

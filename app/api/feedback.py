@@ -4,26 +4,36 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
-import anyio.to_thread
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 
 from app.api import examples
-from app.api.predict import json_body
+from app.api.body import JsonRoute
 from app.api.schemas import KEY, REFUSALS, FeedbackAnswer, FeedbackRequest
-from app.events.sinks import Feedback, Sink
+from app.deadline import Deadline
 from app.problems import documented, invalid, problem
+from app.sinks import Sink, write
+from app.sinks.results import FEEDBACK_IDS, Feedback
 from app.telemetry.observation import current
+from app.workers import Full, Workers
 
-router = APIRouter(tags=["sentiment"], dependencies=[Depends(json_body), *KEY])
+router = APIRouter(tags=["sentiment"], dependencies=KEY, route_class=JsonRoute)
 
+SECONDS = 10.0
+"""How long feedback may take to be kept by all sinks."""
 _NOWHERE = problem(
     501,
     "Feedback is not kept here: SENTIMENT_RESULTS_TABLE, SENTIMENT_RESULTS_QUEUE_URL or "
     "SENTIMENT_RESULTS_BUS must say where.",
 )
 _NOT_KEPT = problem(503, "The feedback could not be kept; try again in a moment.")
+_RETRY_AFTER = {"retry-after": "5"}
 _NEITHER = invalid("#/sentiment", "Input should be 'Positive' or 'Negative'")
+
+
+def writers() -> Workers:
+    """Return the threads that write feedback: few, as a sink that does not answer keeps each."""
+    return Workers("feedback", threads=4, max_pending=32, seconds=SECONDS)
 
 
 @router.post(
@@ -31,7 +41,7 @@ _NEITHER = invalid("#/sentiment", "Input should be 'Positive' or 'Negative'")
     status_code=201,
     responses=examples.answered(examples.FEEDBACK_ANSWER, 201)
     | documented(
-        *(400, *REFUSALS, 413, 415, 422, 500, 501, 503),
+        *(400, *REFUSALS, 408, 413, 415, 422, 500, 501, 503),
         at="/feedback",
         instead=[_NOWHERE, _NOT_KEPT, _NEITHER],
     ),
@@ -44,15 +54,20 @@ async def feedback(
     if not sinks:
         raise HTTPException(_NOWHERE.status, _NOWHERE.detail)
     said = Feedback(
-        id=f"feedback/{body.prediction}",
+        id=f"{FEEDBACK_IDS}{body.prediction}",
         prediction=body.prediction,
         sentiment=body.sentiment,
         note=body.note,
         time=datetime.now(UTC).isoformat(timespec="milliseconds"),
     )
-    for sink in sinks:
-        if await anyio.to_thread.run_sync(sink.write, [said]):
-            raise HTTPException(_NOT_KEPT.status, _NOT_KEPT.detail, {"retry-after": "5"})
+    writers: Workers = request.app.state.feedback_writers
+    deadline = Deadline(SECONDS)
+    try:
+        kept = not await writers.run(lambda: write(sinks, [said], deadline))
+    except (Full, TimeoutError):
+        kept = False
+    if not kept:
+        raise HTTPException(_NOT_KEPT.status, _NOT_KEPT.detail, _RETRY_AFTER)
     seen = current()
     seen.feedback = 1
     seen.about = {"prediction": body.prediction, "right": body.sentiment}

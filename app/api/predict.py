@@ -2,26 +2,19 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
+from starlette.types import Receive
 
 from app.api import examples
+from app.api.body import JsonRoute
 from app.api.schemas import KEY, REFUSALS, BatchRequest, PredictRequest
 from app.batch import BatchAnswer, parse_batch
-from app.problems import UnsupportedMediaType, documented, invalid
+from app.problems import documented, invalid
+from app.security.access import take_texts
 from app.sentiment.classifier import Prediction
-from app.sentiment.text import parse
+from app.sentiment.text import Limits, Text
 from app.serving import Scorer
 from app.telemetry.observation import Predicted, current
-
-
-async def json_body(request: Request) -> None:
-    """Refuse a body that is not declared to be JSON."""
-    declared = request.headers.get("content-type", "")
-    essence = declared.partition(";")[0].strip().lower()
-    if essence != "application/json":
-        raise UnsupportedMediaType(
-            f"The content type is {essence or 'missing'!r}; only 'application/json' is allowed."
-        )
 
 
 def scorer_of(request: Request) -> Scorer:
@@ -29,9 +22,26 @@ def scorer_of(request: Request) -> Scorer:
     return request.app.state.scorer  # type: ignore[no-any-return]
 
 
-router = APIRouter(tags=["sentiment"], dependencies=[Depends(json_body), *KEY])
+async def parsed(scorer: Scorer, value: object, limits: Limits, receive: Receive) -> Text:
+    """Return the value as a text.
 
-_ERRORS = (400, *REFUSALS, 413, 415, 422, 500, 503)
+    Raises:
+        ClientDisconnect: the client has gone.
+        InvalidText: it cannot be scored.
+        Overloaded: too many long texts are being parsed already.
+    """
+    return await scorer.parse(
+        lambda: scorer.classifier.parse(value, limits), _characters(value), receive
+    )
+
+
+def _characters(value: object) -> int:
+    return len(value) if isinstance(value, str) else 0
+
+
+router = APIRouter(tags=["sentiment"], dependencies=KEY, route_class=JsonRoute)
+
+_ERRORS = (400, *REFUSALS, 408, 413, 415, 422, 500, 503)
 _TOO_MANY = invalid("#/texts", "must hold at most 512 texts, not 513")
 
 
@@ -43,8 +53,9 @@ _TOO_MANY = invalid("#/texts", "must hold at most 512 texts, not 513")
 async def predict(body: Annotated[PredictRequest, examples.PREDICT], request: Request) -> Response:
     """Score one text. A long one is scored in full, by overlapping windows."""
     scorer = scorer_of(request)
-    text = parse(body.text, scorer.settings.max_text_characters)
-    [prediction] = await scorer.predict([text])
+    text = await parsed(scorer, body.text, scorer.settings.text_limits, request.receive)
+    await take_texts(request.scope, 1)
+    [prediction] = await scorer.predict([text], request.receive)
     seen = current()
     seen.predicted.append(Predicted(seen.correlation_id, text, prediction))
     # FastAPI would validate once more what is valid, at a tenth of a request's overhead.
@@ -62,8 +73,13 @@ async def predict_batch(
 ) -> BatchAnswer:
     """Score several texts. A text that cannot be scored is an error of its own."""
     scorer = scorer_of(request)
-    batch = parse_batch(body.texts, scorer.settings)
-    predictions = await scorer.predict(list(batch.texts.values()))
+    batch = await scorer.parse(
+        lambda: parse_batch(body.texts, scorer.classifier, scorer.settings),
+        sum(map(_characters, body.texts)) if isinstance(body.texts, list) else 0,
+        request.receive,
+    )
+    await take_texts(request.scope, len(batch.texts))
+    predictions = await scorer.predict(list(batch.texts.values()), request.receive)
     seen = current()
     seen.rejected = len(batch.errors)
     seen.predicted += [

@@ -1,4 +1,4 @@
-"""What invokes the function, one module a source: each says which events are its own."""
+"""What invokes the function: HTTP, direct invocations and AWS's sources of records."""
 
 from typing import Any, Protocol
 

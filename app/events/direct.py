@@ -6,15 +6,18 @@ distributed map's batch of rows, each answered under its id; a row may come alon
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 from app.batch import parse_batch
 from app.events import Event
+from app.events.records import InvalidRecord, identity
+from app.events.skipped import kind_of_object
 from app.objects.bucket import ObjectScoring, StoredObject
 from app.objects.formats import UnreadableObject, column_of
-from app.problems import InvalidBatch
-from app.sentiment.text import parse
+from app.problems import InvalidBatch, Problem, invalid
+from app.sentiment.text import InvalidText
 from app.serving import Scorer
+from app.telemetry.observation import current
 
 
 class Direct:
@@ -38,39 +41,108 @@ class Direct:
 
         Raises:
             InvalidText: the text cannot be scored; Lambda reports it to the invoker by name.
+            InvalidRecord: its id is none.
             InvalidBatch: the texts cannot be scored together, or none of the items can be.
             UnreadableObject: none of the object's rows can be scored.
         """
         if "object" in event:
-            stored = StoredObject(event["object"]["bucket"], event["object"]["key"])
-            return self._objects.score(stored, context)
+            return self._object(event["object"], context)
         if "texts" in event:
             return self._answer(event["texts"])
         if "Items" in event:
             return self._items(event["Items"])
-        text = parse(event["text"], self._settings.max_text_characters)
+        try:
+            if "id" in event:
+                identity(event["id"])
+            text = self._classifier.parse(event["text"], self._settings.text_limits)
+        except (InvalidRecord, InvalidText):
+            current().rejected += 1
+            raise
         found = self._classifier.predict([text])[0].model_dump()
         return {"id": event["id"], **found} if "id" in event else found
 
-    def _items(self, items: Any) -> dict[str, Any]:
-        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-            raise InvalidBatch('Items must be an array of objects, {"id": …, "text": …}')
-        answer = self._answer([self._text_of(item) for item in items])
-        for found in (*answer["results"], *answer["errors"]):
-            found["id"] = items[found["index"]].get("id", str(found["index"]))
-        if not answer["results"]:
-            # So that a map counts the batch as failed, and stops where too many are.
-            reason = answer["errors"][0]["problem"]["detail"]
-            raise InvalidBatch(f"none of the {len(items)} items can be scored: {reason}")
-        return answer
-
-    def _text_of(self, item: Mapping[str, Any]) -> Any:
-        try:
-            return item[column_of(list(item), self._settings.text_column)]
-        except UnreadableObject:
-            return None
+    def _object(self, named: Any, context: Any) -> Any:
+        bucket, key = (
+            (named.get("bucket"), named.get("key")) if isinstance(named, Mapping) else (None, None)
+        )
+        if not (isinstance(bucket, str) and bucket and isinstance(key, str) and key):
+            raise UnreadableObject('object must be {"bucket": …, "key": …}, both strings')
+        if kind := kind_of_object(key):
+            return {"skipped": kind}
+        return self._objects.score(StoredObject(bucket, key), context)
 
     def _answer(self, texts: Any) -> dict[str, Any]:
-        batch = parse_batch(texts, self._settings)
+        batch = parse_batch(texts, self._classifier, self._settings)
         predictions = self._classifier.predict(list(batch.texts.values()))
+        current().rejected += len(batch.errors)
         return batch.answer(predictions).model_dump(exclude_none=True)
+
+    def _items(self, items: Any) -> dict[str, Any]:
+        """Judge each row by itself; answer it under its number and its id."""
+        if not isinstance(items, list) or not items:
+            raise InvalidBatch('Items must be an array of at least one {"id": …, "text": …}')
+        rows = [_Row.of(place, item) for place, item in enumerate(items)]
+        texts: dict[int, Any] = {}
+        refused: dict[int, Problem] = {}
+        for place, row in enumerate(rows):
+            try:
+                texts[place] = self._text_of(row.fields)
+            except InvalidRecord as error:
+                refused[place] = invalid(f"#/Items/{place}", str(error))
+        results: list[dict[str, Any]] = []
+        if texts:
+            batch = parse_batch(list(texts.values()), self._classifier, self._settings)
+            predictions = self._classifier.predict(list(batch.texts.values()))
+            answer, places = batch.answer(predictions), list(texts)
+            for found in answer.results:
+                results.append(found.model_dump() | rows[places[found.index]].named)
+            for wrong in answer.errors:
+                place = places[wrong.index]
+                faults = wrong.problem.errors or ()
+                reason = next((fault.detail for fault in faults), wrong.problem.detail)
+                refused[place] = invalid(f"#/Items/{place}/text", reason)
+        current().rejected += len(refused)
+        if not results:
+            # So that a map counts the batch as failed, and stops where too many are.
+            reason = refused[min(refused)].detail
+            raise InvalidBatch(f"none of the {len(items):,} items can be scored: {reason}")
+        errors = [
+            {**rows[place].named, "problem": problem.model_dump(exclude_none=True)}
+            for place, problem in sorted(refused.items())
+        ]
+        return {"results": results, "errors": errors}
+
+    def _text_of(self, item: Any) -> Any:
+        if not isinstance(item, Mapping):
+            raise InvalidRecord('must be an object, {"id": …, "text": …}')
+        wanted = self._settings.text_column or "text"
+        if wanted in item:
+            return item[wanted]
+        try:
+            if item.keys() != {"id"}:  # where there is one column alone, that is the text
+                return item[column_of(list(item), self._settings.text_column)]
+        except UnreadableObject:
+            pass
+        raise InvalidRecord("has no field that is the text, such as text or review")
+
+
+class _Row(NamedTuple):
+    """An item: a row as it is, or as the state machine numbers it, ``{"index", "row"}``."""
+
+    fields: Any
+    named: dict[str, Any]
+    """What tells which row it is: ``index``, its number in the whole object or, where the item has
+    none, its place among the items; and ``id``, its own or, where that is no id, the index."""
+
+    @classmethod
+    def of(cls, place: int, item: Any) -> Self:
+        index, fields = place, item
+        is_numbered = isinstance(item, Mapping) and item.keys() == {"index", "row"}
+        if is_numbered and type(item["index"]) is int:
+            index, fields = item["index"], item["row"]
+        own = fields.get("id") if isinstance(fields, Mapping) else None
+        try:
+            identity(own)
+        except InvalidRecord:
+            own = str(index)
+        return cls(fields, {"index": index, "id": own})

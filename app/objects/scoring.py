@@ -3,15 +3,25 @@
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
-from typing import IO
+from typing import IO, Any
 
-from app.objects import formats, storage
-from app.objects.formats import Chunk, Rejected, Row, Score, Scored
+from app.objects import formats
+from app.objects.deadline import Deadline
+from app.objects.formats import (
+    Chunk,
+    ReadOptions,
+    Rejected,
+    Row,
+    Score,
+    Scored,
+    UnreadableObject,
+)
 from app.objects.progress import Progress
+from app.objects.storage import Location, Outputs, Source
+from app.sentiment.bundle import Bundle
 from app.sentiment.classifier import Prediction, SentimentClassifier
-from app.sentiment.text import InvalidText, Text, parse
+from app.sentiment.text import InvalidText, Limits, Text
 
 CONFIDENCE_STEPS = 10
 
@@ -25,6 +35,10 @@ class Summary:
     rejected_to: str | None = None
     """Where rows went that could not be scored, if there were any."""
     model: str = ""
+    column: str = ""
+    """Which held the texts, in a format that has columns."""
+    other_columns: list[str] = field(default_factory=list)
+    """Further ones that are called as texts usually are."""
     rows: int = 0
     positive: int = 0
     negative: int = 0
@@ -51,87 +65,165 @@ class Summary:
 class Target:
     """Where the results of an object go."""
 
-    scored: str
-    rejected: str
-    summary: str
+    scored: Location
+    rejected: Location
+    summary: Location
 
 
-Watch = Callable[[Summary, IO[bytes]], None]
-"""Told after each chunk what is done, and the source as far as it was read; may raise to stop."""
+Watch = Callable[[Summary], None]
+"""Told after each chunk what is done."""
 
 
 def score_object(
-    source: str,
+    source: Source,
     target: Target,
     classifier: SentimentClassifier,
     *,
-    column: str = "",
-    max_characters: int,
-    watch: Watch = lambda summary, file: None,
+    options: ReadOptions,
+    limits: Limits,
+    keep_rejected: bool = False,
+    watch: Watch = lambda summary: None,
     progress: Progress | None = None,
+    deadline: Deadline | None = None,
 ) -> Summary:
     """Score an object in bounded memory; nothing appears at the target unless all of it does.
 
-    ``column``: which is the text, by default one of those it is usually called. ``progress``: what
-    an earlier try had scored of the same object, and where this one's scores are kept.
+    ``keep_rejected``: rows that cannot be scored stay in their place, without scores. ``progress``:
+    what an earlier run had scored, and where the scores of this one are kept. ``deadline``: when
+    the work must have ended.
 
     Raises:
         UnreadableObject: it is of no known format, or no column is the text.
+        ObjectChanged: it was written to while it was read.
+        OSError: it cannot be read, or the results cannot be written.
+        OutOfTime: the deadline comes before its end.
     """
     started = time.monotonic()
-    summary = Summary(source, target.scored, model=classifier.bundle.revision)
-    form = formats.of(source)
-    with ExitStack() as files:
-        file = files.enter_context(storage.reading(source))
+    summary = Summary(str(source.location), str(target.scored), model=classifier.bundle.revision)
+    with Outputs(source, deadline.check if deadline else lambda: None) as outputs:
         rejects: IO[bytes] | None = None
 
         def reject(row: Rejected) -> None:
             nonlocal rejects
             if rejects is None:
-                rejects = files.enter_context(storage.writing(target.rejected))
-                summary.rejected_to = target.rejected
+                rejects = outputs.open(target.rejected)
+                summary.rejected_to = str(target.rejected)
             line = {"line": row.line, "reason": row.reason, "row": row.row}
-            # Escaped where it must be: a row may hold lone surrogates, which no encoding has.
-            rejects.write(json.dumps(line).encode() + b"\n")
+            rejects.write(_encoded(line) + b"\n")
 
         def scored(chunks: Iterable[Chunk]) -> Iterator[Scored]:
             for chunk in chunks:
-                rows, texts, rejected = _judged(chunk, max_characters)
-                for row in rejected:
+                judged = _judged(chunk, classifier, limits)
+                for row in judged.rejected:
                     reject(row)
-                # Chunks without rows come as time passes, so they are no part of the progress.
-                scores = progress.known(len(rows)) if progress and rows else None
+                outputs.check()
+                if deadline:
+                    deadline.check()
+                scores = progress.known(judged.texts) if progress else None
                 if scores is None:
-                    found = classifier.predict(texts) if rows else []
-                    scores = [_score(prediction) for prediction in found]
-                    if progress and rows:
-                        progress.add(scores)
-                summary.count(scores, len(rejected))
-                watch(summary, file)
-                yield Scored(rows, scores, chunk.table)
+                    scores = _scores(classifier, judged.texts, deadline)
+                    if progress:
+                        progress.add(judged.texts, scores)
+                if chunk.column and not summary.column:
+                    summary.column = chunk.column.name
+                    summary.other_columns = list(chunk.column.others)
+                summary.count(scores, len(judged.rejected))
+                watch(summary)
+                yield judged.kept(scores) if keep_rejected else judged.scored(scores)
 
-        written = files.enter_context(storage.writing(target.scored))
-        form.write(written, scored(form.read(file, formats.ReadOptions(column))))
-    summary.seconds = round(time.monotonic() - started, 3)
-    with storage.writing(target.summary) as file:
-        file.write(json.dumps(asdict(summary), indent=2).encode() + b"\n")
+        try:
+            form = formats.of(str(source.location))
+            form.write(outputs.open(target.scored), scored(form.read(source.file, options)))
+        except BaseException as error:
+            # What storage raised, not what a reader in another language made of it.
+            if source.failure:
+                raise source.failure from None
+            if isinstance(error, UnreadableObject):
+                raise UnreadableObject(f"{source.location}: {error}", error.names) from None
+            raise
+        source.check_unchanged()
+        if rejects is None:
+            outputs.remove(target.rejected)  # of an upload that was mended since
+        summary.seconds = round(time.monotonic() - started, 3)
+        outputs.open(target.summary).write(_encoded(asdict(summary), indent=2) + b"\n")
     return summary
 
 
-def _judged(chunk: Chunk, max_characters: int) -> tuple[list[Row], list[Text], list[Rejected]]:
-    """Return the rows that can be scored, their texts, and the others."""
+@dataclass(frozen=True)
+class _Judged:
+    """A chunk's rows that can be scored, their texts, and the others."""
+
+    rows: list[Row]
+    texts: list[Text]
+    rejected: list[Rejected]
+    table: Any
+
+    def scored(self, scores: Sequence[Score]) -> Scored:
+        """Return the scored rows alone."""
+        return Scored(self.rows, scores, self.table)
+
+    def kept(self, scores: Sequence[Score]) -> Scored:
+        """Return all rows in their order, those that were rejected without scores."""
+        rows: list[tuple[Row, Score | None, str]] = [
+            (row, score, "") for row, score in zip(self.rows, scores, strict=True)
+        ]
+        rows += [(Row(row.line, None, row.content), None, row.reason) for row in self.rejected]
+        rows.sort(key=lambda found: found[0].line)
+        return Scored(
+            [row for row, _, _ in rows],
+            [score for _, score, _ in rows],
+            self.table,
+            [reason for _, _, reason in rows],
+        )
+
+
+def _judged(chunk: Chunk, classifier: SentimentClassifier, limits: Limits) -> _Judged:
     rows: list[Row] = []
     texts: list[Text] = []
     rejected = list(chunk.rejected)
     for row in chunk.rows:
         try:
-            texts.append(parse(row.text, max_characters))
+            texts.append(classifier.parse(row.text, limits))
             rows.append(row)
         except InvalidText as error:
             shown = row.text if isinstance(row.text, str) else json.dumps(row.text, default=str)
-            rejected.append(Rejected(row.line, f"text {error}", shown))
-    return rows, texts, sorted(rejected)
+            rejected.append(Rejected(row.line, f"text {error}", shown, row.content))
+    rejected.sort(key=lambda row: row.line)
+    return _Judged(rows, texts, rejected, chunk.table)
+
+
+def _scores(
+    classifier: SentimentClassifier, texts: Sequence[Text], deadline: Deadline | None
+) -> list[Score]:
+    """Score the texts, at once or, before a deadline, in pieces of bounded cost."""
+    if not deadline:
+        return [_score(found) for found in classifier.predict(texts)]
+    scores: list[Score] = []
+    costs = [_cost(classifier.bundle, len(tokens)) for tokens in classifier.tokenise(texts)]
+    start = 0
+    while start < len(texts):
+        end, cost = start + 1, costs[start]
+        while end < len(texts) and cost + costs[end] <= deadline.piece_tokens:
+            cost += costs[end]
+            end += 1
+        with deadline.scoring(cost):
+            scores += [_score(found) for found in classifier.predict(texts[start:end])]
+        start = end
+    return scores
+
+
+def _cost(bundle: Bundle, tokens: int) -> int:
+    """Return how many tokens are computed for a text of so many: windows overlap."""
+    return sum(end - start + 2 for start, end in bundle.spans(tokens))
 
 
 def _score(prediction: Prediction) -> Score:
     return Score(prediction.sentiment, prediction.confidence, prediction.scores["Positive"])
+
+
+def _encoded(value: Any, indent: int | None = None) -> bytes:
+    """Return JSON in UTF-8; what UTF-8 has no form for, half of a character, is escaped."""
+    try:
+        return json.dumps(value, ensure_ascii=False, indent=indent).encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, indent=indent).encode()

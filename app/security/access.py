@@ -1,17 +1,19 @@
 """Who may ask, and how often, where no API Gateway stands in front."""
 
-import ipaddress
 import logging
 from collections.abc import Sequence
 
-import anyio.to_thread
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.keys import ApiKey, Keyring, matching, parse
 from app.problems import problem, respond
-from app.security.rates import RateLimits, Standing
+from app.security.address import client_address, is_address, is_forwarded, is_loopback, network
+from app.security.rates import Limit, RateLimits, Standing, Unit
 from app.settings import Settings
+from app.telemetry.observation import current
+from app.workers import Full, Workers
 
 _logger = logging.getLogger(__name__)
 
@@ -22,13 +24,72 @@ METRICS = "/metrics"
 """What has keys of its own: who scores texts need not see how many others do."""
 
 
-class Refused(Exception):
-    """A request that may not go on: the status, why, and what headers say so."""
+_REFRESH_SECONDS = 5.0
+"""How long a request waits for keys to be read again; then it goes on with those that are known."""
 
-    def __init__(self, status: int, detail: str, headers: dict[str, str]) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.headers = headers
+
+class Meter:
+    """The limits of whoever sent a request, of its address and of its key.
+
+    Requests and texts are counted before there is work on them, tokens when they are known: a
+    request is let in while any are left.
+    """
+
+    def __init__(self, rates: RateLimits) -> None:
+        self._rates = rates
+        self._limits: list[tuple[str, str]] = []
+
+    async def admit(self, limit: str, caller: str) -> Standing | None:
+        """Count a request of this caller, and hold it to this limit from now on.
+
+        Raises:
+            HTTPException: 429, as the limit is used up.
+        """
+        self._limits.append((limit, caller))
+        known = [
+            _within(await self._rates.take(limit, caller, "request")),
+            _within(await self._rates.stands(limit, caller, "text")),
+            _within(await self._rates.stands(limit, caller, "token")),
+        ]
+        return next(filter(None, known), None)
+
+    async def take(self, unit: Unit, amount: int) -> None:
+        """Count so many of a unit.
+
+        Raises:
+            HTTPException: 429, as there are not so many left.
+        """
+        for limit, caller in self._limits:
+            _within(await self._rates.take(limit, caller, unit, amount), amount)
+
+    async def add(self, unit: Unit, amount: int) -> None:
+        """Count what was used, up to the limit."""
+        for limit, caller in self._limits:
+            await self._rates.add(limit, caller, unit, amount)
+
+
+def _within(found: tuple[Limit, Standing] | None, amount: int = 1) -> Standing | None:
+    if found is None:
+        return None
+    limit, standing = found
+    if standing.allowed:
+        return standing
+    detail = f"More than {limit.written} are not allowed"
+    if amount > standing.limit:
+        raise HTTPException(429, f"{detail}; send fewer than these {amount:,} at once.")
+    detail += f"; try again in {standing.reset_seconds} s."
+    raise HTTPException(429, detail, standing.headers())
+
+
+async def take_texts(scope: Scope, count: int) -> None:
+    """Count the texts of a request, before they are scored.
+
+    Raises:
+        HTTPException: 429, as the caller's limit has not so many left.
+    """
+    meter: Meter | None = scope.get("meter")
+    if meter and count:
+        await meter.take("text", count)
 
 
 class Access:
@@ -51,6 +112,7 @@ class Access:
         self._rates = rates
         self._settings = settings
         self._metrics_keys = parse(settings.metrics_keys)
+        self._refreshing = Workers("keys", threads=1, max_pending=1, seconds=_REFRESH_SECONDS)
         self._said = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,8 +120,8 @@ class Access:
             return await self.app(scope, receive, send)
         try:
             standing = await self._admit(scope)
-        except Refused as refusal:
-            found = problem(refusal.status, str(refusal))
+        except HTTPException as refusal:
+            found = problem(refusal.status_code, refusal.detail)
             return await respond(scope, found, refusal.headers)(scope, receive, send)
 
         async def tagged(message: Message) -> None:
@@ -67,26 +129,33 @@ class Access:
                 MutableHeaders(scope=message).update(standing.headers())
             await send(message)
 
-        await self.app(scope, receive, tagged)
+        try:
+            await self.app(scope, receive, tagged)
+        finally:
+            if (meter := scope.get("meter")) and (tokens := current().tokens):
+                await meter.add("token", tokens)
 
     async def _admit(self, scope: Scope) -> Standing | None:
         """Return where the caller stands in its limit, if it has one.
 
         Raises:
-            Refused: it has no key, a wrong one, or used up its limit.
+            HTTPException: it has no key, a wrong one, or used up its limit.
         """
-        address = _address(scope)
-        # First the address, whose limit is also what slows down who guesses keys.
-        standing = await self._take(self._settings.address_rate_limit, f"address {address}")
+        settings = self._settings
+        meter = scope["meter"] = Meter(self._rates) if self._rates else None
+        standing = None
+        if meter and settings.address_rate_limit:
+            # First the address, whose limit is also what slows down who guesses keys.
+            address = client_address(scope, settings.trusted_proxies or 0)
+            caller = f"address {network(address, settings.address_ipv6_prefix)}"
+            standing = await meter.admit(settings.address_rate_limit, caller)
         if _path(scope) == METRICS:
             self._admit_to_metrics(scope)
         elif self._keyring:
             key = await self._known(self._keyring, Headers(scope=scope))
             scope["api_key"] = key.name
-            standing = (
-                await self._take(key.limit or self._settings.rate_limit, f"key {key.name}")
-                or standing
-            )
+            if meter and (limit := key.limit or settings.rate_limit):
+                standing = await meter.admit(limit, f"key {key.name}") or standing
         elif not self._said and _is_elsewhere(scope):
             self._said = True
             _logger.warning(
@@ -97,53 +166,47 @@ class Access:
 
     async def _known(self, keyring: Keyring, headers: Headers) -> ApiKey:
         if keyring.stale:
-            await anyio.to_thread.run_sync(keyring.refresh)
+            try:
+                await self._refreshing.run(keyring.refresh)
+            except Full:  # another request has them read again
+                pass
+            except TimeoutError:
+                _logger.error("the API keys were not read again in time and stay as they were")
         return _presented(keyring.keys, headers)
 
     def _admit_to_metrics(self, scope: Scope) -> None:
+        """Ask for a key, or make sure that a process of this machine asks, for itself.
+
+        A proxy on this machine cannot be told from such a process: that there is none must be said.
+        """
         if self._metrics_keys:
             _presented(self._metrics_keys, Headers(scope=scope))
-        elif not _is_from_here(scope):
-            raise Refused(
-                403, "Without SENTIMENT_METRICS_KEYS only this machine may fetch metrics.", {}
+            return
+        local = scope.get("client") and is_loopback(scope["client"][0])
+        if self._settings.trusted_proxies != 0 or is_forwarded(scope) or not local:
+            raise HTTPException(
+                403,
+                "Metrics need a key of SENTIMENT_METRICS_KEYS; or, where SENTIMENT_TRUSTED_PROXIES "
+                "is set to 0, to be fetched from this machine.",
             )
-
-    async def _take(self, limit: str, caller: str) -> Standing | None:
-        if not limit or not self._rates:
-            return None
-        if not (standing := await self._rates.take(limit, caller)):
-            return None
-        if not standing.allowed:
-            raise Refused(
-                429,
-                f"More than {limit} are not allowed; try again in {standing.reset_seconds} s.",
-                standing.headers(),
-            )
-        return standing
-
-
-def _address(scope: Scope) -> str:
-    """Return the address that the nearest hop saw; what is before it may be made up."""
-    seen = scope["client"][0] if scope.get("client") else ""
-    return str(seen).rpartition(",")[2].strip() or "unknown"
 
 
 def _presented(keys: Sequence[ApiKey], headers: Headers) -> ApiKey:
     """Return the key that came with the request.
 
     Raises:
-        Refused: there is none, or it is not one of these.
+        HTTPException: there is none, or it is not one of these.
     """
     scheme, _, bearer = headers.get("authorization", "").partition(" ")
     presented = headers.get("x-api-key") or (bearer if scheme.lower() == "bearer" else "")
     if not presented:
-        raise Refused(
+        raise HTTPException(
             401,
             "An API key is needed, in the header x-api-key or as Authorization: Bearer.",
             {"www-authenticate": "Bearer"},
         )
     if not (key := matching(keys, presented.strip())):
-        raise Refused(403, "The API key is not one of those that are valid here.", {})
+        raise HTTPException(403, "The API key is not one of those that are valid here.")
     return key
 
 
@@ -156,28 +219,10 @@ def _is_open(scope: Scope) -> bool:
     return path in OPEN or path.startswith(ASSETS)
 
 
-def _is_from_here(scope: Scope) -> bool:
-    """Return whether a process of this machine asks, and not for somebody behind it."""
-    headers = Headers(scope=scope)
-    if "x-forwarded-for" in headers or "forwarded" in headers:
-        return False
-    return _is_loopback(scope["client"][0] if scope.get("client") else None)
-
-
-def _is_loopback(address: object) -> bool:
-    """Return False, too, for what is no address: a socket's path, or a test client's name."""
-    try:
-        return ipaddress.ip_address(str(address)).is_loopback
-    except ValueError:
-        return False
-
-
 def _is_elsewhere(scope: Scope) -> bool:
     """Return whether the request came from elsewhere than this machine or an API Gateway's keys."""
     if "aws.event" in scope:
         # Of the gateways, only a REST API can ask for keys itself.
         return "resource" not in scope["aws.event"]
-    try:
-        return not ipaddress.ip_address(scope["server"][0]).is_loopback
-    except (TypeError, ValueError):  # a socket's path, or a test client's name
-        return False
+    server = scope["server"][0] if scope.get("server") else None
+    return is_address(server) and not is_loopback(server)

@@ -1,14 +1,19 @@
-"""How often a key or an address may ask, counted in memory, Redis or Memcached."""
+"""How much a key or an address may ask for, counted in memory, Redis or Memcached.
+
+A limit is ``100/minute``, of requests, or names what it counts: ``10000 texts/minute``,
+``1000000 tokens/hour``. Several are joined by ``+``: ``100/minute+10000texts/minute``.
+"""
 
 import logging
 import math
+import re
 import time
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, NamedTuple
-
-import anyio.to_thread
+from typing import Any, Literal, NamedTuple
 
 from app.settings import Settings, SettingsError
+from app.workers import Full, Workers
 
 _logger = logging.getLogger(__name__)
 _MEMORY = "memory://"
@@ -18,6 +23,23 @@ _TIMEOUTS: dict[str, dict[str, float]] = {
     "memcached": {"timeout": 1, "connect_timeout": 1},
 }
 """Seconds until a storage counts as not answering."""
+_SECONDS = 2.0
+"""The same for all that one request asks of it, its wait for a thread included."""
+_LIMIT = re.compile(
+    r"\s*(?P<amount>\d+)\s*(?P<unit>requests?|texts?|tokens?)?\s*(?P<period>(/|per\b)[^+]+)", re.I
+)
+
+Unit = Literal["request", "text", "token"]
+
+
+class Limit(NamedTuple):
+    """So many of a unit in a period."""
+
+    unit: Unit
+    item: Any
+    """The amount and the period, as the package `limits` has them."""
+    written: str
+    """As the setting says it."""
 
 
 class Standing(NamedTuple):
@@ -59,27 +81,68 @@ class RateLimits:
             shown = f"{storage.partition(':')[0]}:…"  # it may hold a password
             reason = str(error).replace(storage, shown)
             raise SettingsError(f"SENTIMENT_RATE_LIMIT_STORAGE={shown}: {reason}") from None
-        self._local = storage.startswith(_MEMORY)
+        self._workers = None
+        if not storage.startswith(_MEMORY):
+            self._workers = Workers("rate-limits", threads=4, max_pending=64, seconds=_SECONDS)
 
-    async def take(self, limit: str, caller: str) -> Standing | None:
-        """Count a request; None where the storage does not answer, so that the service still does.
+    async def take(
+        self, limit: str, caller: str, unit: Unit, amount: int = 1
+    ) -> tuple[Limit, Standing] | None:
+        """Count so many of a unit, unless they are more than a limit of that unit has left.
 
-        ``limit``: as in ``100/minute``, checked by ``check``.
+        Return the limit that is nearest to its end, and where the caller stands in it; None where
+        there is no limit of this unit, or where the storage does not answer, so that the service
+        still does.
+
+        ``limit``: as in ``100/minute+10000texts/minute``, checked by ``check``.
         """
-        if self._local:
-            return self._take(limit, caller)
-        try:
-            return await anyio.to_thread.run_sync(self._take, limit, caller)
-        except Exception:  # each storage has errors of its own
-            _logger.exception("the storage of rate limits does not answer; nothing is limited")
-            return None
+        return await self._nearest(limit, caller, unit, lambda it: self._take(it, caller, amount))
 
-    def _take(self, limit: str, caller: str) -> Standing:
-        item = _parsed(limit)
-        allowed = self._limiter.hit(item, caller)
+    async def stands(self, limit: str, caller: str, unit: Unit) -> tuple[Limit, Standing] | None:
+        """Return the same without counting: allowed while anything is left."""
+        return await self._nearest(limit, caller, unit, lambda it: self._standing(it, caller))
+
+    async def add(self, limit: str, caller: str, unit: Unit, amount: int) -> None:
+        """Count what has been used, up to the end of the limit."""
+        await self._nearest(limit, caller, unit, lambda it: self._add(it, caller, amount))
+
+    async def _nearest(
+        self, limit: str, caller: str, unit: Unit, count: Callable[[Any], Standing]
+    ) -> tuple[Limit, Standing] | None:
+        def counted() -> list[tuple[Limit, Standing]]:
+            return [(one, count(one.item)) for one in limits]
+
+        limits = [one for one in _parsed(limit) if one.unit == unit]
+        if not limits:
+            return None
+        try:
+            found = counted() if self._workers is None else await self._workers.run(counted)
+        except (Full, TimeoutError):
+            _logger.error("the storage of rate limits does not answer; nothing is limited")
+            return None
+        except Exception as error:  # each storage has errors of its own
+            _logger.error(
+                "the storage of rate limits does not answer; nothing is limited",
+                extra={"error": type(error).__name__},
+            )
+            return None
+        return min(found, key=lambda one: (one[1].allowed, one[1].remaining / one[1].limit))
+
+    def _take(self, item: Any, caller: str, amount: int) -> Standing:
+        allowed = self._limiter.hit(item, caller, cost=amount)
+        return self._standing(item, caller)._replace(allowed=allowed)
+
+    def _add(self, item: Any, caller: str, amount: int) -> Standing:
+        standing = self._standing(item, caller)
+        if used := min(amount, standing.remaining):
+            self._limiter.hit(item, caller, cost=used)
+        return standing
+
+    def _standing(self, item: Any, caller: str) -> Standing:
         stats = self._limiter.get_window_stats(item, caller)
         seconds = max(1, math.ceil(stats.reset_time - time.time()))
-        return Standing(allowed, item.amount, max(0, stats.remaining), seconds)
+        remaining = max(0, stats.remaining)
+        return Standing(remaining > 0, item.amount, remaining, seconds)
 
 
 def load(settings: Settings, *, keyed: bool) -> RateLimits | None:
@@ -110,16 +173,26 @@ def check(limit: str) -> None:
         _parsed(limit)
     except ValueError:
         raise SettingsError(
-            f"{limit!r} is no rate limit: expected a number, a slash and second, minute, hour or "
-            "day, such as 100/minute"
+            f"{limit!r} is no rate limit: expected a number, texts or tokens if it counts those, "
+            "a slash and second, minute, hour or day, such as 100/minute or 500texts/minute; "
+            "several are joined by +"
         ) from None
 
 
 @lru_cache
-def _parsed(limit: str) -> Any:
+def _parsed(limits: str) -> tuple[Limit, ...]:
+    return tuple(_parsed_one(limit) for limit in limits.split("+"))
+
+
+def _parsed_one(limit: str) -> Limit:
     from limits import parse_many
 
-    found = parse_many(limit)
+    if not (match := _LIMIT.fullmatch(limit)):
+        raise ValueError(limit)
+    found = parse_many(match["amount"] + match["period"])
     if len(found) != 1 or found[0].amount < 1:
         raise ValueError(limit)
-    return found[0]
+    unit: Any = (match["unit"] or "request").lower().removesuffix("s")
+    # Counted apart from other units, where those have the same amount and period.
+    item = type(found[0])(found[0].amount, found[0].multiples, namespace=f"sentiment/{unit}")
+    return Limit(unit, item, limit.strip())

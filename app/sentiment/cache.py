@@ -11,7 +11,7 @@ Value = TypeVar("Value")
 class Cache(Generic[Value]):
     """Keys are digests of the model's revision and the text, so long texts cost no memory.
 
-    ``hits`` and ``misses`` count since the start; a cache of size 0 only misses.
+    A cache of size 0 remembers nothing.
     """
 
     def __init__(self, size: int, revision: str) -> None:
@@ -19,20 +19,15 @@ class Cache(Generic[Value]):
         self._revision = revision.encode()
         self._values: OrderedDict[bytes, Value] = OrderedDict()
         self._lock = Lock()
-        self.hits = 0
-        self.misses = 0
 
     def __len__(self) -> int:
         return len(self._values)
 
     def get(self, text: str) -> Value | None:
-        """Return what was put for this text, counting a hit or a miss."""
+        """Return what was put for this text, or None."""
         with self._lock:
             value = self._values.get(key := self._key(text)) if self._size else None
-            if value is None:
-                self.misses += 1
-            else:
-                self.hits += 1
+            if value is not None:
                 self._values.move_to_end(key)
             return value
 

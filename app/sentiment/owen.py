@@ -6,6 +6,7 @@ words, as if they had not been sent. Imported at the first explanation: its impo
 """
 
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, compress
@@ -13,7 +14,7 @@ from itertools import chain, compress
 import numpy as np
 from numpy.typing import NDArray
 
-from app.sentiment.classifier import SentimentClassifier
+from app.sentiment.classifier import Pass, SentimentClassifier
 from app.sentiment.tree import Tree, grow
 
 # What it would compile, in 7 seconds and anew in each process, runs in microseconds as it is.
@@ -49,7 +50,9 @@ class _Game:
 
     def __init__(self, classifier: SentimentClassifier, words: Sequence[str], tree: Tree):
         self._classifier = classifier
+        started = time.perf_counter()
         self._tokens = classifier.tokenise(words)
+        classifier.observer(Pass((), time.perf_counter() - started, 0.0))
         self._positive = classifier.bundle.labels.index("Positive")
         self.clustering = tree.linkage
         self.shape = (1, len(words))
@@ -65,7 +68,9 @@ class _Game:
         """Return (masks,) for masks (masks, words) that are true where a word is kept."""
         self.evaluations += len(masks)
         kept = [list(chain.from_iterable(compress(self._tokens, mask))) for mask in masks]
-        logits = np.array(self._classifier.score_tokens(kept).logits)
+        scores = self._classifier.score_tokens(kept)
+        self._classifier.observer(Pass((), 0.0, scores.infer_seconds))
+        logits = np.array(scores.logits)
         found: NDArray[np.float64] = logits[:, self._positive] - logits[:, 1 - self._positive]
         return found
 

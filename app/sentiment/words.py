@@ -1,13 +1,12 @@
 """The words of a text, and which characters of the text as it was sent each of them came from."""
 
-import html
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-from app.sentiment.text import BREAKS, INVISIBLE, Text
+from app.sentiment.text import BREAKS, INVISIBLE, Text, compose, unescape
 
 
 class Piece(NamedTuple):
@@ -20,7 +19,7 @@ class Piece(NamedTuple):
 
 
 # A character reference as HTML has them: a number, or a name of at most 32 characters. What looks
-# like one and is none, `html.unescape` leaves as it is.
+# like one and is none, `unescape` leaves as it is.
 _REFERENCE = re.compile(r"&(?:#[0-9]+;?|#[xX][0-9a-fA-F]+;?|[^\t\n\f <&#;]{1,32};?)")
 _SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]|[\ud800-\udfff]")
 # Where words meet without a space. At all of these the tokenizer parts words too, so that the
@@ -36,14 +35,22 @@ def words(sent: str) -> list[Piece]:
     A word keeps the punctuation beside it. Joined by spaces the words are `normalise(sent)`, but
     for the spaces at joints such as the dash of ``good—bad``.
     """
-    found: list[Piece] = []
-    for word in _words(_normalised(sent)):
-        if found and word.start < found[-1].end:
-            # Both came from one character, such as a ligature for a whole phrase.
-            last = found.pop()
-            word = Piece(f"{last.text} {word.text}", last.start, max(last.end, word.end))
-        found.append(word)
-    return found
+    return [
+        Piece(" ".join(word.text for word in group), group[0].start, group[-1].end)
+        for group in _apart(_words(_normalised(sent)))
+    ]
+
+
+def _apart(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
+    """Group words that share a character as it was sent, such as a ligature for a whole phrase."""
+    group: list[Piece] = []
+    for piece in pieces:
+        if group and piece.start >= group[-1].end:
+            yield group
+            group = []
+        group.append(piece)
+    if group:
+        yield group
 
 
 def joined(pieces: Iterable[Piece]) -> Text:
@@ -72,7 +79,7 @@ def _normalised(sent: str) -> list[Piece]:
     composed = [
         Piece(char, segment[0].start, segment[-1].end)
         for segment in _segments(list(_unescaped(sent)))
-        for char in unicodedata.normalize("NFKC", "".join(piece.text for piece in segment))
+        for char in compose("".join(piece.text for piece in segment))
     ]
     text = "".join(piece.text for piece in composed)
     found, done = [], 0
@@ -99,7 +106,7 @@ def _unescaped(sent: str) -> Iterator[Piece]:
     for match in _REFERENCE.finditer(text):
         yield from whole[done : match.start()]
         start, done = whole[match.start()].start, match.end()
-        for char in html.unescape(match.group()):
+        for char in unescape(match.group()):
             yield Piece(char, start, whole[done - 1].end)
     yield from whole[done:]
 
@@ -122,5 +129,4 @@ def _joins(segment: list[Piece], char: str) -> bool:
     if unicodedata.combining(unicodedata.normalize("NFKD", char)[0]):
         return True
     before = "".join(piece.text for piece in segment)
-    apart = unicodedata.normalize("NFKC", before) + unicodedata.normalize("NFKC", char)
-    return unicodedata.normalize("NFKC", before + char) != apart
+    return compose(before + char) != compose(before) + compose(char)

@@ -19,29 +19,37 @@ class Metric(NamedTuple):
     meaning: str
 
 
-ERRORS = (400, 401, 403, 404, 405, 413, 415, 422, 429, 500, 501, 503)
-"""The statuses that are counted, each by itself."""
+ERRORS = (400, 401, 403, 404, 405, 408, 411, 413, 415, 422, 429, 431, 500, 501, 503, 504)
+"""The statuses that are counted, each by itself; any other error is ``errors_other``."""
 METRICS = (
     Metric("requests", "Count", "Requests answered, whatever the answer."),
-    Metric("batches", "Count", "Batches of records, and objects, that were worked on."),
+    Metric("batches", "Count", "Events that were worked on: records, objects, direct calls."),
     Metric("predictions_positive", "Count", "Texts found Positive."),
     Metric("predictions_negative", "Count", "Texts found Negative."),
     Metric("predictions_doubtful", "Count", "Texts of either kind with a confidence under 0.7."),
     Metric("confidence", "None", "Mean confidence of a request's predictions."),
-    Metric("duration_ms", "Milliseconds", "From a request's arrival to its answer."),
+    Metric("duration_ms", "Milliseconds", "From the arrival of a request or event to its answer."),
     Metric("tokenise_ms", "Milliseconds", "Of that, turning texts into tokens."),
-    Metric("infer_ms", "Milliseconds", "Of that, the network."),
+    Metric("infer_ms", "Milliseconds", "Of that, the network, an explanation's variants included."),
     Metric("rest_ms", "Milliseconds", "Of that, everything else."),
     Metric("tokens", "Count", "Tokens in the texts."),
     Metric("windows", "Count", "Windows that they were scored in."),
     Metric("cache_hits", "Count", "Texts whose prediction was remembered."),
     Metric("cold_starts", "Count", "First requests of a process."),
-    Metric("records_rejected", "Count", "Records and rows that failed."),
-    Metric("batches_failed", "Count", "Batches that ended in an error as a whole."),
-    Metric("feedback", "Count", "Words of callers on what was right."),
+    Metric("records_rejected", "Count", "Records, rows and texts of batches that failed."),
+    Metric("records_skipped", "Count", "Records and objects without anything to score."),
+    Metric("batches_failed", "Count", "Events that ended in an error as a whole."),
+    Metric("feedback", "Count", "Corrections that callers sent."),
     *(Metric(f"errors_{status}", "Count", f"Requests answered {status}.") for status in ERRORS),
+    Metric("errors_other", "Count", "Requests answered with any other 4xx or 5xx."),
 )
 _KNOWN = {metric.name: metric for metric in METRICS}
+
+
+def error_metric(status: int) -> str:
+    """Return the metric that counts answers of this status, from 400."""
+    return f"errors_{status}" if status in ERRORS else "errors_other"
+
 
 Values = Mapping[str, float]
 """By metric; what did not occur is left out."""

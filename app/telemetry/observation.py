@@ -23,6 +23,8 @@ class Predicted(NamedTuple):
     id: str
     text: Text
     prediction: Prediction
+    named: bool = False
+    """Whether the caller gave the id, so that logs do not show it."""
 
 
 @dataclass
@@ -42,7 +44,9 @@ class Observation:
     infer_seconds: float = 0.0
     model: str = ""
     rejected: int = 0
-    """Records, or rows of objects, that failed."""
+    """Records, rows of objects and texts of batches that failed."""
+    skipped: int = 0
+    """Events and records in which there was nothing to score."""
     feedback: int = 0
     about: dict[str, str] = field(default_factory=dict)
     """What feedback said, of which prediction."""
@@ -50,7 +54,7 @@ class Observation:
     status: int = 500
     """What a request was answered with; what it comes to where nothing was sent."""
     cause: str = ""
-    """Why it failed; holds nothing of a text."""
+    """Why it failed; holds nothing that the caller sent."""
 
     @property
     def texts(self) -> int:

@@ -1,5 +1,6 @@
 """One log line and the metrics of each request and each batch of records."""
 
+import json
 import logging
 import os
 import time
@@ -10,11 +11,27 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.settings import Settings
-from app.telemetry.logs import Privacy
-from app.telemetry.metrics import ERRORS, Exposition, embedded
+from app.telemetry.metrics import Exposition, embedded, error_metric
 from app.telemetry.observation import Observation, observing
+from app.telemetry.privacy import Privacy
 
 _logger = logging.getLogger(__name__)
+
+MAX_PREDICTIONS_BYTES = 200_000
+"""Of the predictions in one line: CloudWatch takes events of 256 KB, older agents no more."""
+LEFT = 499
+"""The status, as nginx has it, of a request whose caller left before it was answered."""
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
+
+
+def method_of(scope: Scope) -> str:
+    """Return a request's method if it is one of HTTP's, as a caller may send any word."""
+    return scope["method"] if scope["method"] in METHODS else "other"
+
+
+def route_of(scope: Scope) -> str:
+    """Return the template of a request's path, as a path may hold anything."""
+    return getattr(scope.get("route"), "path", None) or "other"
 
 
 class Telemetry:
@@ -41,7 +58,7 @@ class Telemetry:
         try:
             with observing(observation):
                 yield
-        except Exception as error:
+        except BaseException as error:
             failed = True
             observation.cause = type(error).__name__
             raise
@@ -50,6 +67,7 @@ class Telemetry:
                 "batches": 1,
                 "batches_failed": int(failed),
                 "records_rejected": observation.rejected,
+                "records_skipped": observation.skipped,
             }
             level = logging.ERROR if failed else logging.INFO
             self._say(level, "batch", observation, {"source": source}, counts)
@@ -57,14 +75,16 @@ class Telemetry:
     def request(self, observation: Observation, scope: Scope) -> None:
         """Say what a request came to."""
         status = observation.status
-        counts = {"requests": 1, "feedback": observation.feedback}
-        if status in ERRORS:
-            counts[f"errors_{status}"] = 1
-        route = scope.get("route")
+        counts = {
+            "requests": 1,
+            "feedback": observation.feedback,
+            "records_rejected": observation.rejected,
+        }
+        if status >= 400:
+            counts[error_metric(status)] = 1
         described = {
-            "method": scope["method"],
-            # The template, not the path: a path may hold anything.
-            "route": getattr(route, "path", None) or "other",
+            "method": method_of(scope),
+            "route": route_of(scope),
             "status": status,
             **({"api_key": scope["api_key"]} if "api_key" in scope else {}),
         }
@@ -105,15 +125,35 @@ class Telemetry:
         line = {"correlation_id": seen.correlation_id, **described, **values}
         if seen.model:
             line["model"] = seen.model
-        if seen.predicted:
-            line["predictions"] = [self._privacy.describe(found) for found in seen.predicted]
+        predictions, *more = self._predictions(seen)
+        if predictions:
+            line["predictions"] = predictions
+        if more:
+            line["predictions_in_more_lines"] = sum(map(len, more))
         if seen.about:
-            line["feedback_on"] = seen.about
+            named = self._privacy.name(seen.about["prediction"])
+            line["feedback_on"] = {**seen.about, "prediction": named}
         if seen.cause:
             line["cause"] = seen.cause
         if self._embeds:
             line |= embedded(values, self._function)
         _logger.log(level, message, extra=line)
+        for part in more:
+            rest = {"correlation_id": seen.correlation_id, "model": seen.model, "predictions": part}
+            _logger.log(level, "predictions", extra=rest)
+
+    def _predictions(self, seen: Observation) -> list[list[dict[str, Any]]]:
+        """Return what is said of each prediction, in the parts that lines have room for."""
+        parts: list[list[dict[str, Any]]] = [[]]
+        size = 0
+        for predicted in seen.predicted:
+            described = self._privacy.describe(predicted)
+            size += len(json.dumps(described))
+            if parts[-1] and size > MAX_PREDICTIONS_BYTES:
+                parts.append([])
+                size = len(json.dumps(described))
+            parts[-1].append(described)
+        return parts
 
 
 class Observed:
@@ -127,14 +167,28 @@ class Observed:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         observation = Observation(scope["correlation_id"])
+        answered = left = False
+
+        async def heard() -> Message:
+            nonlocal left
+            message = await receive()
+            left = left or (message["type"] == "http.disconnect" and not answered)
+            return message
 
         async def watched(message: Message) -> None:
+            nonlocal answered
             if message["type"] == "http.response.start":
+                answered = True
                 observation.status = message["status"]
             await send(message)
 
         try:
             with observing(observation):
-                await self.app(scope, receive, watched)
+                await self.app(scope, heard, watched)
+        except BaseException as error:
+            observation.cause = type(error).__name__
+            raise
         finally:
+            if left:
+                observation.status = LEFT
             self._telemetry.request(observation, scope)

@@ -12,12 +12,16 @@ from opentelemetry.propagate import extract
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.trace import SpanKind, Status, StatusCode
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.telemetry.logs import SERVICE
 from app.telemetry.observation import current
+from app.telemetry.reporting import method_of, route_of
+
+_NOT_CONTINUED = ("tracestate", "baggage")
+"""Headers of a trace that may hold anything, which spans would pass on."""
 
 
 class Traced:
@@ -35,27 +39,43 @@ class Traced:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        caller = extract(dict(Headers(scope=scope)))
-        method = scope["method"]
-        with self._tracer.start_as_current_span(method, caller, SpanKind.SERVER) as span:
-            await self.app(scope, receive, send)
-            seen = current()
-            route = getattr(scope.get("route"), "path", "")
-            span.update_name(f"{method} {route}".strip())
-            span.set_attributes(
-                {
-                    "http.request.method": method,
-                    "http.route": route,
-                    "http.response.status_code": seen.status,
-                    "sentiment.correlation_id": seen.correlation_id,
-                    "sentiment.texts": seen.texts,
-                    "sentiment.tokens": seen.tokens,
-                    "sentiment.tokenise_ms": seen.tokenise_seconds * 1000,
-                    "sentiment.infer_ms": seen.infer_seconds * 1000,
-                    "sentiment.model": seen.model,
-                }
-            )
-            if seen.status >= 500:
-                span.set_status(Status(StatusCode.ERROR, seen.cause))
+        headers = Headers(scope=scope)
+        caller = extract({k: v for k, v in headers.items() if k not in _NOT_CONTINUED})
+        # An exception is not recorded: its message may quote what the caller sent.
+        with self._tracer.start_as_current_span(
+            method_of(scope),
+            caller,
+            SpanKind.SERVER,
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            try:
+                await self.app(scope, receive, send)
+            except BaseException as error:
+                span.set_status(Status(StatusCode.ERROR, type(error).__name__))
+                raise
+            finally:
+                _describe(span, scope)
         if self._flushes:
             await anyio.to_thread.run_sync(self._provider.force_flush)
+
+
+def _describe(span: Span, scope: Scope) -> None:
+    seen = current()
+    method, route = method_of(scope), route_of(scope)
+    span.update_name(f"{method} {route}")
+    span.set_attributes(
+        {
+            "http.request.method": method,
+            "http.route": route,
+            "http.response.status_code": seen.status,
+            "sentiment.correlation_id": seen.correlation_id,
+            "sentiment.texts": seen.texts,
+            "sentiment.tokens": seen.tokens,
+            "sentiment.tokenise_ms": seen.tokenise_seconds * 1000,
+            "sentiment.infer_ms": seen.infer_seconds * 1000,
+            "sentiment.model": seen.model,
+        }
+    )
+    if seen.status >= 500 and seen.cause:
+        span.set_status(Status(StatusCode.ERROR, seen.cause))

@@ -46,6 +46,20 @@ def test_too_long_text_is_422_with_the_limit(post, path, limit):
     assert problem["detail"] == expected
 
 
+@pytest.mark.parametrize(
+    ("path", "text", "limit"),
+    [
+        ("/predict", "\ufdfa" * 10_000, "50,000 tokens, not 150,002"),
+        ("/predict", "\ufdfa" * 20_000, "200,000 characters after Unicode normalisation"),
+        ("/predict", "\u597d" * 60_000, "50,000 tokens, not 60,002"),
+        ("/explain", "\u597d" * 4_000, "1,500 tokens, not 4,002"),
+    ],
+)
+def test_text_of_too_many_tokens_is_422_with_the_limit(post, path, text, limit):
+    problem = is_problem(post(path, {"text": text}), 422)
+    assert problem["detail"].startswith(f"text: must have at most {limit}")
+
+
 def test_missing_field_is_422_and_named(post, path):
     problem = is_problem(post(path, {}), 422)
     assert problem["errors"] == [{"pointer": "#/text", "detail": "Field required"}]
@@ -80,6 +94,29 @@ def test_malformed_json_is_400(post, path, body):
     assert "JSON" in problem["detail"]
 
 
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b'{"text": "Good.", "text": "Bad."}', "has an object with the same key twice"),
+        (b'{"text": NaN}', "holds NaN, which is not JSON"),
+        (b'{"text": -Infinity}', "holds -Infinity, which is not JSON"),
+        (b'{"text": 1e999}', "holds a number that is too large"),
+        (b'{"text": ' + b"9" * 5000 + b"}", "holds a number with too many digits"),
+        (b'{"text": ' + b'{"a":' * 100 + b"1" + b"}" * 101, "is nested more than 64 levels deep"),
+        (b'{"text": ' + b"[" * 65 + b"]" * 65 + b"}", "is nested more than 64 levels deep"),
+        (b'{"text": "\xff"}', "is not UTF-8 at byte 10"),
+        ('{"text": "Good."}'.encode("utf-16"), "is not UTF-8 at byte 0"),
+    ],
+)
+def test_json_that_readers_take_differently_is_400_and_says_why(post, path, body, reason):
+    problem = is_problem(post(path, body), 400)
+    assert problem["detail"] == f"The body {reason}; only JSON in UTF-8 is allowed."
+
+
+def test_a_byte_order_mark_is_no_part_of_a_body(post, path):
+    assert post(path, b'\xef\xbb\xbf{"text": "Good."}').status == 200
+
+
 def test_empty_body_is_422(post, path):
     is_problem(post(path, b""), 422)
 
@@ -112,7 +149,7 @@ def test_unknown_path_is_404(get):
 def test_wrong_method_is_405_with_the_allowed(get, path):
     answer = get(path)
     problem = is_problem(answer, 405)
-    assert answer.headers["allow"] == "POST"
+    assert answer.headers["allow"] == "POST, OPTIONS"
     assert "POST" in problem["detail"]
 
 

@@ -10,9 +10,10 @@ import pytest
 from moto import mock_aws
 
 import handler as entry
-from app.events import sinks
+from app.aws import client
 from app.serving import Scorer
 from app.settings import Settings
+from app.sinks import batching
 
 REGION = "us-east-1"
 
@@ -23,6 +24,7 @@ def aws(monkeypatch) -> Iterator[SimpleNamespace]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
+    client.cache_clear()
     with mock_aws():
         sqs, table, events = (boto3.client(name) for name in ("sqs", "dynamodb", "events"))
         queues = [sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("results", "from-bus")]
@@ -66,12 +68,13 @@ def aws(monkeypatch) -> Iterator[SimpleNamespace]:
             objects=objects,
             uploads=lambda: s3.list_multipart_uploads(Bucket="reviews").get("Uploads", []),
         )
+    client.cache_clear()
 
 
 @pytest.fixture
 def handle(aws, native, monkeypatch) -> Callable[..., Any]:
     """The Lambda entry point."""
-    monkeypatch.setattr(sinks, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(batching, "FIRST_PAUSE", 0.001)
     settings = Settings(
         results_queue_url=aws.queue_url,
         results_table="results",

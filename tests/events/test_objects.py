@@ -1,16 +1,20 @@
 """Objects in S3, through the handler, by every way that the event of them comes."""
 
+import gzip
 import json
-from types import SimpleNamespace
+from urllib.parse import quote_plus
 
+import boto3
 import pytest
 
 import handler as entry
-from app.objects import bucket, formats
-from app.objects.bucket import DoesNotFit
+from app.objects import formats, s3
+from app.objects.deadline import RESERVE_SECONDS
 from app.objects.formats import UnreadableObject
+from app.objects.handover import DoesNotFit, HandOverFailed
 from app.serving import Scorer
 from app.settings import Settings
+from app.telemetry.exceptions import InternalError
 from tests.events.test_sources import event, failed, messages
 
 KEY = "incoming/new reviews.jsonl"
@@ -71,6 +75,7 @@ def test_an_object_that_cannot_be_read_fails_its_message_alone(handle, aws, capl
 
 
 def test_an_object_of_no_known_format_raises(handle, aws):
+    aws.put(KEY.replace(".jsonl", ".pdf"), b"%PDF-1.7")
     sent = json.loads(json.dumps(event("s3")).replace(".jsonl", ".pdf"))
     with pytest.raises(UnreadableObject, match="expected .jsonl"):
         handle(sent)
@@ -95,7 +100,7 @@ def test_a_killed_invocation_leaves_nothing_and_its_retry_all(
         return predict(texts)
 
     aws.put(KEY, ROWS)
-    with monkeypatch.context() as patch, pytest.raises(Killed):
+    with monkeypatch.context() as patch, pytest.raises(InternalError, match="Killed"):
         patch.setattr(native, "predict", killed_at_the_second)
         handle(event("s3"))
     assert list(aws.objects()) == [KEY]
@@ -105,52 +110,255 @@ def test_a_killed_invocation_leaves_nothing_and_its_retry_all(
 
 
 class Clock:
-    """A Lambda context with less time left at each look."""
+    """A Lambda context whose time passes as work is done."""
 
-    def __init__(self, *seconds: float) -> None:
-        self._seconds = list(seconds)
+    def __init__(self, seconds: float) -> None:
+        self.left = seconds
 
     def get_remaining_time_in_millis(self) -> int:
-        return int(1000 * self._seconds.pop(0))
+        return int(1000 * self.left)
 
 
-def test_an_object_that_does_not_fit_is_handed_to_the_state_machine(
-    aws, native, monkeypatch, small_chunks
-):
-    started = []
-    client = SimpleNamespace(
-        start_execution=lambda **given: started.append(given) or {"executionArn": "arn:x"}
+class Ticking(Clock):
+    """One that finds a second gone at each look."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        self.left -= 1
+        return super().get_remaining_time_in_millis()
+
+
+MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:score"
+
+
+@pytest.fixture
+def machine(aws, native, monkeypatch):
+    """A state machine that the handler hands over to; returns the executions, newest first."""
+    states = boto3.client("stepfunctions")
+    states.create_state_machine(
+        name="score",
+        definition=json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}),
+        roleArn="arn:aws:iam::123456789012:role/score",
     )
-    monkeypatch.setattr("app.aws.client", lambda name: client)
-    settings = Settings(state_machine="arn:aws:states:us-east-1:123456789012:stateMachine:score")
+    settings = Settings(state_machine=MACHINE, results_queue_url=aws.queue_url)
     monkeypatch.setattr(entry, "SOURCES", entry.sources(Scorer(native, settings)))
-    aws.put(KEY, ROWS)
-    # The first row took 100 seconds: of the 210 that are left, two such and the reserve are not.
-    entry.handler(event("s3"), Clock(310, 210, 0))
-    assert [json.loads(given["input"]) for given in started] == [{"bucket": "reviews", "key": KEY}]
+
+    def executions() -> list[dict]:
+        listed = states.list_executions(stateMachineArn=MACHINE)["executions"]
+        arns = [found["executionArn"] for found in listed]
+        return [states.describe_execution(executionArn=arn) for arn in arns]
+
+    return executions
+
+
+@pytest.fixture
+def takes(native, monkeypatch):
+    """Let time pass on the clock as texts are scored: so many seconds for each character."""
+
+    def install(clock: Clock, seconds_per_character: float) -> None:
+        predict = native.predict
+
+        def slow(texts):
+            clock.left -= seconds_per_character * sum(map(len, texts))
+            return predict(texts)
+
+        monkeypatch.setattr(native, "predict", slow)
+
+    return install
+
+
+def about(key: str) -> dict:
+    return json.loads(
+        json.dumps(event("s3")).replace("incoming/new+reviews.jsonl", quote_plus(key))
+    )
+
+
+def job(execution: dict) -> dict:
+    return json.loads(execution["input"])
+
+
+def test_an_object_that_does_not_fit_is_handed_to_the_state_machine(aws, machine, takes):
+    aws.put(KEY, ROWS * 400)
+    takes(clock := Clock(22), 0.001)
+    entry.handler(event("s3"), clock)
+    assert [job(found) for found in machine()] == [
+        {"bucket": "reviews", "key": KEY, "format": "jsonl"}
+    ]
+    assert clock.left >= RESERVE_SECONDS
     assert list(aws.objects()) == [KEY]
     assert aws.uploads() == []
 
 
-def test_an_object_that_does_not_fit_and_nobody_takes_over_raises(handle, aws, small_chunks):
+@pytest.mark.parametrize("end", ["jsonl", "ndjson", "JSONL", "csv", "CSV", "Csv"])
+def test_the_state_machine_is_told_the_format_of_any_name(aws, machine, takes, end):
+    rows = b"text\nGood.\nBad.\n" if end.lower() == "csv" else ROWS
+    aws.put(f"incoming/r.{end}", rows)
+    takes(clock := Clock(19), 2)
+    entry.handler(about(f"incoming/r.{end}"), clock)
+    assert job(*machine())["format"] == ("csv" if end.lower() == "csv" else "jsonl")
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_state_machine_is_told_the_delimiter(aws, machine, takes, delimiter):
+    aws.put("incoming/r.csv", f"id{delimiter}text\n1{delimiter}Good.\n2{delimiter}Bad.\n".encode())
+    takes(clock := Clock(19), 2)
+    entry.handler(about("incoming/r.csv"), clock)
+    assert job(*machine())["delimiter"] == delimiter
+
+
+def test_a_version_that_the_bucket_keeps_is_the_one_that_is_mapped(aws, machine, takes):
+    versioning = {"Status": "Enabled"}
+    boto3.client("s3").put_bucket_versioning(Bucket="reviews", VersioningConfiguration=versioning)
+    version = aws.put(KEY, ROWS)["VersionId"]
+    takes(clock := Clock(19), 2)
+    entry.handler(event("s3"), clock)
+    assert job(*machine())["version_id"] == version
+
+
+def test_an_event_that_comes_again_starts_no_second_execution(aws, machine, takes):
     aws.put(KEY, ROWS)
+    takes(clock := Clock(19), 2)
+    entry.handler(event("s3"), clock)
+    clock.left = 19
+    entry.handler(event("s3"), clock)
+    assert len(machine()) == 1
+    aws.put(KEY, ROWS.replace(b"great", b"fine"))
+    clock.left = 19
+    entry.handler(event("s3"), clock)
+    assert len(machine()) == 2
+
+
+def test_an_execution_that_failed_is_started_anew(aws, machine, takes):
+    aws.put(KEY, ROWS)
+    takes(clock := Clock(19), 2)
+    entry.handler(event("s3"), clock)
+    boto3.client("stepfunctions").stop_execution(executionArn=machine()[0]["executionArn"])
+    clock.left = 19
+    entry.handler(event("s3"), clock)
+    assert len({found["name"] for found in machine()}) == 2
+    assert len({found["input"] for found in machine()}) == 1
+
+
+def test_a_hand_over_that_fails_fails_the_message(aws, machine, takes):
+    aws.put(KEY, ROWS)
+    boto3.client("stepfunctions").delete_state_machine(stateMachineArn=MACHINE)
+    takes(clock := Clock(19), 2)
+    with pytest.raises(HandOverFailed, match="StateMachineDoesNotExist"):
+        entry.handler(event("s3"), clock)
+    clock.left = 19
+    assert failed(entry.handler(messages(json.dumps(event("s3"))), clock)) == ["m0"]
+
+
+def test_an_object_that_does_not_fit_and_nobody_takes_over_raises(handle, aws, takes):
+    aws.put(KEY, ROWS)
+    takes(clock := Clock(19), 2)
     with pytest.raises(DoesNotFit, match="or set SENTIMENT_STATE_MACHINE"):
-        handle(event("s3"), Clock(310, 210))
+        handle(event("s3"), clock)
 
 
-def test_an_object_that_does_not_fit_and_has_no_rows_to_map_raises(
-    aws, native, monkeypatch, small_chunks
+def test_an_object_that_does_not_fit_and_has_no_rows_to_map_raises(aws, machine, takes):
+    for key, body in (
+        ("r.txt", b"Good.\nBad.\n"),
+        ("r.jsonl.gz", gzip.compress(ROWS)),
+        ("r.jsonl", gzip.compress(ROWS)),
+        ("r.csv", "id,text\n1,Good.\n2,Bad.\n".encode("utf-16")),
+        ("r.csv", b"sep=;\nid;text\n1;Good.\n2;Bad.\n"),
+    ):
+        aws.put(f"incoming/{key}", body)
+        takes(clock := Clock(19), 2)
+        with pytest.raises(DoesNotFit, match="or have it as JSON Lines or CSV"):
+            entry.handler(about(f"incoming/{key}"), clock)
+    assert machine() == []
+
+
+def test_a_late_text_that_takes_too_long_is_not_begun(aws, machine, takes):
+    # 600 short rows at a hundredth of a second each, then one of 80 seconds, with 90 left.
+    short = b'{"text": "A good film, and well made."}\n' * 600
+    aws.put(KEY, short + b'{"text": "' + b"A good film, and well made. " * 70 + b'"}\n' + short)
+    takes(clock := Clock(90 + 600 * 28 * 0.04), 0.04)
+    entry.handler(event("s3"), clock)
+    assert len(machine()) == 1
+    assert clock.left >= RESERVE_SECONDS
+
+
+def test_storage_that_turns_slow_leaves_time_to_hand_over(aws, machine, monkeypatch):
+    aws.put(KEY, ROWS * 40_000)
+    clock = Clock(100)
+    read = s3.Body._read
+
+    def slow(body, count):
+        clock.left -= 9
+        return read(body, count)
+
+    monkeypatch.setattr(s3.Body, "_read", slow)
+    entry.handler(event("s3"), clock)
+    assert len(machine()) == 1
+    assert clock.left >= RESERVE_SECONDS
+
+
+@pytest.mark.parametrize("end", ["jsonl.gz", "csv.gz", "txt.gz"])
+def test_blank_lines_pass_the_time_as_well(aws, machine, end):
+    # 20 MB of newlines in 20 KB, which are read at once.
+    head = {"csv.gz": b"id,text\n", "jsonl.gz": b'{"text": "Good."}\n'}.get(end, b"Good.\n")
+    aws.put(f"incoming/r.{end}", gzip.compress(head + b"\n" * 20_000_000))
+    clock = Ticking(22)
+    with pytest.raises(DoesNotFit):
+        entry.handler(about(f"incoming/r.{end}"), clock)
+    assert clock.left >= RESERVE_SECONDS
+
+
+def test_an_object_overwritten_while_it_is_read_fails_and_comes_whole_the_next_time(
+    handle, aws, native, monkeypatch, small_chunks
 ):
-    settings = Settings(state_machine="arn:aws:states:us-east-1:123456789012:stateMachine:score")
-    monkeypatch.setattr(entry, "SOURCES", entry.sources(Scorer(native, settings)))
-    aws.put("incoming/reviews.txt", b"Good.\nBad.\n")
-    sent = json.loads(json.dumps(event("s3")).replace("new+reviews.jsonl", "reviews.txt"))
-    with pytest.raises(DoesNotFit, match="or have it as .jsonl or .csv"):
-        entry.handler(sent, Clock(310, 210))
+    predict = native.predict
+    new = ROWS.replace(b"great", b"dreadful")
+
+    def overwritten(texts):
+        aws.put(KEY, new)
+        return predict(texts)
+
+    aws.put(KEY, ROWS)
+    with monkeypatch.context() as patch:
+        patch.setattr(native, "predict", overwritten)
+        assert failed(handle(messages(json.dumps(event("s3"))))) == ["m0"]
+    assert aws.objects() == {KEY: new}
+    assert failed(handle(messages(json.dumps(event("s3"))))) == []
+    assert found(aws.objects()) == {1: "Negative", 2: "Negative"}
 
 
-def test_time_is_kept_to_hand_an_object_over():
-    watch = bucket._stopping_in_time(Clock(100, 90, 36, 35))
-    with pytest.raises(bucket._OutOfTime):
-        for _ in range(3):
-            watch(None, None)
+def test_a_mended_upload_leaves_no_rejects_of_the_one_before(handle, aws):
+    aws.put(KEY, ROWS)
+    handle(event("s3"))
+    assert f"rejected/{KEY}.jsonl" in aws.objects()
+    aws.put(KEY, ROWS.replace(b'{"id": 3}\n', b""))
+    handle(event("s3"))
+    assert set(aws.objects()) == {KEY, SCORED, f"{SCORED}.summary.json"}
+
+
+def test_an_empty_object_is_skipped(handle, aws, caplog):
+    aws.put(KEY, b"")
+    caplog.set_level("INFO")
+    assert handle(event("s3")) is None
+    assert list(aws.objects()) == [KEY]
+    assert "is empty and is not scored" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a?versionId=1.jsonl",
+        "a\tb\nc.jsonl",
+        "100%25+.jsonl",
+        "user:secret@host/x.jsonl",
+        "//double//slash.jsonl",
+        "../up.jsonl",
+        "günstig 😀.jsonl",
+        "a#b?c&d=e.jsonl",
+    ],
+)
+def test_keys_are_taken_as_they_stand(handle, aws, name):
+    key = f"incoming/{name}"
+    aws.put(key, ROWS)
+    handle(about(key))
+    assert set(aws.objects()) == {
+        key, f"scored/{key}", f"scored/{key}.summary.json", f"rejected/{key}.jsonl",
+    }  # fmt: skip

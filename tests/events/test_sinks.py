@@ -32,25 +32,28 @@ def calls(monkeypatch):
 HUNDRED = messages(*(f"Review {i}: a great film." for i in range(100)))
 
 
-def test_a_throttled_call_is_made_again(handle, aws, calls):
+def test_a_call_that_fails_fails_its_records_and_their_retry_mends_it(handle, aws, calls, caplog):
     calls.fail = {("BatchWriteItem", 2): "ThrottlingException"}
-    assert failed(handle(HUNDRED)) == []
-    assert calls.made["BatchWriteItem"] == 5
-    assert len(aws.table()) == 100
-    assert len(aws.queue()) == 100
-
-
-def test_a_call_that_goes_on_failing_fails_its_records_and_their_retry_mends_it(
-    handle, aws, calls, caplog
-):
-    calls.fail = {("BatchWriteItem", n): "ThrottlingException" for n in (2, 5, 6, 7, 8)}
     lost = failed(handle(HUNDRED))
     assert lost == [f"m{i}" for i in range(25, 50)]
-    assert "record m25 failed: table: An error occurred (ThrottlingException)" in caplog.text
+    reason = "record m25 failed: table: BatchWriteItem was answered ThrottlingException"
+    assert reason in caplog.text
     calls.fail = {}
     again = [record for record in HUNDRED["Records"] if record["messageId"] in lost]
     assert failed(handle({"Records": again})) == []
     assert sorted(item["id"]["S"] for item in aws.table()) == sorted(f"m{i}" for i in range(100))
+
+
+def test_what_one_sink_did_not_take_is_not_sent_to_those_behind_it(handle, aws, calls):
+    calls.fail = {("BatchWriteItem", 1): "ThrottlingException"}
+    assert failed(handle(messages("Good."))) == ["m0"]
+    assert (len(aws.queue()), len(aws.table()), len(aws.bus())) == (1, 0, 0)
+
+
+def test_a_service_that_refuses_every_call_is_asked_once(handle, aws, calls):
+    calls.fail = {("SendMessageBatch", 1): "AccessDenied"}
+    assert len(failed(handle(HUNDRED))) == 100
+    assert calls.made == {"SendMessageBatch": 1}
 
 
 def test_an_item_that_the_table_refuses_fails_alone(handle, aws):

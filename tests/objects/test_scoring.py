@@ -1,19 +1,27 @@
 """Objects of every format through the scoring that `make score` and the function share."""
 
+import contextlib
 import csv
 import gzip
 import json
+import os
+import re
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pyarrow import parquet
 
-from app.objects import formats, storage
-from app.objects.formats import UnreadableObject
+from app.objects import formats, local, storage
+from app.objects.formats import ReadOptions, UnreadableObject
 from app.objects.formats.text import OTHER_ENCODING
+from app.objects.local import LocalFile
 from app.objects.progress import Progress
+from app.objects.s3 import ObjectChanged
 from app.objects.scoring import Target, score_object
+from app.sentiment.text import Limits
 
 ROWS = [("a", "A great film."), ("b", "A dull, lifeless mess."), ("c", " "), ("d", "Great, again.")]
 LABELS = {"a": "Positive", "b": "Negative", "d": "Positive"}
@@ -22,16 +30,18 @@ LABELS = {"a": "Positive", "b": "Negative", "d": "Positive"}
 @pytest.fixture
 def target(tmp_path):
     return lambda name: Target(
-        str(tmp_path / "scored" / name),
-        str(tmp_path / "rejected" / f"{name}.jsonl"),
-        str(tmp_path / "scored" / f"{name}.summary.json"),
+        LocalFile(tmp_path / "scored" / name),
+        LocalFile(tmp_path / "rejected" / f"{name}.jsonl"),
+        LocalFile(tmp_path / "scored" / f"{name}.summary.json"),
     )
 
 
 @pytest.fixture
 def score(native, target):
-    def run(path: Path, **options):
-        return score_object(str(path), target(path.name), native, max_characters=1000, **options)
+    def run(path: Path, column: str = "", **given):
+        given = {"limits": Limits(1000, 100_000), "options": ReadOptions(column), **given}
+        with storage.reading(LocalFile(path)) as source:
+            return score_object(source, target(path.name), native, **given)
 
     return run
 
@@ -63,7 +73,7 @@ def read(path: Path) -> list[dict]:
     if path.suffix == ".parquet":
         return parquet.read_table(path).to_pylist()
     data = path.read_bytes()
-    text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
+    text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8-sig")
     if ".jsonl" in path.name:
         return [json.loads(line) for line in text.splitlines()]
     return list(csv.DictReader(text.removeprefix("\ufeff").splitlines()))
@@ -187,49 +197,139 @@ def test_a_column_may_be_named(tmp_path, score):
     assert summary.negative == 1
 
 
-class Killed(BaseException):
+FORMATS = ["r.jsonl", "r.csv", "r.txt", "r.parquet", "r.jsonl.gz", "r.csv.gz", "r.txt.gz"]
+
+
+class Interrupted(BaseException):
     pass
 
 
-@pytest.mark.parametrize("name", ["r.jsonl", "r.csv", "r.parquet", "r.jsonl.gz"])
-def test_an_interrupted_object_goes_on_to_the_same_result(
-    tmp_path, score, native, monkeypatch, name
+@pytest.mark.property
+@given(name=st.sampled_from(FORMATS), data=st.data())
+def test_however_often_it_is_interrupted_it_comes_to_the_same_result(
+    native, tmp_path_factory, name, data
 ):
-    monkeypatch.setattr(formats.rows, "CHUNK_ROWS", 1)
+    folder = tmp_path_factory.mktemp("r")
+    path = write(folder / name)
+    predict, prediction = native.predict, {}
+
+    def remembered(texts):
+        for text in texts:
+            if text not in prediction:
+                [prediction[text]] = predict([text])
+        scored.extend(texts)
+        return [prediction[text] for text in texts]
+
+    def run(out: str, stop_at: int | None = None) -> bytes:
+        def watch(summary):
+            if summary.rows == stop_at:
+                raise Interrupted
+
+        target = Target(*(LocalFile(folder / f"{out}.{part}") for part in ("scored", "r", "s")))
+        with storage.reading(LocalFile(path)) as source, Progress(folder / out, "m") as progress:
+            options = {"options": ReadOptions(), "limits": Limits(1000, 100_000)}
+            score_object(source, target, native, **options, watch=watch, progress=progress)
+        assert not (folder / out).exists()
+        return (folder / f"{out}.scored").read_bytes()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)  # which is most of the time it takes
+        patch.setattr(formats.rows, "CHUNK_ROWS", data.draw(st.integers(1, 4)))
+        patch.setattr(native, "predict", remembered)
+        scored: list[str] = []
+        whole, needed = run("whole"), list(scored)
+        scored.clear()
+        for stop_at in data.draw(st.lists(st.integers(0, 5), max_size=2)):
+            with contextlib.suppress(Interrupted):
+                run("again", stop_at)
+        assert run("again") == whole
+    assert set(scored) == set(needed)
+
+
+def test_rejected_rows_may_keep_their_place(tmp_path, score):
+    (tmp_path / "r.jsonl").write_text(
+        '{"id": 1, "text": "Good."}\n{"id": 2, "text": " "}\n{"id": 3}\n{"id": 4, "text": "Bad."}\n'
+    )
+    summary = score(tmp_path / "r.jsonl", keep_rejected=True)
+    found = read(Path(summary.scored_to))
+    assert [row["id"] for row in found if row["sentiment"]] == [1, 4]
+    assert found[1]["id"] == 2
+    assert found[1]["confidence"] is found[1]["positive"] is None
+    assert (summary.rows, summary.rejected) == (4, 2)
+    assert [line for line, _ in rejects(summary)] == [2, 3]
+
+
+def test_the_column_that_was_chosen_is_told_and_what_else_it_might_have_been(tmp_path, score):
+    (tmp_path / "r.csv").write_text("body,Text\nDreadful.,Good.\n")
+    summary = score(tmp_path / "r.csv")
+    assert (summary.column, summary.other_columns) == ("Text", ["body"])
+    assert summary.positive == 1
+
+
+def test_half_a_character_is_rejected_or_scored_and_written_back_as_it_was(tmp_path, score):
+    (tmp_path / "r.jsonl").write_text('{"text": "\\ud83d"}\n{"text": "Good. \\ud83d"}\n')
+    summary = score(tmp_path / "r.jsonl")
+    [rejected] = Path(summary.rejected_to).read_text().splitlines()
+    assert "\\ud83d" in rejected
+    assert summary.positive == 1
+
+
+def test_a_run_without_rejects_removes_those_of_the_run_before(tmp_path, score):
+    path = tmp_path / "r.csv"
+    path.write_text("text\nGood.\nBad,extra\n")
+    rejected = Path(score(path).rejected_to)
+    assert rejected.exists()
+    path.write_text("text\nGood.\n")
+    assert score(path).rejected_to is None
+    assert not rejected.exists()
+
+
+def test_a_refused_object_leaves_the_results_of_the_run_before(tmp_path, score):
+    path = tmp_path / "r.csv"
+    path.write_text("text\nGood.\nBad,extra\n")
+    score(path)
+    before = {found: found.read_bytes() for found in tmp_path.rglob("*") if found.is_file()}
+    path.write_text("other,columns\n1,2\n")
+    before[path] = path.read_bytes()
+    with pytest.raises(UnreadableObject, match=re.escape(f"{path}: no column is named")):
+        score(path)
+    assert {found: found.read_bytes() for found in tmp_path.rglob("*") if found.is_file()} == before
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_file_written_to_while_it_is_read_is_not_scored_in_part(tmp_path, score, name):
     path = write(tmp_path / name)
-    whole = read(Path(score(path).scored_to))
+    os.utime(path, (0, 0))
 
-    def kill(summary, file):
-        if summary.rows == 2:
-            raise Killed
+    def edit(summary):
+        with path.open("r+b") as file:
+            file.write(path.read_bytes()[:1])
 
-    with pytest.raises(Killed):
-        score(path, watch=kill, progress=Progress(tmp_path / "p", "x"))
-    predict, scored = native.predict, []
-    monkeypatch.setattr(native, "predict", lambda texts: scored.extend(texts) or predict(texts))
-    again = Progress(tmp_path / "p", "x")
-    assert read(Path(score(path, progress=again).scored_to)) == whole
-    assert scored == ["Great, again."]
+    with pytest.raises(ObjectChanged):
+        score(path, watch=edit)
+    assert [found.name for found in tmp_path.rglob("*") if found.is_file()] == [name]
 
 
-def test_progress_of_another_object_or_model_is_not_used(tmp_path):
-    Progress(tmp_path / "p", "one").add([formats.Score("Positive", 0.9, 0.9)])
-    assert Progress(tmp_path / "p", "two").known(1) is None
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("kind", ["read", "write"])
+def test_what_storage_raises_is_raised_whatever_the_format(tmp_path, score, name, kind):
+    class Failed(OSError):
+        pass
+
+    def fail(self, data):
+        raise Failed
+
+    path = write(tmp_path / name)
+    raw = local.OpenFile if kind == "read" else local.NewFile
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Failed):
+        patch.setattr(raw, "readinto" if kind == "read" else "write", fail, raising=False)
+        score(path)
+    assert [found.name for found in tmp_path.rglob("*") if found.is_file()] == [name]
 
 
-def test_progress_cut_off_in_the_middle_of_a_line_keeps_those_before(tmp_path):
-    first = Progress(tmp_path / "p", "one")
-    first.add([formats.Score("Positive", 0.9, 0.9)])
-    first.add([formats.Score("Negative", 0.8, 0.2)])
-    data = (tmp_path / "p").read_bytes()
-    (tmp_path / "p").write_bytes(data[:-5])
-    again = Progress(tmp_path / "p", "one")
-    assert again.known(1) == [formats.Score("Positive", 0.9, 0.9)]
-    assert again.known(1) is None
-
-
-def test_what_fails_while_it_is_written_does_not_appear(tmp_path):
-    with pytest.raises(Killed), storage.writing(str(tmp_path / "out")) as file:
-        file.write(b"half")
-        raise Killed
-    assert list(tmp_path.iterdir()) == []
+def test_a_row_of_too_many_tokens_is_rejected_alone(tmp_path, score):
+    path = tmp_path / "r.jsonl"
+    path.write_text("".join(json.dumps({"text": t}) + "\n" for t in ("Good.", "!" * 90, "Bad.")))
+    summary = score(path, limits=Limits(1000, 50))
+    assert rejects(summary) == [(2, "text must have at most 50 tokens, not 92")]
+    assert (summary.positive, summary.negative) == (1, 1)

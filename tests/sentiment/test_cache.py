@@ -3,12 +3,11 @@ from concurrent.futures import ThreadPoolExecutor
 from app.sentiment.cache import Cache
 
 
-def test_what_was_put_is_got_and_counted():
+def test_what_was_put_is_got():
     cache: Cache[int] = Cache(2, "r1")
     assert cache.get("a") is None
     cache.put("a", 1)
     assert cache.get("a") == 1
-    assert (cache.hits, cache.misses) == (1, 1)
 
 
 def test_the_least_recently_used_goes_first():
@@ -24,7 +23,7 @@ def test_size_0_remembers_nothing():
     cache: Cache[int] = Cache(0, "r1")
     cache.put("a", 1)
     assert cache.get("a") is None
-    assert (len(cache), cache.misses) == (0, 1)
+    assert len(cache) == 0
 
 
 def test_another_revision_has_other_keys():
@@ -42,4 +41,3 @@ def test_it_stays_bounded_under_threads():
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(use, range(8)))
     assert len(cache) == 50
-    assert cache.hits + cache.misses == 1600

@@ -1,14 +1,23 @@
 """Every engine, through the same classifier, on the shipped weights."""
 
+import re
+import resource
+import time
+import unicodedata
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from app.sentiment.classifier import SentimentClassifier
+from app.sentiment.classifier import MAX_TOKENS_PER_CHARACTER, SentimentClassifier
 from app.sentiment.engines.onnx import OnnxEngine
-from app.sentiment.text import Text
+from app.sentiment.text import InvalidText, Limits, Text, normalise
+from app.settings import Settings
+from bench.worst import FAMILIES
 from training import graph
+
+LIMITS = Settings().text_limits
+ENGLISH = ("The plot is thin but the cast is warm. " * 2600)[:100_000]
 
 
 def test_obvious_reviews_get_the_obvious_label(engine):
@@ -53,10 +62,56 @@ def test_int8_gives_the_reference_label(request, int8, torch, reviews):
 
 
 def test_a_text_at_the_limit_of_length_is_scored_whole(native):
-    text = Text(("The plot is thin but the cast is warm. " * 2600)[:100_000].strip())
+    text = native.parse(ENGLISH, LIMITS)
     [prediction] = native.predict([text])
     assert prediction.tokens > 20_000
     assert prediction.windows == 1 + -(-(prediction.tokens - 2 - 254) // 128)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_longest_text_is_parsed_or_refused_in_linear_time_and_little_memory(native, family):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    started = time.process_time()
+    try:
+        native.parse(FAMILIES[family](LIMITS.characters), LIMITS)
+    except InvalidText as error:
+        assert re.search("blank|at most (50,000 tokens|200,000 characters)", str(error))
+    assert time.process_time() - started < 10
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300 * 1024
+
+
+def test_a_text_of_too_many_tokens_is_refused_with_the_limit_and_its_own(native):
+    with pytest.raises(InvalidText, match="must have at most 50,000 tokens, not 150,002"):
+        native.parse("\ufdfa" * 10_000, LIMITS)
+
+
+def test_parse_allows_exactly_the_limit_of_tokens(native):
+    assert native.parse("Good, good.", Limits(100, 6)) == "Good, good."
+    with pytest.raises(InvalidText, match="at most 5 tokens, not 6"):
+        native.parse("Good, good.", Limits(100, 5))
+
+
+def test_no_character_is_more_tokens_than_are_counted_on(native):
+    """Where a text's length shows that it has few enough tokens, they are not counted."""
+    normalizer = native._engine._tokenizer.normalizer
+    normalised = {
+        char
+        for code in range(0x110000)
+        for char in unicodedata.normalize("NFKC", normalise(chr(code)))
+    }
+    longest = max(len(normalizer.normalize_str(char).replace(" ", "")) for char in normalised)
+    assert longest == MAX_TOKENS_PER_CHARACTER
+
+
+def test_many_long_texts_are_tokenised_a_few_at_a_time(bundle, native):
+    classifier = SentimentClassifier(bundle, native._engine)
+    texts = [Text(f"{i} {'a' * 60_000}") for i in range(10)]
+    groups = []
+    tokenise = classifier.tokenise
+    classifier.tokenise = lambda group: groups.append(len(group)) or tokenise(group)
+    together = classifier.predict(texts)
+    assert groups == [3, 3, 3, 1]
+    assert together == [classifier.predict([text])[0] for text in texts]
 
 
 def test_a_long_texts_first_and_last_windows_count_twice(native):
@@ -80,7 +135,6 @@ def test_a_repeated_text_is_scored_once(bundle, native):
     first, second = classifier.predict([text])[0], classifier.predict([text])[0]
     assert (first.cached, second.cached) == (False, True)
     assert first == second.model_copy(update={"cached": False})
-    assert (classifier.cache.hits, classifier.cache.misses) == (1, 1)
 
 
 def test_temperature_divides_the_log_odds(bundle, native):

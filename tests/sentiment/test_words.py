@@ -1,10 +1,13 @@
+import time
 import unicodedata
 
-import numpy as np
 import pytest
+from hypothesis import given
 
 from app.sentiment.text import normalise
 from app.sentiment.words import joined, words
+from bench.worst import FAMILIES
+from tests.hostile import texts
 
 
 def shown(sent: str) -> list[str]:
@@ -35,26 +38,32 @@ def test_words_of_one_character_are_one_word():
     assert shown("\ufdfa yes") == ["\ufdfa", "yes"]
 
 
-PARTS = [
-    *"ab1,;-!? \n&<>#", "—", "..", "<br />", "</p>", "&amp;", "&nbsp;", "&notit;", "&#x301;",
-    "&lt;br&gt;", "&#55357;", "&eacute", "\u0301", "\u0344", "\u0345", "ﬁ", "ﷺ", "½", "´", "👍",
-    "\u200d", "\ufe0f", "\ud83d", "\ude00", "\u1100", "\u1161", "\u11a8", "\u09c7", "\u09be",
-    "\x00", "\x1c", "\x85", "\u2028", "\u3000",
-]  # fmt: skip
+def test_words_of_ligatures_in_a_row_are_one_word():
+    """The last word of one and the first of the next are not apart."""
+    assert shown("so \ufdfa\ufdfa yes") == ["so", "\ufdfa\ufdfa", "yes"]
 
 
-def test_words_are_the_normalised_texts_in_order_and_apart():
-    """On texts put together at random of what normalisation changes, and of any character."""
-    rng = np.random.default_rng(0)
-    for _ in range(2000):
-        parts = rng.choice(PARTS, rng.integers(1, 14)).tolist()
-        sent = "".join([*parts, chr(rng.integers(0x110000)), *parts[:2]])
-        found = words(sent)
-        assert joined(found).replace(" ", "") == normalise(sent).replace(" ", "")
-        ends = [0, *(word.end for word in found)]
-        assert all(end <= word.start < word.end for end, word in zip(ends, found, strict=False)), (
-            ascii(sent)
-        )
+@pytest.mark.property
+@given(texts())
+def test_words_are_the_normalised_texts_in_order_and_apart(sent):
+    found = words(sent)
+    assert joined(found).replace(" ", "") == normalise(sent).replace(" ", "")
+    ends = [0, *(word.end for word in found)]
+    assert all(end <= word.start < word.end for end, word in zip(ends, found, strict=False))
+    assert ends[-1] <= len(sent)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_longest_text_that_is_explained_takes_linear_time(family):
+    sent = FAMILIES[family](20_000)
+    started = time.process_time()
+    words(sent)
+    assert time.process_time() - started < 10
+
+
+@pytest.mark.parametrize("reference", ["&#" + "9" * 4990 + ";", "&#" + "0" * 4990 + "33;"])
+def test_a_reference_of_many_digits_is_one_character(reference):
+    assert shown(f"so {reference} good")[-1] == "good"
 
 
 def test_tokens_of_the_words_are_those_of_the_text(native, reviews):

@@ -138,11 +138,53 @@ def test_backfill_maps_the_rows_of_an_object_to_the_end(stack: Stack) -> None:
     rows = [{"id": f"r{i}", "text": text} for i, text in enumerate(["Superb.", "Awful."] * 5)]
     put(stack, "archive/reviews.jsonl", "\n".join(map(json.dumps, rows)))
     ended = run_backfill(stack, key="archive/reviews.jsonl")
-    assert ended["status"] == "SUCCEEDED"
-    found = json.loads(ended["output"])["map"]
-    assert [(row["id"], row["sentiment"]) for row in found] == [
-        (row["id"], "Positive" if row["text"] == "Superb." else "Negative") for row in rows
+    assert [(row["index"], row["id"], row["sentiment"]) for row in mapped(ended)] == [
+        (i, row["id"], "Positive" if row["text"] == "Superb." else "Negative")
+        for i, row in enumerate(rows)
     ]
+
+
+def mapped(ended: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the answers of an execution's rows."""
+    assert ended["status"] == "SUCCEEDED", ended.get("cause")
+    batches = json.loads(ended["output"])["map"]
+    return [row for batch in batches for row in batch["results"]]
+
+
+@pytest.mark.parametrize(
+    ("key", "job", "separator"),
+    [
+        ("archive/SHOUTED.CSV", {}, ","),
+        ("archive/tabs.tsv", {}, "\t"),
+        ("archive/European.Csv", {"delimiter": ";"}, ";"),
+        ("archive/piped", {"format": "csv", "delimiter": "|"}, "|"),
+    ],
+)
+def test_backfill_reads_csv_as_the_key_or_the_input_says(
+    stack: Stack, key: str, job: dict[str, str], separator: str
+) -> None:
+    rows = [("id", "text"), ("a", "Superb."), ("b", "Awful.")]
+    put(stack, key, "".join(f"{separator.join(row)}\n" for row in rows))
+    answers = mapped(run_backfill(stack, key=key, **job))
+    assert [(row["index"], row["id"], row["sentiment"]) for row in answers] == [
+        (0, "a", "Positive"),
+        (1, "b", "Negative"),
+    ]
+
+
+@pytest.mark.parametrize("key", ["archive/lines.ndjson", "archive/LINES.JSONL"])
+def test_backfill_reads_json_lines_by_any_of_their_names(stack: Stack, key: str) -> None:
+    put(stack, key, '{"text": "Superb."}\n{"text": "Awful."}\n')
+    answers = mapped(run_backfill(stack, key=key))
+    assert [(row["index"], row["id"]) for row in answers] == [(0, "0"), (1, "1")]
+
+
+def test_backfill_pins_the_version_that_it_found(stack: Stack) -> None:
+    put(stack, "archive/pinned.jsonl", '{"text": "Superb."}\n')
+    bucket = stack.outputs["ReviewsBucketName"]
+    head = stack.client("s3").head_object(Bucket=bucket, Key="archive/pinned.jsonl")
+    ended = run_backfill(stack, key="archive/pinned.jsonl")
+    assert json.loads(ended["output"])["version_id"] == head["VersionId"]
 
 
 def test_backfill_maps_the_objects_under_a_prefix(stack: Stack) -> None:
@@ -159,8 +201,69 @@ def test_backfill_fails_when_too_many_items_do(stack: Stack) -> None:
     ended = run_backfill(stack, key="archive/broken.jsonl")
     assert ended["status"] == "FAILED"
     assert ended["error"] == "States.ExceedToleratedFailureThreshold"
+    assert dead_object(stack) == ("archive/broken.jsonl", ended["error"], ended["executionArn"])
+
+
+def dead_object(stack: Stack) -> tuple[str, str, str]:
+    """Return the key, error and execution of the next dead letter, an event of an object."""
+    [dead] = receive(stack, "ObjectsDeadLetters", 1)
+    body = json.loads(dead["Body"])
+    assert (body["source"], body["detail-type"]) == ("aws.s3", "Object Created")
+    assert body["detail"]["bucket"]["name"] == stack.outputs["ReviewsBucketName"]
+    return body["detail"]["object"]["key"], body["error"], body["execution"]
+
+
+def test_a_backfill_of_an_object_that_is_gone_is_a_dead_letter(stack: Stack) -> None:
+    ended = run_backfill(stack, key="archive/gone.jsonl")
+    assert ended["status"] == "FAILED"
+    assert dead_object(stack) == ("archive/gone.jsonl", ended["error"], ended["executionArn"])
+
+
+def test_a_dead_letter_of_a_backfill_is_scored_once_its_object_is_mended(stack: Stack) -> None:
+    run_backfill(stack, key="archive/mended.jsonl")
+    [dead] = receive(stack, "ObjectsDeadLetters", 1)
+    put(stack, "archive/mended.jsonl", '{"text": "Superb."}\n')
+    queue = stack.resources["ObjectsQueue"]
+    stack.client("sqs").send_message(QueueUrl=queue, MessageBody=dead["Body"])
+    assert eventually(lambda: get(stack, "scored/archive/mended.jsonl"))
+
+
+def test_each_object_of_a_prefix_that_fails_is_a_dead_letter(stack: Stack) -> None:
+    put(stack, "archive/mixed/a.txt", "Superb.\n")
+    put(stack, "archive/mixed/b.jpg", "no text")
+    ended = run_backfill(stack, prefix="archive/mixed/")
+    assert ended["status"] == "FAILED"
+    object, job = (json.loads(each["Body"]) for each in receive(stack, "ObjectsDeadLetters", 2))
+    assert object["detail"]["object"]["key"] == "archive/mixed/b.jpg"
+    assert (job["prefix"], job["execution"]) == ("archive/mixed/", ended["executionArn"])
+
+
+def test_a_backfill_that_is_stopped_is_a_dead_letter(stack: Stack) -> None:
+    put(stack, "archive/stopped.jsonl", '{"text": "Superb."}\n' * 200)
+    states = stack.client("stepfunctions")
+    job = {"bucket": stack.outputs["ReviewsBucketName"], "key": "archive/stopped.jsonl"}
+    started = states.start_execution(
+        stateMachineArn=stack.outputs["BackfillArn"], input=json.dumps(job)
+    )
+    states.stop_execution(executionArn=started["executionArn"])
+    [dead] = receive(stack, "ObjectsDeadLetters", 1)
+    detail = json.loads(dead["Body"])["detail"]
+    assert (detail["status"], json.loads(detail["input"])) == ("ABORTED", job)
+    assert detail["executionArn"] == started["executionArn"]
+
+
+def test_an_asynchronous_event_that_fails_is_kept(stack: Stack) -> None:
+    event = {"text": " "}
+    stack.client("lambda").invoke(
+        FunctionName=stack.resources["EventsFunction"],
+        InvocationType="Event",
+        Payload=json.dumps(event),
+    )
+    [dead] = receive(stack, "EventsDeadLetters", 1)
+    assert json.loads(dead["Body"])["requestPayload"] == event
 
 
 def test_backfill_refuses_an_object_without_rows_to_map(stack: Stack) -> None:
     ended = run_backfill(stack, key="archive/reviews.parquet")
     assert (ended["status"], ended["error"]) == ("FAILED", "NotMappable")
+    assert dead_object(stack) == ("archive/reviews.parquet", "NotMappable", ended["executionArn"])

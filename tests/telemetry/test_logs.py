@@ -8,10 +8,12 @@ import sys
 import pytest
 
 import handler
-from app.events import sinks
+from app import sinks
 from app.main import create_app
 from app.serving import Scorer
 from app.settings import Settings
+from app.sinks.batching import Entry, Sent
+from app.telemetry.privacy import pseudonym
 from tests.conftest import ROOT
 from tests.test_app import client
 from tests.test_handler import event
@@ -90,7 +92,7 @@ def test_the_key_is_named_and_not_shown(lines):
         (b'{"text": 7}', 422, "must be a string, not a number"),
         (b"{}", 422, "#/text: missing."),
         (b'{"text": "Good.", "Zyzzyva quokkas": 1}', 422, "#: unknown_field."),
-        (b'{"text', 400, "not valid JSON"),
+        (b'{"text', 400, "is not JSON"),
     ],
 )
 def test_a_refusal_is_logged_with_its_cause(lines, body, status, cause):
@@ -107,13 +109,14 @@ def test_what_was_not_found_is_not_shown(lines):
     assert "Zyzzyva" not in json.dumps(lines())
 
 
-def test_a_failure_is_an_error_with_its_traceback(lines):
+def test_a_failure_is_an_error_with_its_stack(lines):
     caller = client()
     caller.app.state.scorer.classifier._engine = None
     caller.post("/predict", json={"text": SECRET}, headers={"x-request-id": "r"})
     failed, line = lines()
     assert failed["level"] == line["level"] == "ERROR"
-    assert "NoneType" in failed["exception"]
+    assert failed["exception"].endswith(", in tokenise\nAttributeError")
+    assert failed["exception_name"] == "AttributeError"
     assert failed["correlation_id"] == line["correlation_id"] == "r"
     assert line["cause"] == "AttributeError"
     assert "Zyzzyva" not in json.dumps([failed, line])
@@ -150,8 +153,11 @@ def handle(native, monkeypatch):
     class Sink:
         name = "sink"
 
-        def write(self, results):
-            return {i: "full" for i, found in enumerate(results) if found.id.isdecimal()}
+        def prepare(self, place, kept):
+            return Entry(place, kept.id, 1)
+
+        def send(self, entries, deadline):
+            return Sent({place: "full" for place, id, _ in entries if id.isdecimal()})
 
     app = create_app(Settings())
     monkeypatch.setattr(sinks, "switched_on", lambda settings: [Sink()])
@@ -162,16 +168,16 @@ def handle(native, monkeypatch):
 
 
 def test_records_are_one_line_with_the_id_of_each(lines, handle):
-    bodies = ['{"id": "a", "text": "Superb."}', '{"id": "7", "text": "Awful."}', "{}"]
+    bodies = ['{"id": "a", "text": "Superb."}', '{"id": "7", "text": "Awful."}', '{"id": "c"}']
     [record] = event("sqs")["Records"][:1]
     handle({"Records": [{**record, "messageId": f"m{i}", "body": b} for i, b in enumerate(bodies)]})
     line = line_of(lines)
     assert (line["source"], line["records_rejected"]) == ("SQS", 2)
-    assert [found["id"] for found in line["predictions"]] == ["a", "7"]
+    assert [found["id"] for found in line["predictions"]] == [pseudonym("a"), pseudonym("7")]
     reasons = [line["message"] for line in lines() if line["level"] == "ERROR"]
     assert reasons == [
         "record m1 failed: sink: full",
-        "record m2 failed: has no text; it has nothing",
+        "record m2 failed: has no text: expected a text, or an object with the field text",
     ]
 
 

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TextIO
 from pydantic import AwareDatetime, BaseModel, Field, NonNegativeInt, ValidationError
 
 from app.telemetry.observation import DOUBTFUL
+from app.telemetry.privacy import pseudonym
 
 Sentiment = Literal["Positive", "Negative"]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -59,9 +60,9 @@ class Found:
 
     scored: list[Scored] = field(default_factory=list)
     given: dict[str, Given | None] = field(default_factory=dict)
-    """By id; None where an id names predictions that contradict each other."""
+    """By pseudonym; None where an id names predictions that contradict each other."""
     feedback: dict[str, Word] = field(default_factory=dict)
-    """The last word on each prediction, by the prediction's id."""
+    """The last word on each prediction, by the pseudonym of its id."""
     files: int = 0
     other: int = 0
     """Lines that say nothing of predictions or feedback."""
@@ -120,7 +121,7 @@ class _Line(BaseModel):
 
 
 class _Kept(BaseModel):
-    """Feedback as `app.events.sinks.Feedback` is kept."""
+    """Feedback as `app.sinks.results.Feedback` is kept."""
 
     prediction: str
     sentiment: Sentiment
@@ -163,16 +164,23 @@ def _add(found: Found, parsed: _Line | _Kept) -> None:
     if scored := parsed.scored():
         for prediction in parsed.predictions:
             given = Given(len(found.scored), prediction.sentiment, prediction.confidence)
-            before = found.given.get(prediction.id, given)
+            name = _name(prediction.id)
+            before = found.given.get(name, given)
             agree = before is not None and before.sentiment == given.sentiment
-            found.given[prediction.id] = given if agree else None
+            found.given[name] = given if agree else None
         found.scored.append(scored)
 
 
 def _hear(found: Found, prediction: str, word: Word) -> None:
-    before = found.feedback.get(prediction)
+    name = _name(prediction)
+    before = found.feedback.get(name)
     if before is None or before.time <= word.time:
-        found.feedback[prediction] = word
+        found.feedback[name] = word
+
+
+def _name(id: str) -> str:
+    """Return an id as logs write those that callers give; some lines have it so already."""
+    return id if id.startswith("~") else pseudonym(id)
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
@@ -230,7 +238,7 @@ def _parse(entry: dict[str, Any]) -> _Line | _Kept | None:
     Raises:
         ValidationError: it should be and is not.
     """
-    if entry.get("message") in ("request", "batch"):
+    if entry.get("message") in ("request", "batch", "predictions"):
         return _Line.model_validate(entry)
     if isinstance(item := entry.get("Item"), dict):  # a table's export writes {"S": "Positive"}
         kept = {k: v["S"] for k, v in item.items() if isinstance(v, dict) and "S" in v}

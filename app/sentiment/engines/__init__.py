@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from distilbert_int8 import processors
+
 from app.sentiment.bundle import Bundle
 
 
@@ -25,7 +27,11 @@ class Engine(Protocol):
 
 
 def load(name: str, bundle: Bundle, threads: int) -> Engine:
-    """Load the bundle into the engine of this name, and only that engine's libraries."""
+    """Load the bundle into the engine of this name, and only that engine's libraries.
+
+    ``threads``: how many compute; 0: one for each processor that this process may use.
+    """
+    threads = threads or processors()
     if name == "torch":
         from app.sentiment.engines.torch import TorchEngine
 

@@ -1,4 +1,4 @@
-// How the page asks the service. Paths are relative to the page, so they hold behind any prefix.
+// How the page asks the service. Paths are relative to this file, so they hold behind any prefix.
 
 import { key } from "./key.js";
 
@@ -26,7 +26,7 @@ export async function ask(path, body, signal) {
   }
   let answer;
   try {
-    answer = await fetch(path, init);
+    answer = await fetch(new URL(`../../${path}`, import.meta.url), init);
     if (answer.ok) return await answer.json();
   } catch (error) {
     if (error.name === "AbortError") throw error;

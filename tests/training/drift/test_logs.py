@@ -8,6 +8,7 @@ from datetime import timedelta
 import boto3
 import pytest
 
+from app.telemetry.privacy import pseudonym
 from tests.events.conftest import aws  # noqa: F401
 from tests.test_app import client
 from tests.training.drift.conftest import START, line, prediction
@@ -39,8 +40,8 @@ def test_what_the_service_logs_is_read(service, bundle):
     found = read([logged()])
     assert [(one.texts, one.positive) for one in found.scored] == [(1, 1), (2, 1)]
     assert found.scored[0].model == bundle.revision
-    assert found.given["r"] == Given(0, "Positive", answer.json()["confidence"])
-    assert found.given.keys() == {"r", "b#0", "b#2"}
+    assert found.given[pseudonym("r")] == Given(0, "Positive", answer.json()["confidence"])
+    assert found.given.keys() == {*map(pseudonym, ("r", "b#0", "b#2"))}
     assert (found.damaged, found.other) == (0, 0)
 
 
@@ -57,7 +58,9 @@ def test_feedback_is_read_from_the_log_and_from_what_each_sink_keeps(service, aw
     ]
     for path in kept:
         found = read([path])
-        assert {id: word.right for id, word in found.feedback.items()} == {"b#2": "Positive"}
+        assert {id: word.right for id, word in found.feedback.items()} == {
+            pseudonym("b#2"): "Positive"
+        }
         assert found.damaged == 0
 
 
@@ -67,7 +70,7 @@ def test_the_last_word_on_a_prediction_counts_in_whatever_order_it_is_read(writt
         for hour, right in ((1, "Negative"), (3, "Positive"), (2, "Negative"))
     ]
     for order in (said, said[::-1]):
-        assert read([written(order)]).feedback["r"].right == "Positive"
+        assert read([written(order)]).feedback[pseudonym("r")].right == "Positive"
 
 
 def test_counts_are_read_where_a_line_does_not_name_its_texts(written):
@@ -92,7 +95,7 @@ def test_counts_are_read_where_a_line_does_not_name_its_texts(written):
 def test_what_stands_before_a_line_does_not_matter(tmp_path, prefix):
     path = tmp_path / "000000.gz"
     path.write_bytes(gzip.compress(f"{prefix}{json.dumps(GOOD)}\n".encode()))
-    assert read([path]).given.keys() == {"r"}
+    assert read([path]).given.keys() == {pseudonym("r")}
 
 
 def test_log_events_are_read_as_the_aws_command_line_prints_them(aws, tmp_path):  # noqa: F811
@@ -107,7 +110,7 @@ def test_log_events_are_read_as_the_aws_command_line_prints_them(aws, tmp_path):
     path = tmp_path / "events.json"
     path.write_text(json.dumps({"events": answer["events"], "searchedLogStreams": []}, indent=4))
     found = read([path])
-    assert found.given.keys() == {"r", "a", "7"}
+    assert found.given.keys() == {*map(pseudonym, ("r", "a", "7"))}
     assert (found.other, found.damaged) == (1, 0)
 
 
@@ -162,6 +165,6 @@ def test_a_file_that_breaks_off_is_damaged_and_what_comes_before_is_read(tmp_pat
 def test_an_id_that_names_contradicting_predictions_names_none(written):
     again = line(START, "r", predictions=[prediction("r", False, 0.8)])
     same = line(START + timedelta(1), "r", predictions=[prediction("r", True, 0.8)])
-    assert read([written([GOOD, again])]).given["r"] is None
-    assert read([written([GOOD, again, GOOD | {"status": 201}])]).given["r"] is None
-    assert read([written([GOOD, same])]).given["r"] == Given(1, "Positive", 0.8)
+    assert read([written([GOOD, again])]).given[pseudonym("r")] is None
+    assert read([written([GOOD, again, GOOD | {"status": 201}])]).given[pseudonym("r")] is None
+    assert read([written([GOOD, same])]).given[pseudonym("r")] == Given(1, "Positive", 0.8)

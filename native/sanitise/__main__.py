@@ -1,0 +1,97 @@
+"""Runs the kernels and the reader of files under GCC's sanitisers; prints how many cases passed.
+
+ASan and UBSan look for wrong addresses and undefined behaviour, TSan for data races. UBSan alone
+covers forks while other threads compute, which the other two cannot follow. Any finding ends the
+run with its report and exit status 1. A seed may be given to try other cases.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+BUILDS = HERE.parent / "build/sanitise"
+INSTRUCTIONS = ("portable", "avx2", "avx512", "amx")
+NETWORKS = {
+    "address,undefined": {"portable": 2, "avx2": 12, "avx512": 12, "amx": 12},
+    "thread": {"portable": 1, "avx2": 4, "avx512": 4, "amx": 4},
+    "undefined": {"portable": 4, "avx2": 12, "avx512": 12, "amx": 12},
+}
+"""Random networks by sanitisers and instruction set; the portable kernels are slow."""
+FILES = 5_000
+COMPILE = ("gcc", "-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror")
+
+
+def main() -> None:
+    seed = sys.argv[1] if len(sys.argv) > 1 else "1"
+    if not shutil.which("gcc"):
+        sys.exit("the sanitisers need GCC")
+    shutil.rmtree(BUILDS, ignore_errors=True)
+    for sanitisers, networks in NETWORKS.items():
+        folder = BUILDS / sanitisers.replace(",", "-")
+        program = build(sanitisers, folder)
+        for instructions in INSTRUCTIONS:
+            count = str(networks[instructions])
+            calls = output([*unrandomised(), str(program), instructions, count, seed])
+            if calls == "skipped":
+                print(
+                    f"{sanitisers}, {instructions}: skipped, as this processor lacks it", flush=True
+                )
+            else:
+                print(f"{sanitisers}, {instructions}: {int(calls):,} calls", flush=True)
+        if sanitisers == "address,undefined":
+            print(f"{sanitisers}, files: {files(folder, seed)}", flush=True)
+
+
+def build(sanitisers: str, folder: Path) -> Path:
+    """Build the package and the program that calls its library; return the program."""
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    # From a copy, as a build leaves its objects beside the source, for the next one to find.
+    source = folder / "source"
+    shutil.copytree(HERE.parent, source, ignore=shutil.ignore_patterns("build", "*.egg-info"))
+    install += ["--no-deps", "--target", str(folder), str(source)]
+    output(install, CC="gcc", DISTILBERT_INT8_SANITISERS=sanitisers)
+    [library] = (folder / "distilbert_int8").glob("_kernels*")
+    program = folder / "passes"
+    link = [str(library), "-lpthread", "-lm", "-o", str(program)]
+    sanitise = [f"-fsanitize={sanitisers}", "-fno-sanitize-recover=all"]
+    output([*COMPILE, *sanitise, str(HERE / "passes.c"), *link])
+    return program
+
+
+def unrandomised() -> list[str]:
+    """Return what runs a command with addresses that TSan can start at, where that is allowed."""
+    command = ["setarch", "--addr-no-randomize"]
+    allowed = (
+        shutil.which("setarch")
+        and not subprocess.run([*command, "true"], stderr=subprocess.DEVNULL).returncode
+    )
+    return command if allowed else []
+
+
+def files(folder: Path, seed: str) -> str:
+    """Open mutated files; return how many were refused and how many computed."""
+    runtime = output(["gcc", "-print-file-name=libasan.so"])
+    refused, computed = output(
+        [sys.executable, str(HERE / "files.py"), str(FILES), seed],
+        PYTHONPATH=str(folder),
+        LD_PRELOAD=runtime,
+        ASAN_OPTIONS="detect_leaks=0",  # Python's own are many
+    ).split()
+    return f"{int(refused):,} refused, {int(computed):,} computed"
+
+
+def output(command: list[str], **environment: str) -> str:
+    """Return what a command prints; end the run where it fails."""
+    done = subprocess.run(
+        command, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True
+    )
+    if done.returncode:
+        sys.exit(f"{' '.join(command)}: exit status {done.returncode}")
+    return done.stdout.strip()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""Direct invocations: every item judged by itself, under what tells which row it is."""
+
+import json
+from contextlib import suppress
+
+import pytest
+
+import handler as entry
+from app.events.records import InvalidRecord
+from app.objects.formats import UnreadableObject
+from app.problems import InvalidBatch
+from app.telemetry.observation import Observation, observing
+
+GOOD = {"id": "a", "text": "A great film."}
+
+
+def invoke(event):
+    answer = entry.handler(event, None)
+    json.dumps(answer).encode()
+    return answer
+
+
+def places(found: list[dict]) -> list[tuple]:
+    return [(one["index"], one["id"]) for one in found]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "A text.",
+        None,
+        7,
+        True,
+        [],
+        {},
+        {"id": "b"},
+        {"id": "b", "text": None},
+        {"id": "b", "text": ["A text."]},
+        {"id": "b", "text": " "},
+        {"id": "b", "text": "\ud83d"},
+        {"a": 1, "b": 2},
+    ],
+)
+def test_an_item_that_is_none_fails_alone(bad):
+    answer = invoke({"Items": [GOOD, bad, GOOD]})
+    assert [found["index"] for found in answer["results"]] == [0, 2]
+    [error] = answer["errors"]
+    assert error["index"] == 1
+    assert error["problem"]["errors"][0]["pointer"].startswith("#/Items/1")
+
+
+def test_rows_that_the_state_machine_numbers_keep_their_number_in_the_object():
+    items = [
+        {"index": 41200, "row": {"id": "r-7", "text": "A great film."}},
+        {"index": 41201, "row": {"text": "A dull mess."}},
+        {"index": 41202, "row": None},
+        {"index": 41203, "row": "A text."},
+    ]
+    answer = invoke({"Items": items})
+    assert places(answer["results"]) == [(41200, "r-7"), (41201, "41201")]
+    assert places(answer["errors"]) == [(41202, "41202"), (41203, "41203")]
+
+
+@pytest.mark.parametrize("index", [True, "1", 1.5, None])
+def test_a_row_with_columns_of_those_names_is_a_row(index):
+    answer = invoke({"Items": [GOOD, {"index": index, "row": {"text": "A text."}}]})
+    assert places(answer["errors"]) == [(1, "1")]
+
+
+def test_a_row_without_an_id_is_told_by_its_place():
+    answer = invoke({"Items": [{"text": "Good."}, {"id": None, "text": "Good."}]})
+    assert places(answer["results"]) == [(0, "0"), (1, "1")]
+
+
+@pytest.mark.parametrize("id", ["", [], True, "x" * 257, "\ud83d", "a\nb", 1.5, {"a": 1}])
+def test_an_id_that_is_none_keeps_no_row_from_being_scored(id):
+    assert places(invoke({"Items": [{"id": id, "text": "Good."}]})["results"]) == [(0, "0")]
+
+
+def test_text_is_the_text_and_not_a_column_that_is_called_alike():
+    item = {"Text": "A dull mess.", "text": "A great film.", "TEXT": "Awful."}
+    [result] = invoke({"Items": [item]})["results"]
+    assert result["sentiment"] == "Positive"
+
+
+@pytest.mark.parametrize("items", [None, "text", {}, [], 7])
+def test_items_that_are_no_list_raise(items):
+    with pytest.raises(InvalidBatch, match="must be an array"):
+        invoke({"Items": items})
+
+
+def test_a_batch_of_which_nothing_can_be_scored_raises_for_the_map_to_count():
+    with pytest.raises(InvalidBatch, match="none of the 2 items can be scored: ") as raised:
+        invoke({"Items": [{"secret": "a", "b": 1}, None]})
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("named", [None, "key", {}, {"bucket": "b"}, {"bucket": 1, "key": "k"}])
+def test_an_object_that_is_not_named_is_refused(named):
+    with pytest.raises(UnreadableObject, match="object must be"):
+        invoke({"object": named})
+
+
+def test_an_object_that_is_not_for_us_is_skipped():
+    answer = invoke({"object": {"bucket": "b", "key": "archive/_SUCCESS"}})
+    assert answer["skipped"].startswith("a job's own file")
+
+
+def test_a_text_with_an_id_is_answered_with_it():
+    assert invoke(GOOD)["id"] == "a"
+    with pytest.raises(InvalidRecord, match="has an id"):
+        invoke({"id": "x" * 300, "text": "Good."})
+
+
+@pytest.mark.parametrize(
+    ("event", "rejected"),
+    [
+        ({"texts": ["Good.", " ", None]}, 2),
+        ({"Items": [GOOD, None, {"text": " "}]}, 2),
+        ({"Items": [None, {"text": " "}]}, 2),
+        ({"text": " "}, 1),
+        (GOOD, 0),
+    ],
+)
+def test_what_is_rejected_is_counted(event, rejected):
+    seen = Observation("")
+    direct = next(source for source in entry.SOURCES.values() if source.matches(event))
+    with observing(seen), suppress(ValueError):
+        direct.handle(event, None)
+    assert seen.rejected == rejected

@@ -1,0 +1,145 @@
+"""Order within a group, with sinks that fail at any place: a beginning is delivered, no more."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.events.delivery import Arrived, Delivery
+from app.events.records import InvalidRecord, Record
+from app.objects.bucket import StoredObject
+from app.objects.formats import UnreadableObject
+from app.sentiment import classifier
+from app.settings import Settings
+from app.sinks.batching import Entry, Sent
+from app.sinks.results import Unfit
+
+
+class FailingSink:
+    """Keeps what it is sent, but for the ids that it does not take or cannot hold."""
+
+    def __init__(self, name: str, refused: set[str], unfit: set[str]) -> None:
+        self.name = name
+        self.kept: list[str] = []
+        self.calls = 0
+        self._refused, self._unfit = refused, unfit
+
+    def prepare(self, place: int, kept: Any) -> Entry:
+        if kept.id in self._unfit:
+            raise Unfit("too large")
+        return Entry(place, kept.id, 1)
+
+    def send(self, entries: Any, deadline: Any) -> Sent:
+        self.calls += 1
+        # The service takes a batch in any order, and all of it that it does not refuse.
+        self.kept += [entry.body for entry in reversed(entries) if entry.body not in self._refused]
+        return Sent({entry.place: "full" for entry in entries if entry.body in self._refused})
+
+
+class Objects:
+    """Scores objects, but for those with a name that is refused."""
+
+    def __init__(self, refused: set[str]) -> None:
+        self.scored: list[str] = []
+        self._refused = refused
+
+    def score(self, stored: StoredObject, context: Any) -> None:
+        if stored.key in self._refused:
+            raise UnreadableObject("no")
+        self.scored.append(stored.key)
+
+
+@pytest.fixture(scope="module")
+def remembering():
+    return classifier.load(Settings(engine="native"))
+
+
+FAULTS = [f"{fault} by {sink}" for fault in ("refused", "unfit") for sink in "abc"]
+KINDS = ("good", "invalid", "object", *FAULTS)
+ARRIVALS = st.lists(
+    st.tuples(
+        st.sampled_from([None, "x", "y", "z"]),
+        st.sampled_from(("good",) * 12 + (*KINDS, "object that is refused")),
+    ),
+    max_size=20,
+)
+
+
+def deliver(classifier: Any, arrivals: list[tuple[str | None, str]]):
+    arrived: list[Arrived] = []
+    faults: dict[str, set[str]] = {fault: set() for fault in FAULTS}
+    refused: set[str] = set()
+    for number, (group, kind) in enumerate(arrivals):
+        id = f"{number}"
+        content: Any = Record(id, "Good.")
+        if kind == "invalid":
+            content = InvalidRecord("no")
+        elif kind.startswith("object"):
+            content = StoredObject("bucket", id)
+            if kind != "object":
+                refused.add(id)
+        elif kind != "good":
+            faults[kind].add(id)
+        arrived.append(Arrived(content, id, group))
+    sinks = [FailingSink(s, faults[f"refused by {s}"], faults[f"unfit by {s}"]) for s in "abc"]
+    objects = Objects(refused)
+    failures = Delivery(classifier, sinks, objects).deliver(arrived, None)
+    return sinks, objects, failures
+
+
+@pytest.mark.property
+@given(ARRIVALS)
+def test_of_each_group_each_sink_has_the_beginning_up_to_its_first_failure(remembering, arrivals):
+    sinks, objects, failures = deliver(remembering, arrivals)
+    broken: set[str] = set()
+    expected: list[int] = []
+    for number, (group, kind) in enumerate(arrivals):
+        if group in broken:
+            expected.append(number)
+        elif kind not in ("good", "object"):
+            expected.append(number)
+            if group is not None:
+                broken.add(group)
+    assert sorted(failures) == expected
+    texts = {n for n, (_, kind) in enumerate(arrivals) if "object" not in kind}
+    delivered = texts - set(expected)
+    for position, sink in enumerate(sinks):
+        # Besides what is delivered: what a sink behind this one did not take, which fails.
+        partly = {
+            n
+            for n in expected
+            for later in "abc"[position + 1 :]
+            if arrivals[n][1] == f"refused by {later}" and not failures[n].held
+        }
+        assert sorted(map(int, sink.kept)) == sorted(delivered | partly)
+        for group in ("x", "y", "z"):
+            of_group = [int(id) for id in sink.kept if arrivals[int(id)][0] == group]
+            assert of_group == sorted(of_group)
+    assert set(map(int, objects.scored)) == {
+        n for n, (_, kind) in enumerate(arrivals) if kind == "object" and n not in expected
+    }
+
+
+@pytest.mark.parametrize("sink", "abc")
+@pytest.mark.parametrize("place", range(5))
+def test_a_shard_stops_wherever_a_sink_fails(remembering, sink, place):
+    kinds = ["good"] * 5
+    kinds[place] = f"refused by {sink}"
+    sinks, _, failures = deliver(remembering, [("shard", kind) for kind in kinds])
+    assert sorted(failures) == list(range(place, 5))
+    assert [failures[n].held for n in sorted(failures)] == [False] + [True] * (4 - place)
+    for found in sinks:
+        kept = place + 1 if found.name < sink else place
+        assert found.kept == [str(n) for n in range(kept)]
+
+
+def test_what_has_no_order_goes_in_one_call_to_each_sink(remembering):
+    sinks, _, failures = deliver(remembering, [(None, "good")] * 20)
+    assert failures == {}
+    assert [sink.calls for sink in sinks] == [1, 1, 1]
+
+
+def test_groups_go_side_by_side(remembering):
+    sinks, _, _ = deliver(remembering, [(group, "good") for group in "xyz" * 3])
+    assert [sink.calls for sink in sinks] == [3, 3, 3]

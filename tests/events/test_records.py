@@ -1,0 +1,132 @@
+"""What a payload is: a text, or an object with a text, an id and metadata."""
+
+import json
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.events.records import InvalidRecord, identity, load, parse
+
+OBJECT = {"id": "a", "text": "Good."}
+JSON = json.dumps(OBJECT)
+
+
+@pytest.mark.parametrize("before", ["", " \r\n\t", "\ufeff", "\ufeff \n", " \ufeff", "\u00a0"])
+def test_an_object_is_one_whatever_stands_before_it(before):
+    assert load(before + JSON) == OBJECT
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A great film.",
+        '"A great film," said the critic.',
+        "[Spoilers] A great film.",
+        "[10/10]",
+        "10",
+        "null",
+        "true",
+        '"',
+        "[",
+        "(\ufeff)",
+    ],
+)
+def test_a_text_stays_as_it_stands(text):
+    assert load(text) == text
+
+
+def test_a_json_string_is_the_text_that_it_holds():
+    assert load('"A \\"great\\" film"') == 'A "great" film'
+
+
+def test_an_object_that_was_encoded_twice_is_read():
+    assert load(json.dumps(JSON)) == OBJECT
+    assert load(json.dumps(json.dumps(JSON))) == OBJECT
+
+
+def test_numbers_keep_their_digits():
+    found = load('{"text": "a", "metadata": [0.1000000000000000055511, 12345678901234567890123]}')
+    assert found["metadata"] == [Decimal("0.1000000000000000055511"), 12345678901234567890123]
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        ('{"text": ', "begins like a JSON object but is not JSON"),
+        ('{"text": "a", "secret": 1, "secret": 2}', "the same key twice"),
+        ('{"text": "a", "metadata": ' + "[" * 300 + "]" * 300 + "}", "more than 64 levels deep"),
+        ('{"text": "a", "metadata": 1e999}', "a number that is too large"),
+        ('{"text": "a", "metadata": NaN}', "which is not JSON"),
+        ("{" * 100_000, "begins like a JSON object but"),
+        ('{"a":' * 100_000, "more than 64 levels deep"),
+        ('[{"text": "secret"}, {"text": "b"}]', "is a JSON array"),
+        ('["secret", "b"]', "is a JSON array"),
+        ('[{"text": "secret"', "begins like a JSON array but"),
+    ],
+)
+def test_what_is_neither_is_refused_without_its_content(payload, reason):
+    with pytest.raises(InvalidRecord, match=reason) as raised:
+        load(payload)
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.property
+@given(st.text(alphabet='{}[]":, \\ntext1e\ufeff\ud83d') | st.text(st.characters()))
+def test_any_payload_is_read_or_refused(payload):
+    try:
+        assert isinstance(load(payload), str | dict)
+    except InvalidRecord as error:
+        str(error).encode()
+
+
+@pytest.mark.parametrize("id", ["a", "é" * 128, "x" * 256, 7, 0, -1, "feedback", "a b", "日本"])
+def test_ids(id):
+    assert identity(id) == str(id)
+
+
+@pytest.mark.parametrize(
+    ("id", "reason"),
+    [
+        ("", "neither a text nor a whole number"),
+        (None, "neither a text nor a whole number"),
+        (True, "neither a text nor a whole number"),
+        (1.0, "neither a text nor a whole number"),
+        (Decimal("1.5"), "neither a text nor a whole number"),
+        ([], "neither a text nor a whole number"),
+        ({"secret": 1}, "neither a text nor a whole number"),
+        ("secret" * 50_000, "300,000 bytes; at most 256"),
+        ("é" * 129, "258 bytes; at most 256"),
+        (int("1" * 300), "300 bytes; at most 256"),
+        (" ", "cannot be printed"),
+        ("a\nsecret", "cannot be printed"),
+        ("secret\ud83d", "cannot be printed"),
+        ("feedback/secret", "begins with feedback/"),
+    ],
+)
+def test_what_is_no_id(id, reason):
+    with pytest.raises(InvalidRecord, match=reason) as raised:
+        identity(id)
+    assert "secret" not in str(raised.value)
+
+
+def test_the_text_is_the_field_of_that_very_name():
+    assert parse({"Text": "Bad.", "text": "Good."}, "1", 100).text == "Good."
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({}, "has no text"),
+        ({"secret": "a"}, "has no text"),
+        ({"Text": "secret"}, "has no text"),
+        ({"text": b"secret"}, "text must be a string"),
+        ({"text": ["secret"]}, "text must be a string, not an array"),
+        ({"text": "a", "metadata": float("nan")}, "metadata holds a number"),
+    ],
+)
+def test_a_record_that_cannot_be_scored_is_told_without_its_content(fields, reason):
+    with pytest.raises(InvalidRecord, match=reason) as raised:
+        parse(fields, "1", 100)
+    assert "secret" not in str(raised.value)

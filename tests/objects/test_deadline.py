@@ -1,0 +1,105 @@
+"""Whether work fits the time that is left, on a clock that passes as work is done."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.objects import storage
+from app.objects.deadline import RESERVE_SECONDS, Deadline, OutOfTime
+from app.objects.formats import ReadOptions
+from app.objects.local import LocalFile
+from app.objects.scoring import Target, score_object
+from app.sentiment.text import Limits, Text
+
+
+class Clock:
+    def __init__(self, left: float) -> None:
+        self.left = left
+
+    def __call__(self) -> float:
+        return self.left
+
+
+def test_work_begins_while_there_is_time_and_not_after():
+    clock = Clock(100)
+    deadline = Deadline(clock)
+    deadline.check()
+    clock.left = RESERVE_SECONDS - 1
+    with pytest.raises(OutOfTime):
+        deadline.check()
+
+
+def test_a_step_as_slow_as_the_slowest_must_fit_with_a_margin():
+    clock = Clock(100)
+    deadline = Deadline(clock)
+    clock.left -= 20
+    deadline.check()
+    clock.left = RESERVE_SECONDS + 39
+    with pytest.raises(OutOfTime):
+        deadline.check()
+
+
+def test_texts_that_would_take_too_long_are_not_begun():
+    clock = Clock(100)
+    deadline = Deadline(clock)
+    with deadline.scoring(1000):
+        clock.left -= 10
+    deadline.check(3500)
+    with pytest.raises(OutOfTime), deadline.scoring(4000):
+        pytest.fail("was begun")
+
+
+def test_scoring_is_no_slow_step():
+    clock = Clock(100)
+    deadline = Deadline(clock)
+    with deadline.scoring(1000):
+        clock.left -= 50
+    deadline.check()
+
+
+def test_pieces_take_seconds_at_the_pace_so_far():
+    clock = Clock(100)
+    deadline = Deadline(clock)
+    assert deadline.piece_tokens <= 1024
+    with deadline.scoring(1000):
+        clock.left -= 0.1
+    assert deadline.piece_tokens == 40_000
+
+
+@pytest.mark.property
+@given(
+    lengths=st.lists(st.sampled_from([1, 1, 1, 50, 300, 2000]), max_size=30),
+    seconds=st.integers(0, 60),
+    pace=st.sampled_from([0.00003, 0.0001, 0.0003]),
+)
+def test_whatever_rows_cost_the_reserve_is_left(native, tmp_path_factory, lengths, seconds, pace):
+    folder, clock = tmp_path_factory.mktemp("d"), Clock(seconds)
+    prediction = native.predict([Text("Good.")])
+
+    def slow(texts):
+        clock.left -= pace * sum(map(len, texts))
+        return prediction * len(texts)
+
+    rows = [json.dumps({"text": "Good. " * length}) for length in lengths]
+    (folder / "in.jsonl").write_text("\n".join(rows))
+    target = Target(*(LocalFile(folder / name) for name in ("out", "rejected", "summary")))
+    deadline = Deadline(clock)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(native, "predict", slow)
+        with storage.reading(LocalFile(folder / "in.jsonl"), deadline.check) as source:
+            try:
+                summary = score_object(
+                    source,
+                    target,
+                    native,
+                    options=ReadOptions(),
+                    limits=Limits(100_000, 50_000),
+                    deadline=deadline,
+                )
+            except OutOfTime:
+                assert [path.name for path in folder.iterdir()] == ["in.jsonl"]
+            else:
+                assert summary.rows == len(lengths)
+    assert clock.left >= min(seconds, RESERVE_SECONDS)

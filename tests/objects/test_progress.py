@@ -1,0 +1,146 @@
+"""What is kept of an interrupted run, and that nothing else is ever taken for it."""
+
+import os
+import re
+import stat
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.objects.formats import Score, UnreadableObject
+from app.objects.progress import InUse, Progress
+
+GOOD, BAD = Score("Positive", 0.9, 0.9), Score("Negative", 0.8, 0.2)
+
+
+class Interrupted(BaseException):
+    pass
+
+
+def keep(path, chunks, model="m"):
+    """Leave behind what a run had scored when it was interrupted."""
+    with pytest.raises(Interrupted), Progress(path, model) as progress:
+        for texts, scores in chunks:
+            progress.add(texts, scores)
+        raise Interrupted
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "out.csv.progress"
+
+
+def test_scores_of_the_same_texts_are_known(path):
+    keep(path, [(["a", "b"], [GOOD, BAD]), (["c"], [GOOD])])
+    with Progress(path, "m") as again:
+        assert again.known(["a", "b"]) == [GOOD, BAD]
+        assert again.known(["c"]) == [GOOD]
+        assert again.known(["d"]) is None
+
+
+@pytest.mark.parametrize("texts", [["a", "B"], ["a"], ["a", "b", "c"], ["a\nb"], ["ab", ""]])
+def test_scores_of_other_texts_are_not(path, texts):
+    keep(path, [(["a", "b"], [GOOD, BAD])])
+    with Progress(path, "m") as again:
+        assert again.known(texts) is None
+
+
+def test_scores_of_another_model_are_not_known(path):
+    keep(path, [(["a"], [GOOD])])
+    with Progress(path, "other") as again:
+        assert again.known(["a"]) is None
+
+
+def test_what_comes_after_a_difference_is_scored_anew_and_kept(path):
+    keep(path, [(["a"], [GOOD]), (["b"], [GOOD]), (["c"], [GOOD])])
+    with pytest.raises(Interrupted), Progress(path, "m") as again:
+        assert again.known(["a"]) == [GOOD]
+        assert again.known(["x"]) is None
+        again.add(["x"], [BAD])
+        assert again.known(["c"]) is None
+        raise Interrupted
+    with Progress(path, "m") as third:
+        assert third.known(["a"]) == [GOOD]
+        assert third.known(["x"]) == [BAD]
+
+
+def test_a_line_cut_off_keeps_those_before(path):
+    keep(path, [(["a"], [GOOD]), (["b"], [BAD])])
+    path.write_bytes(path.read_bytes()[:-5])
+    with Progress(path, "m") as again:
+        assert again.known(["a"]) == [GOOD]
+        assert again.known(["b"]) is None
+
+
+@pytest.mark.property
+@given(st.data())
+def test_a_damaged_file_gives_right_scores_or_none(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp("p") / "progress"
+    keep(path, [(["a", "b"], [GOOD, BAD]), (["c"], [GOOD])])
+    whole = path.read_bytes()
+    start = data.draw(st.integers(0, len(whole)))
+    end = data.draw(st.integers(start, len(whole)))
+    path.write_bytes(whole[:start] + data.draw(st.binary(max_size=20)) + whole[end:])
+    with Progress(path, "m") as again:
+        for texts in (["a", "b"], ["c"], ["d"]):
+            scores = again.known(texts)
+            assert scores is None or len(scores) == len(texts)
+            if scores is None:
+                again.add(texts, [GOOD] * len(texts))
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\0" * 5000, b"[]\n" * 9, b'"old identity"\n[["Positive", 1, 1]]\n', b"\xff"]
+)
+def test_a_file_of_anything_else_is_begun_anew(path, content):
+    path.write_bytes(content)
+    with Progress(path, "m") as progress:
+        assert progress.known(["a"]) is None
+
+
+def test_the_file_of_a_run_that_ends_is_gone(path):
+    with Progress(path, "m") as progress:
+        progress.add(["a"], [GOOD])
+    assert not path.exists()
+
+
+def test_the_file_of_an_object_that_is_refused_is_gone(path):
+    with pytest.raises(UnreadableObject), Progress(path, "m") as progress:
+        progress.add(["a"], [GOOD])
+        raise UnreadableObject("is not CSV")
+    assert not path.exists()
+
+
+def test_a_file_without_scores_is_not_left(path):
+    keep(path, [])
+    assert not path.exists()
+
+
+def test_two_runs_cannot_have_it_at_once(path):
+    with Progress(path, "m"), pytest.raises(InUse, match=re.escape(f"{path}: another run")):
+        Progress(path, "m")
+    with Progress(path, "m"):
+        pass
+
+
+def test_a_file_left_by_a_killed_run_is_nobodys_lock(path):
+    keep(path, [(["a"], [GOOD])])
+    with Progress(path, "m") as progress:
+        assert progress.known(["a"]) == [GOOD]
+
+
+def test_it_is_no_more_readable_than_the_input(path, tmp_path):
+    (tmp_path / "in").write_bytes(b"")
+    (tmp_path / "in").chmod(0o600)
+    with Progress(path, "m", [(tmp_path / "in").stat()]):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_what_is_no_file_is_refused(path, tmp_path):
+    os.mkfifo(path)
+    with pytest.raises(UnreadableObject, match="is not a regular file"):
+        Progress(path, "m")
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="symbolic link"):
+        Progress(tmp_path / "link", "m")

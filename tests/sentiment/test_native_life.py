@@ -1,0 +1,268 @@
+"""A network's life: it is closed, freed and forked, and leaves nothing behind."""
+
+import copy
+import gc
+import json
+import multiprocessing
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from distilbert_int8 import Network
+
+from app.sentiment.engines.native import WEIGHTS
+from tests.sentiment.test_native_file import file  # noqa: F401
+
+ROW = list(range(1000, 1100))
+
+
+@pytest.fixture(scope="module")
+def path(bundle):
+    return bundle.folder / WEIGHTS
+
+
+@pytest.fixture
+def network(path):
+    with Network(path, threads=2) as network:
+        yield network
+
+
+def threads():
+    return len(list(Path("/proc/self/task").iterdir()))
+
+
+def memory():
+    """Kilobytes that are this process's own, freed heap that it keeps included."""
+    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    fields = dict(line.split(":") for line in lines[1:])
+    return int(fields["Anonymous"].split()[0])
+
+
+def files():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def in_child(function):
+    """Return what the function gives in a forked child."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        signal.alarm(60)  # rather killed than waited for
+        os.write(writing, json.dumps(function()).encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        answer = pipe.read()
+    assert os.waitpid(child, 0) == (child, 0)
+    return json.loads(answer)
+
+
+def test_a_closed_network_refuses_to_compute(network):
+    network.close()
+    with pytest.raises(ValueError, match="the network is closed"):
+        network.logits([ROW])
+
+
+def test_a_network_can_be_closed_again(network):
+    network.close()
+    network.close()
+
+
+def test_a_block_closes_its_network(path):
+    with Network(path, threads=2) as network:
+        assert network.logits([ROW])
+    with pytest.raises(ValueError, match="the network is closed"):
+        network.logits([ROW])
+
+
+def test_closing_ends_the_threads(path):
+    before = threads()
+    network = Network(path, threads=3)
+    assert threads() == before + 2
+    network.close()
+    assert threads() == before
+
+
+def test_a_network_that_nothing_refers_to_ends_its_threads(path):
+    before = threads()
+    network = Network(path, threads=3)
+    network.logits([ROW])
+    del network
+    gc.collect()
+    assert threads() == before
+
+
+def test_closing_waits_for_who_computes(path):
+    network = Network(path, threads=2)
+    expected = network.logits([ROW])
+    started, found = threading.Event(), []
+
+    def compute():
+        try:
+            while True:
+                found.append(network.logits([ROW]))
+                started.set()
+        except ValueError as error:
+            found.append(str(error))
+
+    callers = [threading.Thread(target=compute) for _ in range(3)]
+    for caller in callers:
+        caller.start()
+    started.wait()
+    network.close()
+    for caller in callers:
+        caller.join()
+    assert found.count("the network is closed") == 3
+    assert all(each == expected for each in found if each != "the network is closed")
+
+
+def test_networks_that_come_and_go_leave_no_memory(path):
+    def come_and_go(times):
+        for turn in range(times):
+            network = Network(path, threads=2)
+            network.logits([ROW])
+            if turn % 2:
+                network.close()
+
+    come_and_go(5)
+    before = threads(), memory()
+    come_and_go(40)  # of some 5 MB each
+    gc.collect()
+    assert threads() == before[0]
+    assert memory() < before[1] + 10_000
+
+
+def test_networks_that_are_refused_leave_no_memory(file, tmp_path):  # noqa: F811
+    damaged = tmp_path / "network"
+    damaged.write_bytes(file[:-4] + b"\0\0\xc0\x7f")
+    before = files(), threads()
+    for _ in range(50):
+        with pytest.raises(ValueError, match="holds an infinity or NaN"):
+            Network(damaged, threads=2)
+    assert (files(), threads()) == before
+    assert str(damaged) not in Path("/proc/self/maps").read_text()
+
+
+def test_a_network_without_all_of_its_threads_is_not_made(path):
+    script = (
+        "import resource, sys, os\n"
+        "from pathlib import Path\n"
+        "from distilbert_int8 import Network\n"
+        "before = len(os.listdir('/proc/self/task'))\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))\n"
+        "try:\n"
+        "    Network(Path(sys.argv[1]), threads=1000)\n"
+        "except MemoryError as error:\n"
+        "    print(error, len(os.listdir('/proc/self/task')) - before)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(path)], check=True, capture_output=True, text=True
+    )
+    assert done.stdout == "no more threads for the network 0\n"
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_network_is_not_copied(network, copied):
+    with pytest.raises(TypeError, match="cannot be copied or pickled"):
+        copied(network)
+
+
+def test_a_child_gives_the_same_logits(network):
+    rows = [ROW, ROW[:5], ROW[:1]]
+    expected = network.logits(rows)
+    assert in_child(lambda: network.logits(rows)) == expected
+    assert network.logits(rows) == expected
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is one processor only")
+@pytest.mark.parametrize("computed_before", [False, True])
+def test_a_childs_calling_thread_is_not_pinned(path, computed_before):
+    with Network(path, threads=2) as network:
+        if computed_before:
+            network.logits([ROW])
+
+        def processors():
+            for _ in range(5):
+                network.logits([ROW])
+            return sorted(os.sched_getaffinity(0))
+
+        assert in_child(processors) == sorted(os.sched_getaffinity(0))
+
+
+def test_a_child_computes_with_threads_of_its_own(network):
+    network.logits([ROW])
+
+    def count():
+        before = threads()
+        network.logits([ROW])
+        after = threads()
+        network.close()
+        return [before, after, threads()]
+
+    assert in_child(count) == [1, 2, 1]
+
+
+def test_a_childs_child_gives_the_same_logits(network):
+    expected = network.logits([ROW])
+
+    def in_both():
+        return [in_child(lambda: network.logits([ROW])), network.logits([ROW])]
+
+    assert in_child(in_both) == [expected, expected]
+
+
+def test_a_child_of_a_process_that_computes_gives_the_same_logits(network):
+    expected = network.logits([ROW])
+    ending = threading.Event()
+
+    def compute():
+        while not ending.is_set():
+            assert network.logits([ROW]) == expected
+
+    callers = [threading.Thread(target=compute) for _ in range(2)]
+    for caller in callers:
+        caller.start()
+    try:
+        for _ in range(20):
+            assert in_child(lambda: [network.logits([ROW]), network.close()]) == [expected, None]
+    finally:
+        ending.set()
+        for caller in callers:
+            caller.join()
+
+
+def test_a_process_of_multiprocessing_gives_the_same_logits(network):
+    expected = network.logits([ROW])
+    context = multiprocessing.get_context("fork")
+    reading, writing = context.Pipe(duplex=False)
+    child = context.Process(target=lambda: writing.send(network.logits([ROW])))
+    child.start()
+    assert reading.poll(60)
+    assert reading.recv() == expected
+    child.join()
+
+
+def test_a_program_that_is_started_does_not_disturb_the_network(network):
+    expected = network.logits([ROW])
+    subprocess.run(["true"], check=True)
+    subprocess.run(["true"], check=True, preexec_fn=lambda: None)  # forks, rather than vforks
+    assert network.logits([ROW]) == expected
+
+
+def test_a_process_ends_while_a_thread_computes(path):
+    script = (
+        "import sys, threading\n"
+        "from pathlib import Path\n"
+        "from distilbert_int8 import Network\n"
+        "network = Network(Path(sys.argv[1]), threads=2)\n"
+        "def compute():\n"
+        "    while True: network.logits([[1] * 500] * 50)\n"
+        "threading.Thread(target=compute, daemon=True).start()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(path)], timeout=60, check=False)
+    assert done.returncode == 0

@@ -1,0 +1,229 @@
+"""Each of our metrics that an alarm or the dashboard watches is moved by the event that should."""
+
+import contextlib
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+import handler
+from app import sinks
+from app.events.delivery import FailedRecords
+from app.main import create_app
+from app.problems import InvalidBatch
+from app.sentiment.text import InvalidText
+from app.settings import Settings
+from app.sinks.batching import Entry, Sent
+from app.sinks.bus import EVENT_SOURCE
+from app.telemetry.metrics import DIMENSION, ERRORS, METRICS, NAMESPACE, error_metric
+from scripts import reference
+from tests.contract.conftest import event_of
+from tests.events.conftest import aws  # noqa: F401
+from tests.test_handler import event
+from tests.test_template_eyes import expanded, metrics_of
+
+JSON = {"content-type": "application/json"}
+UNITS = {metric.name: metric.unit for metric in METRICS}
+
+
+def watched() -> set[tuple[str, str]]:
+    """Return the function and the name of each of our metrics in the template."""
+    resources = reference.template()["Resources"]
+    found = set()
+    for resource in resources.values():
+        if resource["Type"] == "AWS::CloudWatch::Alarm":
+            for space, name, dimensions in metrics_of(resource["Properties"]):
+                if space == NAMESPACE:
+                    found.add((dimensions[0]["Value"]["Ref"], name))
+        elif resource["Type"] == "AWS::CloudWatch::Dashboard":
+            body = resource["Properties"]["DashboardBody"]["Fn::Sub"]
+            for widget in json.loads(re.sub(r"\$\{([\w:.]+)\}", r"\1", body))["widgets"]:
+                for space, name, _, function, *_ in expanded(widget):
+                    if space == NAMESPACE:
+                        found.add((function, name))
+    return found
+
+
+def post(path: str, body: Any) -> Any:
+    return event_of("rest-api", "POST", path, json.dumps(body).encode(), JSON)
+
+
+def messages(*bodies: str) -> Any:
+    [first, _] = event("sqs")["Records"]
+    return {"Records": [{**first, "messageId": f"m{i}", "body": b} for i, b in enumerate(bodies)]}
+
+
+def items(*texts: Any) -> Any:
+    return {"Items": [{"id": str(i), "text": text} for i, text in enumerate(texts)]}
+
+
+Expected = float | Callable[[float], bool]
+
+
+@dataclass(frozen=True)
+class Moves:
+    """An event, and what it adds to a metric."""
+
+    event: Any
+    adds: Expected
+    before: tuple[Any, ...] = ()
+    """Events that come first and are not counted."""
+    broken: bool = False
+    """Whether the engine fails."""
+
+
+def takes_time(milliseconds: float) -> bool:
+    return 0 < milliseconds < 60_000
+
+
+DOUBTFUL = "The film is 90 minutes long."
+PREDICT = post("/predict", {"text": "Superb."})
+BATCH = post("/predict/batch", {"texts": ["Superb.", "Wonderful.", "Awful.", DOUBTFUL, " "]})
+EXPLAIN = post("/explain", {"text": "A superb film."})
+MOVED = {
+    ("SentimentFunction", "predictions_positive"): Moves(BATCH, 2),
+    ("SentimentFunction", "predictions_negative"): Moves(BATCH, 2),
+    ("SentimentFunction", "predictions_doubtful"): Moves(BATCH, 1),
+    ("SentimentFunction", "confidence"): Moves(PREDICT, lambda mean: 0.95 < mean <= 1),
+    ("SentimentFunction", "duration_ms"): Moves(PREDICT, takes_time),
+    ("SentimentFunction", "tokenise_ms"): Moves(PREDICT, takes_time),
+    ("SentimentFunction", "infer_ms"): Moves(PREDICT, takes_time),
+    ("SentimentFunction", "rest_ms"): Moves(PREDICT, takes_time),
+    ("SentimentFunction", "cold_starts"): Moves(PREDICT, 1),
+    ("SentimentFunction", "cache_hits"): Moves(PREDICT, 1, before=(PREDICT,)),
+    ("ExplainFunction", "errors_500"): Moves(EXPLAIN, 1, broken=True),
+    ("ExplainFunction", "duration_ms"): Moves(EXPLAIN, takes_time),
+    ("EventsFunction", "predictions_positive"): Moves(messages("Superb.", "Awful."), 1),
+    ("EventsFunction", "predictions_negative"): Moves(messages("Superb.", "Awful."), 1),
+    ("EventsFunction", "records_rejected"): Moves(messages("Superb.", " ", "{"), 2),
+    ("EventsFunction", "batches_failed"): Moves(items(" "), 1),
+}
+
+
+def test_each_metric_in_the_template_has_the_event_that_moves_it() -> None:
+    assert MOVED.keys() == watched()
+
+
+class Sink:
+    name = "sink"
+
+    def prepare(self, place: int, kept: Any) -> Entry:
+        return Entry(place, kept, 1)
+
+    def send(self, entries: Any, deadline: Any) -> Sent:
+        return Sent({})
+
+
+@pytest.fixture
+def environment(
+    monkeypatch: pytest.MonkeyPatch, lines: Any
+) -> Callable[[str], Callable[[Any], dict[str, float]]]:
+    """Return a way to start a function; it takes events and returns what CloudWatch counts."""
+
+    def start(function: str) -> Callable[[Any], dict[str, float]]:
+        monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", function)
+        monkeypatch.setattr(sinks, "switched_on", lambda settings: [Sink()])
+        app = create_app(Settings(on_lambda=True))
+        monkeypatch.setattr(handler, "app", app)
+        monkeypatch.setattr(handler, "SOURCES", handler.sources(app.state.scorer))
+        monkeypatch.setattr(handler, "TELEMETRY", app.state.telemetry)
+
+        def handle(event: Any) -> dict[str, float]:
+            before = len(lines())
+            with contextlib.suppress(InvalidBatch, InvalidText, FailedRecords):
+                handler.handler(event, None)
+            counted: dict[str, float] = {}
+            for line in lines()[before:]:
+                for directive in line.get("_aws", {}).get("CloudWatchMetrics", ()):
+                    assert directive["Namespace"] == NAMESPACE
+                    assert directive["Dimensions"] == [[DIMENSION]]
+                    assert line[DIMENSION] == function
+                    for metric in directive["Metrics"]:
+                        assert metric["Unit"] == UNITS[metric["Name"]]
+                        value = line[metric["Name"]]
+                        counted[metric["Name"]] = counted.get(metric["Name"], 0) + value
+            return counted
+
+        return handle
+
+    return start
+
+
+@pytest.mark.parametrize(("function", "metric"), sorted(MOVED))
+def test_the_event_moves_the_metric(environment: Any, function: str, metric: str) -> None:
+    moves = MOVED[function, metric]
+    handle = environment(function)
+    if moves.broken:
+        handler.app.state.scorer.classifier._engine = None
+    for earlier in moves.before:
+        handle(earlier)
+    added = handle(moves.event)[metric]
+    assert moves.adds(added) if callable(moves.adds) else added == moves.adds
+
+
+@pytest.mark.parametrize(
+    ("sent", "rejected"),
+    [
+        pytest.param(messages("Superb.", "{", " "), 2, id="SQS"),
+        pytest.param({"text": " "}, 1, id="a direct text"),
+        pytest.param({"id": "7", "text": " "}, 1, id="a row by itself"),
+        pytest.param({"texts": ["Superb.", " ", 7]}, 2, id="direct texts"),
+        pytest.param(items("Superb.", " ", None), 2, id="a backfill's rows"),
+        pytest.param(items(" ", None), 2, id="a backfill's rows, none good"),
+        pytest.param(BATCH, 1, id="a batch over HTTP"),
+    ],
+)
+def test_what_cannot_be_scored_is_counted_wherever_it_comes_from(
+    environment: Any, sent: Any, rejected: int
+) -> None:
+    assert environment("scorer")(sent)["records_rejected"] == rejected
+
+
+def test_rows_of_an_object_that_cannot_be_scored_are_counted(
+    aws: Any,  # noqa: F811
+    environment: Any,
+) -> None:
+    aws.put("incoming/new reviews.jsonl", b'{"text": "Superb."}\n{"text": " "}\n{"text": 7}\n')
+    counted = environment("events")(event("s3"))
+    assert (counted["records_rejected"], counted["predictions_positive"]) == (2, 1)
+
+
+def test_an_event_in_which_there_is_nothing_to_score_is_counted_as_skipped(
+    environment: Any,
+) -> None:
+    counted = environment("events")({**event("eventbridge"), "source": EVENT_SOURCE})
+    assert counted["records_skipped"] == 1
+    assert not counted.keys() & {"records_rejected", "batches_failed"}
+
+
+def test_an_explanation_is_one_prediction_whose_variants_are_inference(environment: Any) -> None:
+    handle = environment("explain")
+    text = "A superb and moving film, but it is far too long for its thin story."
+    handle(post("/explain", {"text": text}))  # imports what explains
+    counted = handle(post("/explain", {"text": text}))
+    assert counted["predictions_positive"] + counted["predictions_negative"] == 1
+    parts = counted["tokenise_ms"], counted["infer_ms"], counted["rest_ms"]
+    assert sum(parts) == pytest.approx(counted["duration_ms"], abs=0.01)
+    predicted = handle(post("/predict", {"text": f"{text} Or not."}))
+    assert counted["infer_ms"] > 5 * predicted["infer_ms"]
+
+
+@pytest.mark.parametrize("status", [400, 404, 418, 422, 500, 503, 507])
+def test_every_error_is_counted_by_its_status_or_as_another(status: int) -> None:
+    assert error_metric(status) in UNITS
+    assert (error_metric(status) == "errors_other") == (status in (418, 507))
+
+
+def test_every_error_that_a_route_documents_has_a_metric_of_its_own(environment: Any) -> None:
+    environment("scorer")
+    documented = {
+        int(status)
+        for methods in handler.app.openapi()["paths"].values()
+        for operation in methods.values()
+        for status in operation["responses"]
+        if int(status) >= 400
+    }
+    assert documented | {404, 405} <= set(ERRORS)
