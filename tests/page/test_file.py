@@ -119,7 +119,7 @@ def test_a_csv_file_comes_back_as_it_was_with_scores(page: Page) -> None:
     file = io.StringIO()
     csv.writer(file).writerows(rows)
     choose(page, "mine.csv", "\ufeff" + file.getvalue() + "4,too,many,fields\r\n")
-    expect(page.locator("#column")).to_have_value("text")
+    expect(page.locator("#column option:checked")).to_have_text("text")
     score(page)
     name, content = download(page)
     assert name == "mine.scored.csv"
@@ -130,7 +130,7 @@ def test_a_csv_file_comes_back_as_it_was_with_scores(page: Page) -> None:
     assert [row["sentiment"] for row in found] == ["Positive", "Negative", "", ""]
     assert 0.5 <= float(found[0]["confidence"]) == float(found[0]["positive"]) <= 1
     assert "blank" in found[2]["error"]
-    assert found[3]["error"] == "has 4 fields, the header 3"
+    assert found[3]["error"] == "has 4 fields, the first line 3"
 
 
 @pytest.mark.parametrize(("name", "delimiter"), [("a.csv", ";"), ("a.csv", "\t"), ("a.tsv", "\t")])
@@ -159,10 +159,26 @@ def test_a_jsonl_file_comes_back_line_by_line_with_scores(page: Page) -> None:
     found = [json.loads(line) for line in content.splitlines()]
     assert found[0]["id"] == 12345678901234567890
     assert found[0]["text"] == "Good 😍"
-    assert found[0]["sentiment"] == "Positive"
+    assert found[0]["sentiment_1"] == "Positive"
     assert found[1] == {"text": 7, "error": "text must be a string, not a number"}
     assert found[2] == {"row": "{broken", "error": "is not JSON"}
-    assert found[3]["sentiment"] == "Negative"
+    assert found[3]["sentiment"] == "?"
+    assert found[3]["sentiment_1"] == "Negative"
+
+
+def test_columns_of_any_name_are_kept_and_can_be_the_text(page: Page) -> None:
+    choose(page, "a.csv", f"sentiment,text,text,\nmine,{GOOD},{BAD},x\n")
+    expect(page.locator("#column option")).to_have_text(["sentiment", "text", "text", "Column 4"])
+    page.get_by_label("Column with the text").select_option(index=2)
+    score(page)
+    header, row = download(page)[1].splitlines()
+    assert header == "sentiment,text,text,,sentiment_1,confidence,positive"
+    assert row.startswith(f"mine,{GOOD},{BAD},x,Negative,")
+
+
+def test_utf_16_is_read_by_its_mark(page: Page) -> None:
+    choose(page, "a.csv", "id\ttext\n1\tSchön\n".encode("utf-16"))
+    expect(page.locator("#preview")).to_have_text("Schön")
 
 
 def test_a_blank_text_in_quotes_is_a_row_and_an_empty_line_is_none(page: Page) -> None:
@@ -188,7 +204,7 @@ def test_another_column_can_be_the_text(page: Page) -> None:
 
 def test_where_no_column_is_called_as_usual_the_longest_is_the_text(page: Page) -> None:
     choose(page, "a.csv", f"id,what\n1,{GOOD}\n")
-    expect(page.locator("#column")).to_have_value("what")
+    expect(page.locator("#column option:checked")).to_have_text("what")
 
 
 def test_rows_are_sorted_filtered_and_found(page: Page) -> None:
@@ -287,7 +303,8 @@ def test_a_refused_key_stops_it_until_there_is_a_right_one(visit: Visit) -> None
         ("a.csv", b"text\n\xff\n", "a.csv is not in UTF-8"),
         ("a.csv", "text\n", "a.csv has no rows."),
         ("a.csv", "", "a.csv has no rows."),
-        ("a.csv", "a,a\n1,2\n", "Two columns of the header have the same name."),
+        ("a.csv", "a,b;c\n1,2;3\n", "may be separated by commas or semicolons"),
+        ("a.csv", b"i\0d\0,\0t\0", "a.csv is not text"),
         ("a.jsonl", "[1]\n", "a.jsonl has no rows of named values."),
     ],
 )

@@ -44,6 +44,7 @@ __all__ = [
 SUFFIXES: dict[str, type[Format]] = {
     ".jsonl": JsonLines,
     ".ndjson": JsonLines,
+    ".jsonlines": JsonLines,
     ".csv": Csv,
     ".tsv": Csv,
     ".tab": Csv,
@@ -51,7 +52,8 @@ SUFFIXES: dict[str, type[Format]] = {
     ".parquet": Parquet,
 }
 """The ends of names, in any case, by which formats are known; all but Parquet also with .gz."""
-ACCEPTED = "expected .jsonl, .ndjson, .csv, .tsv, .tab or .txt, each also .gz, or .parquet"
+_TEXT = [suffix for suffix, kind in SUFFIXES.items() if kind is not Parquet]
+ACCEPTED = f"expected {', '.join(_TEXT[:-1])} or {_TEXT[-1]}, each also .gz, or .parquet"
 
 
 def of(name: str) -> Format:

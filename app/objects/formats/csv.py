@@ -6,7 +6,7 @@ from typing import IO, NamedTuple
 
 from app.objects.formats.columns import OURS, column_among, score_columns
 from app.objects.formats.encoding import Encoding
-from app.objects.formats.fields import NULL
+from app.objects.formats.fields import MAX_FIELDS, NULL
 from app.objects.formats.jsonl import looks_like_json
 from app.objects.formats.records import Record, Records
 from app.objects.formats.rows import (
@@ -110,6 +110,8 @@ def _begin(
         names = [str(place + 1) for place in range(len(names))]
     elif fault := first.fault or fault_of(first.raw, encoding):
         raise UnreadableObject(f"its first line, of the columns' names, {fault}")
+    if len(names) > MAX_FIELDS:
+        raise UnreadableObject(f"has more than {MAX_FIELDS:,} columns")
     column = column_among(names, options.column, advice=_ADVICE)
     header = first.raw if options.header else ""
     ours = score_columns(names)

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 _IN_QUOTES = re.compile(r'[^"]*(?:""[^"]*)*')
 _IN_QUOTES_ESCAPED = re.compile(r'[^"\\]*(?:(?:""|\\.)[^"\\]*)*\\?', re.DOTALL)
+MAX_FIELDS = 10_000
+"""Fields that are told apart; no more columns are read."""
 NULL = "\\N"
 """What databases write for no value."""
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
@@ -40,7 +42,7 @@ class Fields:
     """The parts of the field that goes on behind the line's end."""
 
     def take(self, text: str) -> bool:
-        """Read a line on, and return whether the record is complete.
+        """Read a line on, and return whether the record is complete, or has too many fields.
 
         Raises:
             ValueError: something other than a delimiter stands behind a closing quote.
@@ -59,37 +61,35 @@ class Fields:
                 at = found.end() + 1
                 self.fields.append(self._unquoted())
                 if self.quoting.spaces:
-                    at += len(text) - at - len(text[at:].lstrip(" "))
+                    at = _behind_spaces(text, at)
                 if not text.startswith(self.delimiter, at) and at < len(text):
                     raise ValueError
             else:
-                start = at
-                if self.quoting.spaces:
-                    while text.startswith(" ", start):
-                        start += 1
+                start = _behind_spaces(text, at) if self.quoting.spaces else at
                 if text.startswith('"', start):
                     self.quoted, at = [], start + 1
                     continue
                 end = text.find(self.delimiter, at)
                 self.fields.append(text[at : end if end >= 0 else len(text)])
                 at = end if end >= 0 else len(text)
-            if at == len(text):
+            if at == len(text) or len(self.fields) > MAX_FIELDS:
                 return True
             at += len(self.delimiter)
 
     def _take_escaped(self, text: str) -> bool:
-        open_ = "".join(self.quoted or ())
+        parts = self.quoted or []
         self.quoted = None
-        for piece in text.split(self.delimiter):
-            open_ += piece
+        for piece in text.split(self.delimiter, MAX_FIELDS):
+            parts.append(piece)
             if (len(piece) - len(piece.rstrip("\\"))) % 2:
-                self.quoted = [open_]
-                open_ += self.delimiter
-            else:
-                self.quoted = None
-                self.fields.append(_ESCAPE.sub(_unescaped, open_) if open_ != NULL else NULL)
-                open_ = ""
-        return self.quoted is None
+                parts.append(self.delimiter)
+                continue
+            value = "".join(parts)
+            self.fields.append(value if value == NULL else _ESCAPE.sub(_unescaped, value))
+            parts = []
+        if parts:
+            self.quoted = parts[:-1]
+        return not parts
 
     def _unquoted(self) -> str:
         value = "".join(self.quoted or ())
@@ -97,6 +97,12 @@ class Fields:
         if self.quoting.backslash:
             return _ESCAPED.sub(lambda found: found[1] or '"', value)
         return value.replace('""', '"')
+
+
+def _behind_spaces(text: str, at: int) -> int:
+    while text.startswith(" ", at):
+        at += 1
+    return at
 
 
 def _unescaped(found: re.Match[str]) -> str:

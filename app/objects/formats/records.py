@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from app.objects.formats import rows as limits
-from app.objects.formats.fields import ESCAPES, QUOTINGS, Fields, Quoting
+from app.objects.formats.fields import ESCAPES, MAX_FIELDS, QUOTINGS, Fields, Quoting
 from app.objects.formats.text import Line
 
 MAX_RECORD_LINES = 10_000
@@ -72,7 +72,7 @@ class Records:
                 yield None
             elif line.number < 0:
                 return
-            elif line.fault or line.text.strip(" "):
+            elif line.fault or line.text:
                 self._ahead.appendleft(line)
                 yield self._record()
 
@@ -124,7 +124,9 @@ class Records:
         lines = [self._ahead.popleft() for _ in range(count)]
         ended = [line.text + line.end for line in lines[:-1]]
         raw = "".join([*ended, lines[-1].text])
-        return Record(lines[0].number, list(fields or raw.split(self._delimiter)), raw, fault)
+        return Record(
+            lines[0].number, list(fields or raw.split(self._delimiter, MAX_FIELDS)), raw, fault
+        )
 
     def _read(self, quoting: Quoting) -> _Reading:
         reading, begun, size = Fields(self._delimiter, quoting), list[int](), 0
@@ -198,6 +200,7 @@ class Columns:
     def learn(self, fields: Sequence[str]) -> None:
         """Take a row's fields into account."""
         self._rows += 1
+        fields = fields[:_MARKED]
         self._marks += [set() for _ in fields[len(self._marks) :]]
         for marks, value in zip(self._marks, fields, strict=False):
             if len(marks) < _MARKS and (mark := _mark(value)):
@@ -213,7 +216,10 @@ class Columns:
         )
 
 
+_MARKED = 64
+"""Columns that are learnt."""
 _MARKS = 64
+"""Different values of a column that are."""
 _MARK_CHARACTERS = 32
 _ROWS_OF_LABELS = 6
 """Rows after which values that were seen before count as a column's labels."""

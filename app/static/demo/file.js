@@ -28,7 +28,7 @@ async function choose(file) {
   running?.abort();
   running = null;
   table = found;
-  column.replaceChildren(...table.columns.map((name) => make("option", { value: name }, name)));
+  column.replaceChildren(...table.columns.map(({ key, name }) => make("option", { value: key }, name)));
   column.value = guessColumn(table);
   get("chosen-title").textContent = file.name;
   get("chosen-note").textContent = `${count(table.rows.length)} rows`;

@@ -1,30 +1,26 @@
 // A CSV or JSONL file: its rows, and the same rows with their scores.
 
-// What is taken for the text at first, as the service itself does with files.
-const TEXT_COLUMNS = ["text", "review", "comment", "content", "body", "message", "sentence"];
+import { Ambiguous, readTable, TEXT_COLUMNS } from "./table.js";
+
 const SCORES = ["sentiment", "confidence", "positive"];
 
 /** A file none of whose rows can be scored; the message says why and what is allowed. */
 export class Unreadable extends Error {}
 
 /**
- * Return the file's table: its format, its columns, and its rows.
+ * Return the file's table: its format, its columns, each with its `name` and `key`, and its rows.
  *
- * A row has its `number` from 1 and its `values` by column, or a `fault`: why it cannot be read.
+ * A row has its `number` from 1, its `line` as it stands and its `values` by key, or a `fault`: why
+ * it cannot be read.
  */
 export async function read(file) {
   const kind = kindOf(file.name);
   const bytes = await file.arrayBuffer();
-  let decoded;
-  try {
-    decoded = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    throw new Unreadable(`${file.name} is not in UTF-8; save it as UTF-8 and choose it again.`);
-  }
+  const decoded = decode(file.name, new Uint8Array(bytes));
   // Excel takes a file for UTF-8 by its byte order mark, so what had one keeps it.
   const mark = decoded.startsWith("\ufeff") ? "\ufeff" : "";
   const content = decoded.slice(mark.length);
-  const found = kind === "jsonl" ? readJsonl(content) : readCsv(content, kind);
+  const found = kind === "jsonl" ? readJsonl(content) : readCsv(content, file.name);
   const table = { name: file.name, kind, mark, ...found };
   if (!table.rows.length) throw new Unreadable(`${file.name} has no rows.`);
   if (!table.columns.length) throw new Unreadable(`${file.name} has no rows of named values.`);
@@ -32,17 +28,19 @@ export async function read(file) {
   return table;
 }
 
-/** Return the column that is likely to hold the text. */
+/** Return the key of the column that is likely to hold the text. */
 export function guessColumn({ columns, rows }) {
-  const byName = new Map(columns.map((name) => [name.toLowerCase(), name]));
-  const usual = TEXT_COLUMNS.find((name) => byName.has(name));
-  if (usual) return byName.get(usual);
-  const characters = (name) =>
+  for (const usual of TEXT_COLUMNS) {
+    const alike = columns.filter(({ name }) => name.trim().toLowerCase() === usual);
+    if (alike.length) return (alike.find(({ name }) => name === usual) ?? alike[0]).key;
+  }
+  const characters = ({ key }) =>
     rows.slice(0, 100).reduce((sum, { values }) => {
-      const value = values?.[name];
+      const value = values?.[key];
       return sum + (typeof value === "string" ? value.length : 0);
     }, 0);
-  return columns.reduce((best, name) => (characters(name) > characters(best) ? name : best));
+  const longest = (best, each) => (characters(each) > characters(best) ? each : best);
+  return columns.reduce(longest).key;
 }
 
 /** Return the file's name and content, each row with what its `outcome` holds. */
@@ -58,69 +56,40 @@ function kindOf(name) {
   throw new Unreadable(`${name}: expected .csv, .tsv, .jsonl or .ndjson.`);
 }
 
-function readCsv(content, kind) {
-  const delimiter = kind === "tsv" ? "\t" : delimiterOf(content);
-  const newline = content.includes("\r\n") ? "\r\n" : "\n";
-  const [columns = [], ...records] = recordsOf(content, delimiter);
-  if (new Set(columns).size < columns.length) {
-    throw new Unreadable("Two columns of the header have the same name.");
+/** Return the text of a file in UTF-8, or in UTF-16 if its mark says so. */
+function decode(name, bytes) {
+  const utf16 = { 0xfffe: "utf-16le", 0xfeff: "utf-16be" }[bytes[0] * 256 + bytes[1]];
+  const options = { fatal: true, ignoreBOM: true };
+  try {
+    return new TextDecoder(utf16 ?? "utf-8", options).decode(bytes);
+  } catch {
+    throw new Unreadable(`${name} is not in UTF-8; save it as UTF-8 and choose it again.`);
   }
-  const rows = records.map((fields) => ({ ...csvRow(columns, fields), fields }));
-  return { columns, rows, delimiter, newline };
 }
 
-/** Return what the header separates its names by: what some programs call CSV has no commas. */
-function delimiterOf(content) {
-  const header = content.slice(0, content.search(/[\r\n]|$/)).replace(/"[^"]*"/g, "");
-  const names = (delimiter) => header.split(delimiter).length;
-  return [",", ";", "\t"].reduce((best, each) => (names(each) > names(best) ? each : best));
-}
-
-function csvRow(columns, fields) {
-  if (fields.length !== columns.length) {
-    return { values: {}, fault: `has ${fields.length} fields, the header ${columns.length}` };
+function readCsv(content, name) {
+  if (content.includes("\0")) throw new Unreadable(`${name} is not text; save it as UTF-8.`);
+  try {
+    const { columns, records, ...layout } = readTable(content);
+    const rows = records.map(({ fields, raw, fault }) => {
+      return { fields, line: raw, fault, values: fault ? {} : fields };
+    });
+    const named = columns.map((name, i) => ({ name: name || `Column ${i + 1}`, key: String(i) }));
+    return { columns: named, names: columns, rows, layout };
+  } catch (error) {
+    if (!(error instanceof Ambiguous)) throw error;
+    throw new Unreadable(`${name}: ${error.message}`);
   }
-  return { values: Object.fromEntries(columns.map((name, i) => [name, fields[i]])) };
-}
-
-/** Return the fields of each record; one in quotes may hold delimiters, line ends and `""`. */
-function recordsOf(content, delimiter) {
-  const stop = new RegExp(`[${delimiter}\r\n]`, "g");
-  const records = [];
-  let fields = [];
-  let begin = 0;
-  let at = 0;
-  while (at < content.length || fields.length) {
-    let value = "";
-    if (content[at] === '"') {
-      let end = content.indexOf('"', at + 1);
-      while (end >= 0 && content[end + 1] === '"') end = content.indexOf('"', end + 2);
-      if (end < 0) end = content.length;
-      value = content.slice(at + 1, end).replaceAll('""', '"');
-      at = end + 1;
-    }
-    stop.lastIndex = at;
-    const next = stop.exec(content)?.index ?? content.length;
-    fields.push(value + content.slice(at, next));
-    at = next + 1;
-    if (content[next] === delimiter) continue;
-    // A line with nothing on it is no row.
-    if (next > begin) records.push(fields);
-    if (content[next] === "\r" && content[at] === "\n") at += 1;
-    fields = [];
-    begin = at;
-  }
-  return records;
 }
 
 function readJsonl(content) {
   const rows = content
-    .split("\n")
+    .split(/\r\n|\n|\r/)
     .map((line) => line.trim())
     .filter(Boolean)
     .map((line) => ({ line, ...jsonRow(line) }));
   const columns = new Set(rows.slice(0, 1000).flatMap(({ values }) => Object.keys(values)));
-  return { columns: [...columns], rows };
+  return { columns: [...columns].map((name) => ({ name, key: name })), rows };
 }
 
 function jsonRow(line) {
@@ -135,33 +104,50 @@ function jsonRow(line) {
   }
 }
 
-function writeCsv({ columns, rows, delimiter, newline }) {
-  const added = rows.some((row) => row.outcome?.error) ? [...SCORES, "error"] : SCORES;
-  const kept = columns.flatMap((name, i) => (added.includes(name) ? [] : [i]));
+/** Write each row as it stands, with its scores behind it, so nothing of it changes. */
+function writeCsv({ names, rows, layout: { delimiter, sep, end, header } }) {
+  const keys = rows.some((row) => row.outcome?.error) ? [...SCORES, "error"] : SCORES;
+  const added = freeNames(keys, names);
   const quoted = (value) => {
     const text = String(value ?? "");
     return /["\r\n]/.test(text) || text.includes(delimiter) ? `"${text.replaceAll('"', '""')}"` : text;
   };
-  const line = (values) => values.map(quoted).join(delimiter) + newline;
-  const lines = rows.map(({ fields, outcome }) => {
-    // What a row has too much stays in its last column, so that the scores are in theirs.
-    const last = columns.length - 1;
+  const line = (values) => values.map(quoted).join(delimiter);
+  const lines = rows.map(({ fields, line: raw, fault, outcome }) => {
+    // A faulty row is fitted into the columns, so that the scores are in theirs.
+    const last = names.length - 1;
     const fitted = [...fields.slice(0, last), fields.slice(last).join(delimiter)];
-    return line([...kept.map((i) => fitted[i]), ...added.map((name) => outcome?.[name])]);
+    while (fitted.length <= last) fitted.push("");
+    const row = fault ? line(fitted) : raw;
+    return `${row}${delimiter}${line(keys.map((key) => outcome?.[key]))}${end}`;
   });
-  return line([...kept.map((i) => columns[i]), ...added]) + lines.join("");
+  const first = `${header}${delimiter}${line(added)}${end}`;
+  return (sep ? sep + end : "") + first + lines.join("");
+}
+
+/** Return names for what is added beside columns of these names, none of which is replaced. */
+function freeNames(keys, taken) {
+  const folded = new Set([...taken].map((name) => name.trim().toLowerCase()));
+  return keys.map((key) => {
+    let free = key;
+    for (let number = 1; folded.has(free); number += 1) free = `${key}_${number}`;
+    return free;
+  });
 }
 
 function writeJsonl({ rows }) {
-  return rows.map((row) => `${scoredLine(row)}\n`).join("");
+  const taken = rows.flatMap(({ values }) => Object.keys(values));
+  const keys = [...SCORES, "error"];
+  const added = freeNames(keys, new Set(taken));
+  const named = (outcome) =>
+    Object.fromEntries(keys.flatMap((key, i) => (key in outcome ? [[added[i], outcome[key]]] : [])));
+  return rows.map((row) => `${scoredLine(row, row.outcome && named(row.outcome))}\n`).join("");
 }
 
-function scoredLine({ line, values, outcome }) {
+function scoredLine({ line, values, fault }, outcome) {
   if (!outcome) return line;
-  if (!line.startsWith("{") || !line.endsWith("}")) return JSON.stringify({ row: line, ...outcome });
-  const names = Object.keys(values);
-  if (names.some((name) => Object.hasOwn(outcome, name))) return JSON.stringify({ ...values, ...outcome });
+  if (fault) return JSON.stringify({ row: line, ...outcome });
   // Within the line as it stands: numbers that JavaScript would round stay what they are.
-  const comma = names.length ? "," : "";
+  const comma = Object.keys(values).length ? "," : "";
   return `${line.slice(0, -1)}${comma}${JSON.stringify(outcome).slice(1)}`;
 }

@@ -85,7 +85,7 @@ function matching(done) {
 }
 
 function spelled(row) {
-  if (row.fault) return row.line ?? row.fields.join(", ");
+  if (row.fault) return row.line;
   const text = source.textOf(row);
   return typeof text === "string" ? text : JSON.stringify(text);
 }

@@ -1,0 +1,32 @@
+"""What a table is, by cases that the demo page is held to as well (`tests/page/test_tables.py`)."""
+
+import json
+
+import pytest
+
+from app.objects.formats import ReadOptions, UnreadableObject
+from app.objects.formats.records import Records
+from app.objects.formats.table import dialect_of
+from app.objects.formats.text import lines_of
+from tests.conftest import ROOT
+
+CASES = json.loads((ROOT / "tests/objects/tables.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+def test_a_table_is_told_from_its_content(case):
+    content = case["content"].encode()
+    if "refused" in case:
+        with pytest.raises(UnreadableObject) as raised:
+            dialect_of(content, ReadOptions())
+        assert str(raised.value) == case["refused"]
+        return
+    dialect = dialect_of(content, ReadOptions())
+    lines = lines_of(iter([content]))
+    if dialect.sep:
+        next(lines)
+    header, *records = filter(None, Records(lines, dialect.delimiter, dialect.quoting))
+    assert dialect.delimiter == case["delimiter"]
+    assert header.fields == case["columns"]
+    assert [[each.line, *each.fields] for each in records if not each.fault] == case["rows"]
+    assert [[each.line, each.fault] for each in records if each.fault] == case["faults"]
