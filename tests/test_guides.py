@@ -83,7 +83,7 @@ def test_commands_name_parameters_outputs_and_resources_that_exist(page: Path) -
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_settings_that_are_named_exist(page: Path) -> None:
     settings = {PREFIX + name.upper() for name in Settings.model_fields}
-    assert set(re.findall(rf"{PREFIX}[A-Z_]*[A-Z]", page.read_text())) <= settings
+    assert set(re.findall(rf"{PREFIX}[A-Z0-9_]*[A-Z0-9]", page.read_text())) <= settings
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -1,12 +1,13 @@
 """Whatever a text's characters, each way in answers that it was scored, or why not."""
 
+import contextlib
 import json
 
 import pytest
 from hypothesis import given
 
 from app.events import records
-from app.events.records import InvalidRecord, Record
+from app.events.records import InvalidRecord
 from app.sentiment.text import Limits
 from bench.worst import FAMILIES
 from handler import handler
@@ -60,5 +61,5 @@ def test_any_text_of_a_record_is_read_or_refused(native, sent):
     def parse_text(value):
         return native.parse(value, Limits(200, 100))
 
-    [found] = records.read_each(lambda raw: records.parse({"text": raw}, "1", parse_text), [sent])
-    assert isinstance(found, Record | InvalidRecord)
+    with contextlib.suppress(InvalidRecord):
+        assert records.parse({"text": sent}, "1", parse_text).text

@@ -271,15 +271,15 @@ def test_a_row_can_be_looked_at_as_a_text(page: Page) -> None:
 
 
 def test_a_service_that_asks_for_patience_gets_it(visit: Visit) -> None:
-    app = create_app(Settings())
-    queue = app.state.scorer._predictions
+    app = create_app(Settings(max_pending=1))
+    places = app.state.scorer._predictions._places
     with serving(app) as address:
         page = on_file_tab(visit(f"{address}/demo"))
         choose(page, "a.csv", reviews(40))
-        queue._pending = queue._max_pending
+        assert places.acquire(blocking=False)
         page.get_by_role("button", name="Score 40 rows").click()
         expect(page.locator("#pace")).to_contain_text("Trying again in 1 s.")
-        queue._pending = 0
+        places.release()
         expect(page.locator("#pace")).to_contain_text("40 of 40 rows")
     expect(page.locator("#file-problem")).to_be_empty()
 
