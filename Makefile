@@ -161,4 +161,4 @@ check: $(VENV)/requirements-test.installed $(EMULATOR) .venv-sam/bin/sam ## Lint
 	$(MAKE) test
 
 clean: ## Remove what the targets made
-	rm -rf .venv .venv-sam .venv-stack .cache .pytest_cache .mypy_cache .ruff_cache .aws-sam
+	rm -rf .venv .venv-sam .venv-stack .cache .pytest_cache .mypy_cache .ruff_cache .aws-sam native/build native/*.egg-info

@@ -141,7 +141,7 @@ static const int8_t *read_weight(reader *r, size_t count) {
     for (size_t i = 0; values && i < count / 2; i++) {
         int16_t pair;
         memcpy(&pair, values + 2 * i, sizeof pair);
-        const int16_t one = (int16_t)(pair << 8) >> 8, other = pair >> 8;
+        const int16_t one = (int8_t)pair, other = pair >> 8;
         const int16_t above = (one > 0 ? one : 0) + (other > 0 ? other : 0);
         const int16_t below = (one < 0 ? one : 0) + (other < 0 ? other : 0);
         most = above > most ? above : most;

@@ -21,6 +21,7 @@ from app.events.records import MAX_ID_BYTES, InvalidRecord, Record
 from app.json_reader import MAX_DEPTH
 from app.objects.bucket import StoredObject
 from app.objects.s3 import StorageError
+from app.sentiment.text import Text, parse
 from app.serving import Scorer
 from app.settings import Settings
 from app.sinks.bus import BusSink
@@ -31,6 +32,10 @@ from tests.events.test_sources import event, failed, messages
 
 PAGE = (ROOT / "docs/inputs.md").read_text()
 TEXT = {"id": "a", "text": "A great film."}
+
+
+def parse_text(value: object) -> Text:
+    return parse(value, 100)
 
 
 def table(heading: str) -> list[tuple[str, str]]:
@@ -156,7 +161,7 @@ def created(key: str, size: int = 9) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("kind", "key"), KEYS)
 def test_objects_that_are_not_for_us_are_skipped(kind, key):
-    [found] = contents(created(key, 0 if "0 bytes" in kind else 9), "", 100)
+    [found] = contents(created(key, 0 if "0 bytes" in kind else 9), "", parse_text)
     assert found == Skipped(kind)
 
 
@@ -219,14 +224,14 @@ def test_of_several_objects_each_is_scored_though_one_cannot_be(handle, aws):
     [record] = event("s3")["Records"]
     gone = json.loads(json.dumps(record).replace("new+reviews", "gone"))
     aws.put("incoming/new reviews.jsonl", b'{"id": 1, "text": "A great film."}\n')
-    with pytest.raises(StorageError, match="there is no such object"):
+    with pytest.raises(StorageError, match="gone.jsonl: there is no such object"):
         handle({"Records": [gone, record]})
     assert "scored/incoming/new reviews.jsonl" in aws.objects()
 
 
 def test_of_several_texts_in_a_message_each_has_an_id_of_its_own():
     notified = [{"EventSource": "aws:sns", "Sns": {"Message": text}} for text in ("Good.", "Bad.")]
-    found = contents(json.dumps({"Records": notified}), "m", 100)
+    found = contents(json.dumps({"Records": notified}), "m", parse_text)
     assert [record.id for record in found if isinstance(record, Record)] == ["m#0", "m#1"]
 
 
@@ -234,20 +239,20 @@ def test_endless_envelopes_are_refused():
     payload = json.dumps(TEXT)
     for _ in range(12):
         payload = on_bus(payload)
-    [found] = contents(payload, "m", 100)
+    [found] = contents(payload, "m", parse_text)
     assert str(found) == f"is wrapped in more than {MAX_ENVELOPES} envelopes"
 
 
 def test_compressed_records_of_a_stream_are_read_and_bounded():
     def in_gzip(payload: bytes) -> Any:
-        return contents(gzip.compress(payload), "k", 100)[0]
+        return contents(gzip.compress(payload), "k", parse_text)[0]
 
     assert in_gzip(json.dumps(TEXT).encode()).id == "a"
     assert in_gzip(b'{"messageType": "CONTROL_MESSAGE", "logEvents": []}') == Skipped(
         "lines of CloudWatch Logs"
     )
     assert "10,485,760 bytes, decompressed" in str(in_gzip(bytes(50_000_000)))
-    [cut] = contents(gzip.compress(b"Good.")[:-4], "k", 100)
+    [cut] = contents(gzip.compress(b"Good.")[:-4], "k", parse_text)
     assert str(cut) == "begins like gzip but cannot be decompressed"
 
 
@@ -264,7 +269,7 @@ def aggregate(*payloads: bytes) -> bytes:
 
 
 def test_aggregated_records_of_a_stream_are_read_each_by_itself():
-    found = contents(aggregate(b"Good.", b'{"id": "b", "text": "Bad."}', b"\xff"), "k", 100)
+    found = contents(aggregate(b"Good.", b'{"id": "b", "text": "Bad."}', b"\xff"), "k", parse_text)
     assert [getattr(record, "id", str(record)) for record in found] == [
         "k#0",
         "b",
@@ -276,9 +281,9 @@ def test_aggregated_records_of_a_stream_are_read_each_by_itself():
 @given(st.binary(max_size=40))
 def test_any_bytes_are_read_or_refused(data):
     for sent in (data, b"\x1f\x8b" + data, aggregate(data), aggregate()[:4] + data):
-        assert contents(sent, "k", 100)
+        assert contents(sent, "k", parse_text)
     body = data + hashlib.md5(data, usedforsecurity=False).digest()
-    assert isinstance(contents(b"\xf3\x89\x9a\xc2" + body, "k", 100), list)
+    assert isinstance(contents(b"\xf3\x89\x9a\xc2" + body, "k", parse_text), list)
 
 
 KEYS_OF_EVENTS = st.sampled_from(
@@ -306,7 +311,7 @@ EVENTS = st.recursive(
 @pytest.mark.property
 @given(EVENTS)
 def test_whatever_arrives_is_read_skipped_or_refused_without_its_content(arrived):
-    for found in contents(arrived, "m", 100):
+    for found in contents(arrived, "m", parse_text):
         assert isinstance(found, Record | StoredObject | Skipped | InvalidRecord)
         if isinstance(found, InvalidRecord):
             str(found).encode("ascii")

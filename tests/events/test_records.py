@@ -8,9 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.events.records import InvalidRecord, identity, load, parse
+from app.sentiment import text
+from app.sentiment.text import Text
 
 OBJECT = {"id": "a", "text": "Good."}
 JSON = json.dumps(OBJECT)
+
+
+def parse_text(value: object) -> Text:
+    return text.parse(value, 100)
 
 
 @pytest.mark.parametrize("before", ["", " \r\n\t", "\ufeff", "\ufeff \n", " \ufeff", "\u00a0"])
@@ -112,7 +118,7 @@ def test_what_is_no_id(id, reason):
 
 
 def test_the_text_is_the_field_of_that_very_name():
-    assert parse({"Text": "Bad.", "text": "Good."}, "1", 100).text == "Good."
+    assert parse({"Text": "Bad.", "text": "Good."}, "1", parse_text).text == "Good."
 
 
 @pytest.mark.parametrize(
@@ -128,5 +134,5 @@ def test_the_text_is_the_field_of_that_very_name():
 )
 def test_a_record_that_cannot_be_scored_is_told_without_its_content(fields, reason):
     with pytest.raises(InvalidRecord, match=reason) as raised:
-        parse(fields, "1", 100)
+        parse(fields, "1", parse_text)
     assert "secret" not in str(raised.value)

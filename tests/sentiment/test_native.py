@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from distilbert_int8 import Network, Shape, write
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.sentiment.engines.native import WEIGHTS
 
@@ -54,6 +56,47 @@ def test_logits_do_not_depend_on_the_other_rows(path, rows, expected):
     alone = [network.logits([row])[0] for row in rows]
     np.testing.assert_array_equal(alone, expected)
     np.testing.assert_array_equal(network.logits(rows[::-1]), expected[::-1])
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory, write_network):
+    """A network with widths that fill no tile, opened by instruction set and threads."""
+    path = tmp_path_factory.mktemp("small") / "network"
+    write_network(path, Shape(48, 3, 16, 80, 2, 3, 1, 48), vocabulary=50, positions=512)
+    return {
+        (instructions, threads): Network(path, threads, instructions)
+        for instructions in ("portable", "avx2", "avx512", "best")
+        for threads in (1, 2, 3, 5)
+    }
+
+
+@pytest.mark.property
+@given(
+    instructions=st.sampled_from(["portable", "avx2", "avx512", "best"]),
+    threads=st.sampled_from([2, 3, 5]),
+    lengths=st.lists(st.integers(1, 512) | st.integers(1, 20), min_size=1, max_size=9),
+)
+def test_logits_of_any_lengths_are_those_of_each_row_alone(small, instructions, threads, lengths):
+    rows = [[(7 * i + length) % 50 for i in range(length)] for length in lengths]
+    alone = [small[instructions, 1].logits([row])[0] for row in rows]
+    assert small[instructions, threads].logits(rows) == alone
+
+
+@pytest.mark.property
+@given(
+    rows=st.lists(st.lists(st.integers(-3, 53) | st.integers(), max_size=5), max_size=5)
+    | st.lists(st.integers(0, 1030).map(lambda length: [1] * length), max_size=3)
+)
+def test_any_rows_are_scored_or_refused(small, rows):
+    readable = all(1 <= len(row) <= 512 and all(0 <= word < 50 for word in row) for row in rows)
+    try:
+        found = small["best", 2].logits(rows)
+    except ValueError:
+        assert not readable
+    else:
+        assert readable
+        assert np.isfinite(found).all()
+        assert len(found) == len(rows)
 
 
 def test_callers_in_several_threads_get_their_own_logits(path, rows, expected):

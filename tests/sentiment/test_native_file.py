@@ -5,32 +5,20 @@ import math
 import re
 import struct
 
-import numpy as np
 import pytest
-from distilbert_int8 import Network, Shape, tensors_of, write
+from distilbert_int8 import Network, Shape, tensors_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-SHAPE = Shape(
-    width=16, heads=1, head_width=16, hidden=32, layers=1, labels=2, relu=0, group=16
-)  # fmt: skip
+SHAPE = Shape(width=16, heads=1, head_width=16, hidden=32, layers=1, labels=2, relu=0, group=16)
 VOCABULARY, POSITIONS = 8, 12
 
 
 @pytest.fixture(scope="module")
-def file(tmp_path_factory):
+def file(tmp_path_factory, write_network):
     """The bytes of a small network's file."""
-    rng = np.random.default_rng(0)
-    tensors = {
-        name: rng.integers(-64, 65, count).astype(np.int8)
-        if kind == "int8"
-        else rng.uniform(-1, 1, count).astype(np.float32)
-        for name, (kind, count) in tensors_of(SHAPE, VOCABULARY, POSITIONS).items()
-    }
-    for name in ("words", "positions"):
-        tensors[name] = tensors[name].reshape(-1, SHAPE.width)
     path = tmp_path_factory.mktemp("network") / "network"
-    write(path, SHAPE, tensors)
+    write_network(path, SHAPE, VOCABULARY, POSITIONS)
     return path.read_bytes()
 
 

@@ -13,10 +13,9 @@ import threading
 from pathlib import Path
 
 import pytest
-from distilbert_int8 import Network
+from distilbert_int8 import Network, Shape
 
 from app.sentiment.engines.native import WEIGHTS
-from tests.sentiment.test_native_file import file  # noqa: F401
 
 ROW = list(range(1000, 1100))
 
@@ -137,9 +136,10 @@ def test_networks_that_come_and_go_leave_no_memory(path):
     assert memory() < before[1] + 10_000
 
 
-def test_networks_that_are_refused_leave_no_memory(file, tmp_path):  # noqa: F811
+def test_networks_that_are_refused_leave_nothing(tmp_path, write_network):
     damaged = tmp_path / "network"
-    damaged.write_bytes(file[:-4] + b"\0\0\xc0\x7f")
+    write_network(damaged, Shape(16, 1, 16, 16, 1, 2, 0, 16), 8, 8)
+    damaged.write_bytes(damaged.read_bytes()[:-4] + b"\0\0\xc0\x7f")
     before = files(), threads()
     for _ in range(50):
         with pytest.raises(ValueError, match="holds an infinity or NaN"):
