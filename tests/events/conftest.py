@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
 from moto import mock_aws
 
@@ -24,9 +23,8 @@ def aws(monkeypatch) -> Iterator[SimpleNamespace]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
-    client.cache_clear()
     with mock_aws():
-        sqs, table, events = (boto3.client(name) for name in ("sqs", "dynamodb", "events"))
+        sqs, table, events = (client(name) for name in ("sqs", "dynamodb", "events"))
         queues = [sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("results", "from-bus")]
         table.create_table(
             TableName="results",
@@ -41,7 +39,7 @@ def aws(monkeypatch) -> Iterator[SimpleNamespace]:
         arn = f"arn:aws:sqs:{REGION}:123456789012:from-bus"
         events.put_targets(Rule="all", EventBusName="results", Targets=[{"Id": "q", "Arn": arn}])
 
-        s3 = boto3.client("s3")
+        s3 = client("s3")
         s3.create_bucket(Bucket="reviews")
 
         def objects() -> dict[str, bytes]:
@@ -68,7 +66,6 @@ def aws(monkeypatch) -> Iterator[SimpleNamespace]:
             objects=objects,
             uploads=lambda: s3.list_multipart_uploads(Bucket="reviews").get("Uploads", []),
         )
-    client.cache_clear()
 
 
 @pytest.fixture
