@@ -166,7 +166,7 @@ def test_a_line_without_end_takes_no_more_memory_than_a_row_may(tmp_path, score,
 @pytest.mark.parametrize(
     ("name", "content", "column", "reason"),
     [
-        ("r.xml", b"", "", "expected .jsonl, .ndjson, .csv, .* each also .gz, or .parquet"),
+        ("r.xml", b"", "", "expected .jsonl, .ndjson, .* each also .gz, or .parquet"),
         (
             "r.csv",
             b"id,title\n1,x\n",

@@ -4,13 +4,11 @@ import contextlib
 import io
 import json
 import os
-import select
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain, groupby
-from typing import IO, Any, NamedTuple, cast
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
 from app.objects.formats.columns import OURS, column_among, score_columns
 from app.objects.formats.frames import Broken, joined, parted, receive, send
@@ -27,6 +25,9 @@ from app.objects.formats.rows import (
     chunked,
 )
 from app.objects.formats.signatures import refuse_other_formats
+
+if TYPE_CHECKING:
+    import subprocess
 
 TICK_SECONDS = 1.0
 """Between two signs that a reader is at work."""
@@ -115,6 +116,8 @@ def _size(file: IO[bytes]) -> int:
 
 class _Worker:
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        import select
+
         assert process.stdin and process.stdout
         # Unbuffered, so that to poll says whether there is more.
         self._incoming = process.stdout
@@ -162,6 +165,8 @@ class _Worker:
 
 @contextmanager
 def _worker(kind: bytes, what: Any) -> Iterator[_Worker]:
+    import subprocess  # not at every start, as few objects are Parquet
+
     with subprocess.Popen(
         _COMMAND,
         bufsize=0,

@@ -209,7 +209,7 @@ def test_names_are_known_by_their_end_in_any_case(name, kind, mapped):
 def test_other_names_are_refused(name):
     assert not formats.is_accepted(name)
     assert formats.mapped_as(name) is None
-    with pytest.raises(UnreadableObject, match=r"expected .jsonl, .ndjson, .csv, .tsv"):
+    with pytest.raises(UnreadableObject, match=r"expected .jsonl, .ndjson, .jsonlines, .csv, .tsv"):
         formats.of(name)
 
 
