@@ -9,6 +9,7 @@ import pytest
 
 import handler
 from app.events.http import Http
+from app.sentiment.text import MAX_GROWTH
 from app.settings import PREFIX, Settings
 from app.telemetry import reporting
 from app.telemetry.metrics import METRICS
@@ -172,3 +173,22 @@ def test_queries_ask_for_fields_that_lines_have(query: str) -> None:
         "filter", "fields", "stats", "sort", "limit", "by", "as", "and", "desc", "like", "in", "d",
     }  # fmt: skip
     assert named <= known
+
+
+def test_inputs_name_the_limits_of_texts() -> None:
+    """Each in a row of its own, as the settings have it by default."""
+    settings = Settings()
+    limits = (
+        settings.max_text_characters,
+        MAX_GROWTH * settings.max_text_characters,
+        settings.max_text_tokens,
+        settings.max_batch_texts,
+        settings.max_batch_characters,
+        settings.max_batch_tokens,
+        settings.explain_max_characters,
+        settings.explain_max_tokens,
+    )
+    [table] = re.findall(
+        r"\n## Texts\n.*?((?:\n\|.*)+)", (ROOT / "docs/inputs.md").read_text(), re.S
+    )
+    assert tuple(re.findall(r"\| ([\d,]+) \|", table)) == tuple(f"{limit:,}" for limit in limits)
