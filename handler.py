@@ -78,6 +78,8 @@ def handler(event: Any, context: Any) -> Any:
 
 
 def _answer(event: Any, context: Any) -> Any:
+    if isinstance(event, list) and event:  # as EventBridge Pipes hands records on
+        event = {"Records": event}
     if isinstance(event, dict):
         for name, source in SOURCES.items():
             if isinstance(source, Http) and source.matches(event):

@@ -63,7 +63,9 @@ def parse_batch(values: object, classifier: SentimentClassifier, settings: Setti
         raise InvalidBatch(
             f"must hold at most {settings.max_batch_texts:,} texts, not {len(values):,}"
         )
-    characters = sum(len(value) for value in values if isinstance(value, str))
+    # A text that is too long by itself is an error of its own.
+    lengths = [len(value) for value in values if isinstance(value, str)]
+    characters = sum(length for length in lengths if length <= settings.max_text_characters)
     if characters > settings.max_batch_characters:
         raise InvalidBatch(
             f"must have at most {settings.max_batch_characters:,} characters together, "

@@ -5,10 +5,10 @@ distributed map's batch of rows, each answered under its id; a row may come alon
 ``{"object": {"bucket", "key"}}`` scores an object in S3.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
-from app.batch import parse_batch
+from app.batch import Batch, parse_batch
 from app.events import Event
 from app.events.records import InvalidRecord, identity
 from app.events.skipped import kind_of_object
@@ -67,6 +67,8 @@ class Direct:
         )
         if not (isinstance(bucket, str) and bucket and isinstance(key, str) and key):
             raise UnreadableObject('object must be {"bucket": …, "key": …}, both strings')
+        if key != key.encode("utf-8", "replace").decode():
+            raise UnreadableObject("the object's key is not UTF-8")
         if kind := kind_of_object(key):
             return {"skipped": kind}
         return self._objects.score(StoredObject(bucket, key), context)
@@ -90,10 +92,9 @@ class Direct:
             except InvalidRecord as error:
                 refused[place] = invalid(f"#/Items/{place}", str(error))
         results: list[dict[str, Any]] = []
-        if texts:
-            batch = parse_batch(list(texts.values()), self._classifier, self._settings)
+        for places, batch in self._batches(list(texts), texts) if texts else ():
             predictions = self._classifier.predict(list(batch.texts.values()))
-            answer, places = batch.answer(predictions), list(texts)
+            answer = batch.answer(predictions)
             for found in answer.results:
                 results.append(found.model_dump() | rows[places[found.index]].named)
             for wrong in answer.errors:
@@ -111,6 +112,23 @@ class Direct:
             for place, problem in sorted(refused.items())
         ]
         return {"results": results, "errors": errors}
+
+    def _batches(
+        self, places: list[int], texts: Mapping[int, Any]
+    ) -> Iterator[tuple[list[int], Batch]]:
+        """Yield the texts at these places in batches that are within the limits of one."""
+        try:
+            batch = parse_batch(
+                [texts[place] for place in places], self._classifier, self._settings
+            )
+        except InvalidBatch:
+            if len(places) == 1:
+                raise
+            half = len(places) // 2
+            yield from self._batches(places[:half], texts)
+            yield from self._batches(places[half:], texts)
+        else:
+            yield places, batch
 
     def _text_of(self, item: Any) -> Any:
         if not isinstance(item, Mapping):

@@ -183,6 +183,8 @@ def _object_of_event(event: Payload) -> list[Any]:
 
 
 def _object(bucket: str, key: str, stored: Payload) -> StoredObject | Skipped:
+    if key != key.encode("utf-8", "replace").decode():
+        raise InvalidRecord("names an object by a key that is not UTF-8")
     kind = skipped.kind_of_object(key, stored.get("size"))
     return Skipped(kind) if kind else StoredObject(bucket, key)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.sinks.bus import EVENT_SOURCE
+from app.sinks.results import Feedback, Result
 
 Payload = Mapping[str, Any]
 
@@ -24,7 +25,8 @@ class Kind:
 
 def kind_of(payload: Payload) -> str:
     """Return the name of the kind that it is of, or nothing where it is of none."""
-    if "text" in payload:
+    detail = payload.get("detail")
+    if "text" in payload or (isinstance(detail, Mapping | str) and "text" in detail):
         return ""
     return next((kind.name for kind in KINDS if kind.matches(payload)), "")
 
@@ -39,11 +41,11 @@ def kind_of_object(key: str, size: object = None) -> str:
 OBJECTS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("a folder marker: its key ends with / or _$folder$", re.compile(r"(/|_\$folder\$)\Z")),
     (
-        "a job's own file: _SUCCESS, _FAILURE, _started…, _committed…, _metadata, "
-        "_common_metadata, .crc",
+        "a job's own file: _SUCCESS, _FAILURE, _started, _committed, _metadata, _common_metadata, "
+        ".crc, .csv.metadata, -manifest.csv, manifest.json",
         re.compile(
-            r"(^|/)(_SUCCESS|_FAILURE|_started(_[^/]*)?|_committed(_[^/]*)?|_metadata"
-            r"|_common_metadata|[^/]*\.crc)\Z"
+            r"(^|/)(_SUCCESS|_FAILURE|_(started|committed)(_\d+)?|_metadata|_common_metadata"
+            r"|[^/]*\.crc|[^/]*\.csv\.metadata|[^/]*-manifest\.csv|manifest\.json)\Z"
         ),
     ),
     (
@@ -60,11 +62,15 @@ OBJECTS: tuple[tuple[str, re.Pattern[str]], ...] = (
 )
 
 
+_PINGS = frozenset(["warmer", "warmup", "warm-up", "warm_up", "keep-warm", "keep_warm", "ping"])
+_BESIDE_PINGS = frozenset(["source", "concurrency", "correlationId", "id", "time", "test"])
+
+
 def _warms_up(payload: Payload) -> bool:
-    return payload.get("source") == "serverless-plugin-warmup" or any(
-        payload.get(name) not in (None, False)
-        for name in ("warmer", "warmup", "warm-up", "warm_up", "keep-warm", "keep_warm", "ping")
-    )
+    if payload.get("source") == "serverless-plugin-warmup":
+        return True
+    others = {name for name in payload if not str(name).startswith("__WARMER")} - _BESIDE_PINGS
+    return others <= _PINGS and any(payload[name] not in (None, False) for name in others)
 
 
 def _is_schedule(payload: Payload) -> bool:
@@ -74,7 +80,9 @@ def _is_schedule(payload: Payload) -> bool:
 
 
 def _is_own(payload: Payload) -> bool:
-    from_the_bus = payload.get("source") == EVENT_SOURCE and "detail-type" in payload
+    from_the_bus = payload.get("source") == EVENT_SOURCE and (
+        payload.get("detail-type") in (Result.detail_type, Feedback.detail_type)
+    )
     result = {"id", "sentiment", "confidence", "scores", "model", "time"} <= payload.keys()
     said = str(payload.get("id")).startswith("feedback/") and "prediction" in payload
     return from_the_bus or result or said
@@ -84,25 +92,26 @@ def _is_change_without_text(payload: Payload) -> bool:
     """Whether nothing was written by a change of a table that could be scored."""
     if payload.get("eventSource") != "aws:dynamodb":
         return False
-    change = payload["dynamodb"]
-    if payload.get("eventName") == "REMOVE" or "NewImage" not in change:
-        return True
-    before, after = change.get("OldImage"), change["NewImage"]
-    return before is not None and before.get("text") == after.get("text")
+    change = payload.get("dynamodb")
+    if not isinstance(change, Mapping):
+        return False
+    after, before = change.get("NewImage") or {}, change.get("OldImage") or {}
+    return payload.get("eventName") == "REMOVE" or after.get("text") == before.get("text")
 
 
 def _is_other_s3_event(payload: Payload) -> bool:
     if payload.get("eventSource") == "aws:s3":
-        return not str(payload["eventName"]).removeprefix("s3:").startswith("ObjectCreated:")
+        name = payload.get("eventName")
+        return isinstance(name, str) and (not name.removeprefix("s3:").startswith("ObjectCreated:"))
     return payload.get("source") == "aws.s3" and payload.get("detail-type") != "Object Created"
 
 
 def _is_aws_event(payload: Payload) -> bool:
     source = payload.get("source")
-    if not isinstance(source, str) or not source.startswith("aws.") or source == "aws.s3":
+    # A partner's events, of aws.partner/…, are a customer's.
+    if not isinstance(source, str) or source == "aws.s3" or source.startswith("aws.partner/"):
         return False
-    detail = payload.get("detail")
-    return "detail-type" in payload and not (isinstance(detail, Mapping) and "text" in detail)
+    return source.startswith("aws.") and "detail-type" in payload
 
 
 KINDS: tuple[Kind, ...] = (
@@ -114,7 +123,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("an event of another service of AWS", _is_aws_event),
     Kind("a result or feedback of this service", _is_own),
     Kind(
-        "a change of a table that removes an item, shows none or leaves its text",
+        "a change of a table that removes an item, shows none or writes no new text",
         _is_change_without_text,
     ),
     Kind(

@@ -6,9 +6,13 @@ from contextlib import suppress
 import pytest
 
 import handler as entry
+from app.events.direct import Direct
 from app.events.records import InvalidRecord
+from app.objects.bucket import ObjectScoring
 from app.objects.formats import UnreadableObject
 from app.problems import InvalidBatch
+from app.serving import Scorer
+from app.settings import Settings
 from app.telemetry.observation import Observation, observing
 
 GOOD = {"id": "a", "text": "A great film."}
@@ -128,3 +132,19 @@ def test_what_is_rejected_is_counted(event, rejected):
     with observing(seen), suppress(ValueError):
         direct.handle(event, None)
     assert seen.rejected == rejected
+
+
+def test_a_long_item_fails_alone_however_long_it_is():
+    items = [{"id": "a", "text": "Good."}, {"id": "b", "text": "Bad. " * 200_000}]
+    answer = entry.handler({"Items": items}, None)
+    assert [row["id"] for row in answer["results"]] == ["a"]
+    assert [row["id"] for row in answer["errors"]] == ["b"]
+
+
+def test_items_that_are_too_much_for_one_batch_are_scored_in_several(native):
+    text = "A film of which I remember nothing at all. " * 40
+    items = [{"id": str(i), "text": text} for i in range(8)]
+    settings = Settings(max_batch_characters=4 * len(text), max_batch_tokens=1000)
+    direct = Direct(Scorer(native, settings), ObjectScoring(native, settings))
+    answer = direct.handle({"Items": items}, None)
+    assert [row["id"] for row in answer["results"]] == [str(i) for i in range(8)]

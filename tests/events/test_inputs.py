@@ -325,3 +325,35 @@ def test_what_is_malformed_fails(unsent, wrap):
         assert "failed, with the reasons in the log" in str(error)
     else:
         assert len(failed(answer)) == 1
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"source": "my.app", "detail-type": "Scheduled Event", "detail": TEXT},
+        {"source": "aws.scheduler", "detail-type": "Scheduled Event", "detail": TEXT},
+        {"source": "aws.partner/shop", "detail-type": "Review", "detail": TEXT},
+        {"source": "sentiment", "detail-type": "Review", "detail": TEXT},
+        {"review": "great", "ping": "x"},
+        {"message": "great", "warmer": True},
+        {"source": "aws.partner/shop", "detail-type": "Review", "detail": {"review": "great"}},
+    ],
+)
+def test_what_may_hold_a_text_is_never_skipped(payload):
+    assert not skipped.kind_of(payload)
+
+
+@pytest.mark.parametrize("key", ["_started_reviews.csv", "a/_committed_reviews.csv", "started"])
+def test_a_file_that_only_sounds_like_a_jobs_own_is_scored(key):
+    assert not skipped.kind_of_object(key, 9)
+
+
+@pytest.mark.parametrize("image", [{}, {"id": {"S": "a"}}], ids=["without", "of another kind"])
+def test_an_item_without_a_text_has_nothing_to_score(image):
+    change = {"eventSource": "aws:dynamodb", "eventName": "INSERT", "dynamodb": {"NewImage": image}}
+    assert skipped.kind_of(change)
+
+
+@pytest.mark.parametrize("source", ["aws:s3", "aws:dynamodb"])
+def test_half_a_record_is_of_no_kind(source):
+    assert not skipped.kind_of({"eventSource": source})

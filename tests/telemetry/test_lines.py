@@ -229,7 +229,7 @@ def test_a_response_that_fails_after_its_start_lets_no_message_out(lines):
     caller = client()
     caller.app.mount("/broken", broken)
     with pytest.raises(Exception, match="^ValueError at "):
-        type(caller)(caller.app).get("/broken/")
+        type(caller)(caller.app).get("/broken/x")
     assert SECRET not in json.dumps(lines())
     assert lines()[-1]["cause"] == "InternalError"
 

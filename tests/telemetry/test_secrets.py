@@ -317,18 +317,21 @@ def test_no_object_is_quoted(bucket: Any, emitted: Any, suffix: str, body: bytes
 
 
 @pytest.fixture
-def caller(quoting: Any) -> TestClient:
-    return TestClient(
+def caller(quoting: Any) -> Iterator[TestClient]:
+    clients.client.cache_clear()
+    yield TestClient(
         create_app(
             Settings(
                 max_text_characters=2000,
                 results_queue_url=f"{quoting.url}/123456789012/results",
                 results_table="results",
                 results_bus="results",
+                trusted_proxies=0,
             )
         ),
         raise_server_exceptions=False,
     )
+    clients.client.cache_clear()
 
 
 ROUTES = [
