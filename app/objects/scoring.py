@@ -163,11 +163,18 @@ class _Judged:
         return Scored(self.rows, scores, self.table)
 
     def kept(self, scores: Sequence[Score]) -> Scored:
-        """Return all rows in their order, those that were rejected without scores."""
+        """Return all rows in their order, those that were rejected without scores.
+
+        A row that was never read, as it is too large, has no content to be written again.
+        """
         rows: list[tuple[Row, Score | None, str]] = [
             (row, score, "") for row, score in zip(self.rows, scores, strict=True)
         ]
-        rows += [(Row(row.line, None, row.content), None, row.reason) for row in self.rejected]
+        rows += [
+            (Row(row.line, None, row.content), None, row.reason)
+            for row in self.rejected
+            if row.content is not None
+        ]
         rows.sort(key=lambda found: found[0].line)
         return Scored(
             [row for row, _, _ in rows],

@@ -291,6 +291,17 @@ def test_rejected_rows_may_keep_their_place(tmp_path, score):
     assert [line for line, _ in rejects(summary)] == [2, 3]
 
 
+def test_a_row_too_large_to_be_read_keeps_no_place(tmp_path, score):
+    path = tmp_path / "in.parquet"
+    texts = ["A great film.", "x" * (17 * 1024 * 1024), " "]
+    parquet.write_table(pa.table({"text": texts}), path, compression="zstd")
+    summary = score(path, keep_rejected=True)
+    assert [line for line, _ in rejects(summary)] == [2, 3]
+    back = parquet.read_table(summary.scored_to)
+    assert back["text"].to_pylist() == ["A great film.", " "]
+    assert back["sentiment"].to_pylist() == ["Positive", None]
+
+
 def test_the_column_that_was_chosen_is_told_and_what_else_it_might_have_been(tmp_path, score):
     (tmp_path / "r.csv").write_text("body,Text\nDreadful.,Good.\n")
     summary = score(tmp_path / "r.csv")

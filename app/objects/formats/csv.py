@@ -61,7 +61,7 @@ class Csv:
         before = "\ufeff" if source.encoding.mark else ""
         if dialect.sep:
             before += next(line.text for line in source.lines if line) + end
-        records = iter(Records(source.lines, dialect.delimiter, dialect.quoting))
+        records = iter(Records(source.lines, dialect.delimiter, dialect.quotings))
         first = next((record for record in records if record), None)
         if first is None:
             raise UnreadableObject("is empty: expected a line with the names of its columns")

@@ -38,13 +38,21 @@ def encoding_of(head: bytes, named: str) -> Encoding:
     """Return the encoding of an object by its beginning: by its mark, its NULs, or as it is named.
 
     Raises:
-        UnreadableObject: the name is none of an encoding.
+        UnreadableObject: the name is none of an encoding, or of one whose byte order is not known.
     """
     for mark, name in _MARKS:
         if head.startswith(mark):
             return Encoding(name, mark)
     name = _known(named)
-    return Encoding(_by_nuls(head) or name if name == "utf-8" else name, b"")
+    if name in ("utf-8", "utf-16", "utf-32"):
+        told = _by_nuls(head)
+        if told.startswith(name) or (told and name == "utf-8"):
+            name = told
+        elif name != "utf-8" and head:
+            raise UnreadableObject(
+                f"has no byte order mark: say its byte order (--encoding {name}-le or {name}-be)"
+            )
+    return Encoding(name, b"")
 
 
 def _known(named: str) -> str:
@@ -82,7 +90,11 @@ def _decodes(head: bytes, name: str) -> bool:
 
 
 def in_utf8(blocks: Blocks, encoding: Encoding) -> Blocks:
-    """Yield the same text in UTF-8, without its mark; bytes that are no text become invalid."""
+    """Yield the same text in UTF-8, without its mark; bytes that are no text become invalid.
+
+    Raises:
+        UnreadableObject: the codec gives up, rather than say which bytes are no text.
+    """
     if encoding.name == "utf-8":
         yield from blocks
         return
@@ -91,5 +103,12 @@ def in_utf8(blocks: Blocks, encoding: Encoding) -> Blocks:
         if isinstance(block, Fault):
             yield block
             return
-        yield decoder.decode(block).encode("utf-8", "surrogatepass")
-    yield decoder.decode(b"", final=True).encode("utf-8", "surrogatepass")
+        yield _encoded(decoder, block)
+    yield _encoded(decoder, b"", final=True)
+
+
+def _encoded(decoder: codecs.IncrementalDecoder, block: bytes, final: bool = False) -> bytes:
+    try:
+        return decoder.decode(block, final).encode("utf-8", "surrogatepass")
+    except UnicodeError:
+        raise UnreadableObject("is not in the encoding asked for") from None

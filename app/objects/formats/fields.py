@@ -28,7 +28,8 @@ class Quoting(NamedTuple):
 
 ESCAPES = Quoting(escapes=True)
 """The text form of PostgreSQL's COPY and of MySQL's OUTFILE."""
-QUOTINGS = (Quoting(), Quoting(backslash=True), Quoting(spaces=True), ESCAPES)
+QUOTES = (Quoting(), Quoting(backslash=True), Quoting(spaces=True))
+QUOTINGS = (*QUOTES, ESCAPES)
 
 
 @dataclass

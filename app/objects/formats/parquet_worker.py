@@ -167,8 +167,35 @@ def write(pipe: Pipe, names: list[str], group_rows: int) -> None:
     # Rows of a group are held until it is whole.
     with io.BufferedWriter(Destination(pipe), 1024 * 1024) as file:
         reader = RecordBatchReader.from_batches(schema, batches)
-        write_parquet(reader, file, compression="snappy", max_row_group_size=group_rows)
+        write_parquet(
+            reader,
+            file,
+            compression="snappy",
+            max_row_group_size=group_rows,
+            key_value_metadata=_metadata(schema),
+        )
     pipe.send(b"Z")
+
+
+def _metadata(schema: Any) -> dict[str, str]:
+    """Return what programs such as pandas say of the table, for readers that know no Arrow."""
+    return {
+        key.decode("utf-8", "replace"): value.decode("utf-8", "replace")
+        for key, value in schema.metadata.items()
+    }
+
+
+def _with_dates(rows: Any) -> Any:
+    """Return a batch or table with its dates in days: of those in milliseconds the writer makes
+    numbers."""
+    from arro3.core import DataType
+
+    for place, name in enumerate(rows.schema.names):
+        field = rows.schema.field(place)
+        if DataType.is_date64(field.type):
+            days = DataType.date32()
+            rows = rows.set_column(place, field.with_type(days), rows.column(place).cast(days))
+    return rows
 
 
 def _scored(pipe: Pipe, names: list[str]) -> Iterator[Any]:
@@ -182,7 +209,7 @@ def _scored(pipe: Pipe, names: list[str]) -> Iterator[Any]:
     while (message := pipe.ask(b"N"))[0] == b"B":
         (places, columns), data = parted(message[1])
         if data:
-            table = Table.from_arrow(read_ipc_stream(io.BytesIO(data)))
+            table = _with_dates(Table.from_arrow(read_ipc_stream(io.BytesIO(data))))
             batch = next(iter(table.to_batches()), None)
             if not begun:
                 begun = True

@@ -52,12 +52,12 @@ class Records:
     """
 
     def __init__(
-        self, lines: Iterator[Line | None], delimiter: str, quoting: Quoting = QUOTINGS[0]
+        self, lines: Iterator[Line | None], delimiter: str, quotings: Sequence[Quoting] = QUOTINGS
     ) -> None:
-        """``quoting``: the one that is likely."""
+        """``quotings``: the possible ones, the most likely first."""
         self._lines, self._ahead = lines, deque[Line]()
         self._delimiter = delimiter
-        self._quotings = sorted(QUOTINGS, key=lambda each: each != quoting)
+        self._quotings = list(quotings)
         self._width = 0
         self._columns = Columns()
         self._begun = False

@@ -10,8 +10,8 @@ from itertools import islice
 from typing import NamedTuple
 
 from app.objects.formats.columns import TEXT_COLUMNS
-from app.objects.formats.fields import ESCAPES, NULL, QUOTINGS, Quoting
-from app.objects.formats.records import Records
+from app.objects.formats.fields import ESCAPES, NULL, QUOTES, QUOTINGS, Quoting
+from app.objects.formats.records import Record, Records
 from app.objects.formats.rows import ReadOptions, UnreadableObject
 from app.objects.formats.text import Line, lines_of
 
@@ -26,8 +26,8 @@ class Dialect(NamedTuple):
     delimiter: str
     sep: str = ""
     """Excel's first line that names the delimiter, as it stands."""
-    quoting: Quoting = QUOTINGS[0]
-    """How its fields are likely to be quoted."""
+    quotings: tuple[Quoting, ...] = QUOTINGS
+    """How its fields may be quoted, the most likely way first."""
 
 
 def dialect_of(head: bytes, options: ReadOptions) -> Dialect:
@@ -42,7 +42,7 @@ def dialect_of(head: bytes, options: ReadOptions) -> Dialect:
     if sep:
         return Dialect(options.delimiter or sep[1], sep[0])
     if options.delimiter:
-        return Dialect(options.delimiter)
+        return Dialect(options.delimiter, quotings=_quotings_of(lines, options.delimiter))
     found = [_Sample.of(lines, delimiter, options) for delimiter in DELIMITERS]
     several = sorted((each for each in found if each.width > 1), key=_Sample.rank, reverse=True)
     if not several:
@@ -52,8 +52,8 @@ def dialect_of(head: bytes, options: ReadOptions) -> Dialect:
         raise UnreadableObject(
             f"its fields may be separated by {shown}: say by which (--delimiter)"
         )
-    escapes = several[0].delimiter == "\t" and several[0].nulls
-    return Dialect(several[0].delimiter, quoting=ESCAPES if escapes else QUOTINGS[0])
+    delimiter = several[0].delimiter
+    return Dialect(delimiter, quotings=_quotings_of(lines, delimiter))
 
 
 def end_of(head: bytes) -> str:
@@ -87,26 +87,53 @@ class _Sample(NamedTuple):
     fitting: float
     """Share of the rows that have as many fields as the first line."""
     widths: list[int]
-    nulls: bool
-    r"""Whether a field is ``\N``: then backslashes escape, if tabs separate."""
 
     @classmethod
     def of(cls, lines: list[Line], delimiter: str, options: ReadOptions) -> "_Sample":
-        records = list(islice(Records(iter(lines), delimiter), SAMPLE_RECORDS))
-        found = [record for record in records if record]
+        found = _sampled(lines, delimiter)
         if not found or found[0].fault:
-            return cls(delimiter, 0, False, 0.0, [], False)
+            return cls(delimiter, 0, False, 0.0, [])
         names = {name.strip().lower() for name in found[0].fields}
         sought = {options.column.strip().lower()} if options.column else set(TEXT_COLUMNS)
         rows = found[1:]
         fitting = sum(not row.fault for row in rows) / len(rows) if rows else 1.0
         widths = [len(row.fields) for row in rows]
         named = options.header and bool(names & sought)
-        nulls = any(NULL in row.fields for row in rows)
-        return cls(delimiter, len(found[0].fields), named, fitting, widths, nulls)
+        return cls(delimiter, len(found[0].fields), named, fitting, widths)
 
     def rank(self) -> tuple[bool, float]:
         return self.named, self.fitting
+
+
+def _sampled(
+    lines: list[Line], delimiter: str, quotings: Sequence[Quoting] = QUOTINGS
+) -> list[Record]:
+    records = islice(Records(iter(lines), delimiter, quotings), SAMPLE_RECORDS)
+    return [record for record in records if record]
+
+
+def _quotings_of(lines: list[Line], delimiter: str) -> tuple[Quoting, ...]:
+    r"""Return how fields may be quoted.
+
+    Databases escape with backslashes where tabs separate, and write ``\N`` for no value. Other
+    programs write ``\N`` beside quotes, so the records decide: quotes count if more records have a
+    quoted field than escapes would make whole.
+    """
+    if delimiter != "\t":
+        return QUOTINGS
+    records, escaped = _sampled(lines, delimiter), _sampled(lines, delimiter, [ESCAPES])
+    quoted = sum(_has_quoted_field(record) for record in records)
+    mended = sum(bool(each.fault) for each in records) - sum(bool(each.fault) for each in escaped)
+    if quoted > mended:
+        return QUOTES
+    if any(NULL in record.fields for record in records):
+        return (ESCAPES, *QUOTES)
+    return QUOTINGS
+
+
+def _has_quoted_field(record: Record) -> bool:
+    fields = record.raw.split("\t")
+    return not record.fault and any(len(each) > 1 and each[0] == each[-1] == '"' for each in fields)
 
 
 def _of_one_column(found: Sequence[_Sample]) -> str:

@@ -12,7 +12,8 @@ const RFC = {}; // quotes inside quotes are doubled; in all forms
 const BACKSLASH = { backslash: true }; // or have a backslash before them
 const SPACES = { spaces: true }; // a quote may stand behind spaces
 const ESCAPES = { escapes: true }; // no quotes, but escapes: COPY of PostgreSQL, OUTFILE of MySQL
-const QUOTINGS = [RFC, BACKSLASH, SPACES, ESCAPES];
+const QUOTES = [RFC, BACKSLASH, SPACES];
+const QUOTINGS = [...QUOTES, ESCAPES];
 const NULL = "\\N";
 const ESCAPED = { n: "\n", r: "\r", t: "\t", b: "\b", f: "\f", v: "\v", 0: "" };
 
@@ -26,8 +27,8 @@ export class Ambiguous extends Error {}
 export function readTable(content) {
   const lines = linesOf(content);
   const end = lines[0]?.end || "\n";
-  const { delimiter, sep, quoting } = dialectOf(linesOf(content.slice(0, SAMPLE_CHARACTERS)));
-  const [first, ...records] = new Records(sep ? lines.slice(1) : lines, delimiter, quoting).all();
+  const { delimiter, sep, quotings } = dialectOf(linesOf(content.slice(0, SAMPLE_CHARACTERS)));
+  const [first, ...records] = new Records(sep ? lines.slice(1) : lines, delimiter, quotings).all();
   if (first?.fault) throw new Ambiguous(`The first line, of the columns' names, ${first.fault}.`);
   return { delimiter, sep, end, columns: first?.fields ?? [], header: first?.raw ?? "", records };
 }
@@ -48,25 +49,38 @@ function linesOf(content) {
 
 function dialectOf(lines) {
   const sep = /^"?sep=(.)"?$/i.exec(lines[0]?.text ?? "");
-  if (sep) return { delimiter: sep[1], sep: sep[0], quoting: RFC };
+  if (sep) return { delimiter: sep[1], sep: sep[0], quotings: QUOTINGS };
   const samples = DELIMITERS.map((delimiter) => sampleOf(lines, delimiter));
   const several = samples.filter(({ width }) => width > 1).sort(byRank);
-  if (!several.length) return { delimiter: ofOneColumn(samples), sep: "", quoting: RFC };
+  if (!several.length) return { delimiter: ofOneColumn(samples), sep: "", quotings: QUOTINGS };
   const [best, next] = several;
   if (next && byRank(best, next) === 0) {
     const which = `${SHOWN[best.delimiter]} or ${SHOWN[next.delimiter]}`;
     throw new Ambiguous(`Its fields may be separated by ${which}; save it with one of them alone.`);
   }
-  const quoting = best.delimiter === "\t" && best.nulls ? ESCAPES : RFC;
-  return { delimiter: best.delimiter, sep: "", quoting };
+  return { delimiter: best.delimiter, sep: "", quotings: quotingsOf(lines, best.delimiter) };
 }
+
+/** Return how fields may be quoted: databases escape, others write NULL beside quotes. */
+function quotingsOf(lines, delimiter) {
+  if (delimiter !== "\t") return QUOTINGS;
+  const records = new Records(lines, delimiter).all(SAMPLE_RECORDS);
+  const escaped = new Records(lines, delimiter, [ESCAPES]).all(SAMPLE_RECORDS);
+  const faults = (found) => found.filter(({ fault }) => fault).length;
+  const quoted = records.filter(hasQuotedField).length;
+  if (quoted > faults(records) - faults(escaped)) return QUOTES;
+  return records.some(({ fields }) => fields.includes(NULL)) ? [ESCAPES, ...QUOTES] : QUOTINGS;
+}
+
+const hasQuotedField = ({ raw, fault }) =>
+  !fault && raw.split("\t").some((field) => field.length > 1 && /^".*"$/su.test(field));
 
 const byRank = (a, b) => b.named - a.named || b.fitting - a.fitting;
 
 function sampleOf(lines, delimiter) {
   const [first, ...rows] = new Records(lines, delimiter).all(SAMPLE_RECORDS);
   if (!first || first.fault) {
-    return { delimiter, width: 0, named: false, fitting: 0, widths: [], nulls: false };
+    return { delimiter, width: 0, named: false, fitting: 0, widths: [] };
   }
   return {
     delimiter,
@@ -74,7 +88,6 @@ function sampleOf(lines, delimiter) {
     named: first.fields.some((name) => TEXT_COLUMNS.includes(name.trim().toLowerCase())),
     fitting: rows.length ? rows.filter((row) => !row.fault).length / rows.length : 1,
     widths: rows.map((row) => row.fields.length),
-    nulls: rows.some((row) => row.fields.includes(NULL)),
   };
 }
 
@@ -165,9 +178,9 @@ const PERHAPS_PART = "follows a quote that is not closed, and may be a part of t
 
 /** The records of a table; one that is none comes with its fault, and those behind it are read. */
 class Records {
-  constructor(lines, delimiter, quoting = RFC) {
-    Object.assign(this, { lines, delimiter, at: 0, width: 0, begun: false, lost: false });
-    this.quotings = [quoting, ...QUOTINGS.filter((each) => each !== quoting)];
+  constructor(lines, delimiter, quotings = QUOTINGS) {
+    Object.assign(this, { lines, delimiter, quotings, at: 0, width: 0 });
+    Object.assign(this, { begun: false, lost: false });
     this.columns = new Columns();
   }
 

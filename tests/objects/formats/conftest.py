@@ -53,7 +53,7 @@ def through(
 def _scored(chunk: Chunk, keep_rejected: bool) -> Scored:
     if not keep_rejected:
         return Scored(chunk.rows, [SCORE] * len(chunk.rows), chunk.table)
-    kept = [Row(row.line, None, row.content) for row in chunk.rejected if row.content]
+    kept = [Row(row.line, None, row.content) for row in chunk.rejected if row.content is not None]
     rows = sorted([*chunk.rows, *kept], key=lambda row: row.line)
     reasons = {row.line: row.reason for row in chunk.rejected}
     scores = [None if row.line in reasons else SCORE for row in rows]

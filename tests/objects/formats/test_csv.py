@@ -23,6 +23,42 @@ def test_a_row_is_written_as_it_stands_with_its_scores_behind_it():
     )
 
 
+def test_a_null_beside_quotes_is_no_value_and_rows_stay_whole():
+    table = b'id\ttext\n1\t"good film\nawful end"\n2\t\\N\n3\t"say ""hi"" good"\n'
+    found = through("r.tsv", table)
+    assert found.texts == ["good film\nawful end", None, 'say "hi" good']
+    assert list(csv.reader(io.StringIO(found.written.decode()), delimiter="\t"))[1] == [
+        *("1", "good film\nawful end"),
+        *("Positive", "0.75", "0.75"),
+    ]
+
+
+def test_a_dump_is_told_where_the_delimiter_is_said():
+    assert through("r.csv", b"id\ttext\n1\tone\\ntwo\n2\t\\N\n", delimiter="\t").texts == [
+        "one\ntwo",
+        None,
+    ]
+
+
+@given(
+    st.lists(
+        st.none() | st.text(st.sampled_from('a "\t\n\\'), max_size=12),
+        min_size=1,
+        max_size=20,
+    )
+)
+def test_a_quoted_table_with_nulls_is_read_as_it_was_written(texts):
+    written = io.StringIO()
+    writer = csv.writer(written, delimiter="\t", quoting=csv.QUOTE_ALL, lineterminator="\n")
+    writer.writerow(["id", "text"])
+    for number, text in enumerate(texts):
+        if text is None:
+            written.write(f'"{number}"\t\\N\n')
+        else:
+            writer.writerow([number, text])
+    assert through("r.tsv", written.getvalue().encode()).texts == texts
+
+
 def test_excels_line_that_names_the_delimiter_is_kept():
     found = through("r.csv", b"sep=;\r\nid;text\r\n1;Good, really\r\n")
     assert found.texts == ["Good, really"]

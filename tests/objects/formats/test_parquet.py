@@ -48,6 +48,7 @@ COLUMNS = {
     "category": pa.array(["x", "y", None, "x"]).dictionary_encode(),
     "bool": pa.array([True, None, False, True]),
     "null": pa.nulls(4),
+    "date in milliseconds": pa.array([date(1960, 2, 29), None, None, None], pa.date64()),
     "large": pa.array(["a", None, "b", "c"], pa.large_string()),
     "view": pa.array(["a", None, "b", "c"], pa.string_view()),
 }
@@ -64,6 +65,21 @@ def test_every_column_keeps_its_type_and_values():
         assert back[name].to_pylist() == table[name].to_pylist()
     assert back["positive"].to_pylist() == [0.75] * 4
     assert back.schema.metadata[b"note"] == b"kept"
+
+
+def test_what_a_program_says_of_its_table_is_kept_where_readers_look_for_it():
+    table = pa.table({"text": TEXTS}).replace_schema_metadata({"pandas": "{}", "geo": '{"a": "é"}'})
+    back = parquet.ParquetFile(io.BytesIO(through("r.parquet", written(table)).written))
+    assert back.metadata.metadata[b"pandas"] == b"{}"
+    assert back.metadata.metadata[b"geo"] == '{"a": "é"}'.encode()
+    assert back.schema_arrow.metadata[b"geo"] == '{"a": "é"}'.encode()
+
+
+def test_values_of_a_logical_type_keep_its_name_for_arrow():
+    uuids = pa.array([b"0123456789abcdef"] * 4, pa.uuid())
+    back = read(through("r.parquet", written(pa.table({"text": TEXTS, "id": uuids}))).written)
+    assert back.schema.field("id").type == pa.uuid()
+    assert back["id"].to_pylist() == uuids.to_pylist()
 
 
 @pytest.mark.parametrize(

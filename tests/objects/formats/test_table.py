@@ -25,7 +25,7 @@ def test_a_table_is_told_from_its_content(case):
     lines = lines_of(iter([content]))
     if dialect.sep:
         next(lines)
-    header, *records = filter(None, Records(lines, dialect.delimiter, dialect.quoting))
+    header, *records = filter(None, Records(lines, dialect.delimiter, dialect.quotings))
     assert dialect.delimiter == case["delimiter"]
     assert header.fields == case["columns"]
     assert [[each.line, *each.fields] for each in records if not each.fault] == case["rows"]

@@ -1,5 +1,6 @@
 """Text in any encoding and compression; what is something else is told as what it is."""
 
+import contextlib
 import gzip
 import io
 import lzma
@@ -58,6 +59,37 @@ def test_encodings_of_several_bytes_are_read_if_they_are_said(encoding):
 def test_an_encoding_that_is_none_is_refused(encoding):
     with pytest.raises(UnreadableObject, match="encoding asked for is not known"):
         through("r.csv", b"text\na\n", encoding=encoding)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+@pytest.mark.parametrize("order", ["le", "be"])
+def test_a_byte_order_is_told_by_the_nuls_where_there_is_no_mark(encoding, order):
+    data = "id,text\n1,Good\n".encode(f"{encoding}-{order}")
+    assert through("r.csv", data, encoding=encoding).texts == ["Good"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_a_byte_order_that_nothing_tells_is_refused_with_how_to_say_it(encoding):
+    with pytest.raises(UnreadableObject, match=f"no byte order mark: .*{encoding}-le"):
+        through("r.csv", b"id,text\n1,Good\n", encoding=encoding)
+
+
+CODECS = [
+    "utf-8-sig",
+    "utf-16",
+    "utf-32",
+    "hz",
+    "iso2022_jp_2",
+    "big5hkscs",
+    "shift_jisx0213",
+    "cp1252",
+]
+
+
+@given(st.sampled_from(CODECS), st.binary(max_size=40))
+def test_bytes_in_any_encoding_are_read_or_refused(encoding, data):
+    with contextlib.suppress(UnreadableObject):
+        through("r.txt", data, encoding=encoding)
 
 
 def test_what_is_none_of_its_encoding_is_rejected_alone():
