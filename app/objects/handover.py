@@ -5,14 +5,16 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import astuple
+from typing import TYPE_CHECKING
 
 from app import aws
 from app.deadline import Deadline
 from app.objects import formats, storage
 from app.objects.formats import ReadOptions
-from app.objects.formats.table import dialect_of
-from app.objects.formats.text import Source, opened
 from app.objects.s3 import StoredObject, Version
+
+if TYPE_CHECKING:
+    from app.objects.formats.text import Source
 
 _logger = logging.getLogger(__name__)
 
@@ -84,13 +86,17 @@ def _reader(stored: StoredObject, options: ReadOptions) -> Mapping[str, str]:
         raise unreadable
     if kind == "jsonl":
         return {"format": kind}
+    from app.objects.formats.table import dialect_of
+
     dialect = dialect_of(text.head, options)
     if dialect.sep or dialect.delimiter not in DELIMITERS or not options.header:
         raise unreadable
     return {"format": kind, "delimiter": dialect.delimiter}
 
 
-def _beginning(source: storage.Source, options: ReadOptions) -> Source:
+def _beginning(source: storage.Source, options: ReadOptions) -> "Source":
+    from app.objects.formats.text import opened
+
     reading = opened(source.file, options, "text")
     while True:
         try:

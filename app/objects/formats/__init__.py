@@ -3,11 +3,6 @@
 from typing import Literal
 
 from app.objects.formats.columns import TEXT_COLUMNS, column_among, column_of
-from app.objects.formats.csv import Csv
-from app.objects.formats.gzip import Gzipped
-from app.objects.formats.jsonl import JsonLines
-from app.objects.formats.lines import Lines
-from app.objects.formats.parquet import Parquet
 from app.objects.formats.rows import (
     Chunk,
     Column,
@@ -41,18 +36,20 @@ __all__ = [
     "of",
 ]
 
-SUFFIXES: dict[str, type[Format]] = {
-    ".jsonl": JsonLines,
-    ".ndjson": JsonLines,
-    ".jsonlines": JsonLines,
-    ".csv": Csv,
-    ".tsv": Csv,
-    ".tab": Csv,
-    ".txt": Lines,
-    ".parquet": Parquet,
+Kind = Literal["jsonl", "csv", "txt", "parquet"]
+
+SUFFIXES: dict[str, Kind] = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".jsonlines": "jsonl",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".tab": "csv",
+    ".txt": "txt",
+    ".parquet": "parquet",
 }
 """The ends of names, in any case, by which formats are known; all but Parquet also with .gz."""
-_TEXT = [suffix for suffix, kind in SUFFIXES.items() if kind is not Parquet]
+_TEXT = [suffix for suffix, kind in SUFFIXES.items() if kind != "parquet"]
 ACCEPTED = f"expected {', '.join(_TEXT[:-1])} or {_TEXT[-1]}, each also .gz, or .parquet"
 
 
@@ -62,9 +59,22 @@ def of(name: str) -> Format:
     Raises:
         UnreadableObject: it has none that is known.
     """
+    # Imported here, so that the start of a function that serves requests does not pay for them.
+    from app.objects.formats.csv import Csv
+    from app.objects.formats.gzip import Gzipped
+    from app.objects.formats.jsonl import JsonLines
+    from app.objects.formats.lines import Lines
+    from app.objects.formats.parquet import Parquet
+
     suffix, zipped = _suffix_of(name)
-    kind = SUFFIXES[suffix]()
-    return Gzipped(kind) if zipped else kind
+    kinds: dict[Kind, type[Format]] = {
+        "jsonl": JsonLines,
+        "csv": Csv,
+        "txt": Lines,
+        "parquet": Parquet,
+    }
+    form = kinds[SUFFIXES[suffix]]()
+    return Gzipped(form) if zipped else form
 
 
 def is_accepted(name: str) -> bool:
@@ -83,8 +93,7 @@ def format_name(name: str) -> str:
         UnreadableObject: the name's end is of no known format.
     """
     suffix, zipped = _suffix_of(name)
-    first = next(each for each, kind in SUFFIXES.items() if kind is SUFFIXES[suffix])
-    return first.removeprefix(".") + ".gz" * zipped
+    return SUFFIXES[suffix] + ".gz" * zipped
 
 
 def mapped_as(name: str) -> Literal["JSONL", "CSV"] | None:
@@ -98,7 +107,7 @@ def mapped_as(name: str) -> Literal["JSONL", "CSV"] | None:
         return None
     if zipped:
         return None
-    if SUFFIXES[suffix] is JsonLines:
+    if SUFFIXES[suffix] == "jsonl":
         return "JSONL"
     return "CSV" if suffix == ".csv" else None
 
@@ -107,6 +116,6 @@ def _suffix_of(name: str) -> tuple[str, bool]:
     stem = name.lower().removesuffix(".gz")
     zipped = stem != name.lower()
     for suffix, kind in SUFFIXES.items():
-        if stem.endswith(suffix) and not (zipped and kind is Parquet):
+        if stem.endswith(suffix) and not (zipped and kind == "parquet"):
             return suffix, zipped
     raise UnreadableObject(f"its name ends as that of no known format: {ACCEPTED}")

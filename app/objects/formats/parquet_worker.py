@@ -190,7 +190,7 @@ def _with_dates(rows: Any) -> Any:
     numbers."""
     from arro3.core import DataType
 
-    for place, name in enumerate(rows.schema.names):
+    for place in range(len(rows.schema.names)):
         field = rows.schema.field(place)
         if DataType.is_date64(field.type):
             days = DataType.date32()
