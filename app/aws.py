@@ -1,5 +1,6 @@
 """The one place that makes AWS clients: how long a call may take, and how often it is retried."""
 
+import os
 from dataclasses import dataclass
 from functools import cache
 from threading import Lock
@@ -50,7 +51,8 @@ class OutOfTime(Exception):
 def client(service: str, patience: Patience = PATIENT) -> Any:
     """Return this process's client of a service, made at its first use.
 
-    The standard variables hold: ``AWS_REGION``, ``AWS_ENDPOINT_URL`` and so on.
+    The standard variables hold: ``AWS_REGION``, ``AWS_ENDPOINT_URL`` and so on. boto3 by itself
+    reads the region from ``AWS_DEFAULT_REGION`` alone, which holds where ``AWS_REGION`` is not set.
     """
     import boto3
     from botocore.config import Config
@@ -62,7 +64,8 @@ def client(service: str, patience: Patience = PATIENT) -> Any:
         user_agent_extra=f"sentiment/{__version__}",
     )
     with _making:  # boto3's default session is not safe to make clients in several threads
-        return boto3.client(service, config=config)
+        region = os.environ.get("AWS_REGION") or None
+        return boto3.client(service, region_name=region, config=config)
 
 
 def client_within(service: str, deadline: Deadline) -> Any:

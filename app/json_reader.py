@@ -8,8 +8,10 @@ with one exception, whose message holds nothing of the document.
 import decimal
 import json
 import math
+import re
 from collections.abc import Iterable
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 MAX_DEPTH = 64
@@ -20,18 +22,21 @@ class InvalidJson(ValueError):
     """Not JSON (RFC 8259), or nested too deeply; the message says what is wrong and where."""
 
 
-def read(document: str | bytes, *, exact: bool = False) -> Any:
+def read(document: str | bytes, *, exact: bool = False, max_values: int | None = None) -> Any:
     """Return the document's value; a byte order mark before it is dropped.
 
     Strings may hold lone surrogates, which JSON can escape. ``exact``: numbers that are not whole
-    come as `Decimal`, with all of their digits, and not as `float`.
+    come as `Decimal`, with all of their digits, and not as `float`. ``max_values``: how many values
+    the document may hold, keys not counted.
 
     Raises:
-        InvalidJson: it is not JSON in UTF-8, repeats a key, holds a number that is none, or is
-            nested more than `MAX_DEPTH` levels deep.
+        InvalidJson: it is not JSON in UTF-8, repeats a key, holds a number that is none, is nested
+            more than `MAX_DEPTH` levels deep, or holds more values than allowed.
     """
     try:
         text = document if isinstance(document, str) else document.decode("utf-8")
+        if max_values is not None and _exceeds(text, max_values):
+            raise InvalidJson(f"holds more than {max_values:,} values")
         value = (_exact if exact else _plain).decode(text.removeprefix("\ufeff"))
     except UnicodeDecodeError as error:
         raise InvalidJson(f"is not UTF-8 at byte {error.start}") from None
@@ -74,6 +79,21 @@ def check(value: Any) -> None:
         if depth > MAX_DEPTH:
             raise InvalidJson(_TOO_DEEP)
         level = [inner for container in containers for inner in container]
+
+
+_SEPARATOR = re.compile(r'[,\[{]|"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+"""What stands before each value but the first and those of keys; or a string, to be skipped."""
+
+
+def _exceeds(text: str, values: int) -> bool:
+    """Return whether the text holds more values, without building any of them.
+
+    An empty array or object counts as two values.
+    """
+    if sum(map(text.count, ",[{")) < values:
+        return False
+    separators = (found for found in _SEPARATOR.finditer(text) if found[0][0] != '"')
+    return next(islice(separators, values - 1, None), None) is not None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -52,6 +52,7 @@ def create_app(settings: Settings) -> FastAPI:
         version=__version__,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # `Requests` ignores a slash at the end
         # Its spans and logs have queries, rejected values and messages of exceptions in them.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )

@@ -1,7 +1,7 @@
 """One engine for many requests: who computes in which thread, and how much may wait."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from threading import Event
 from typing import TypeVar
 
@@ -21,6 +21,10 @@ Result = TypeVar("Result")
 
 INLINE_CHARACTERS = 10_000
 """Of texts that are parsed on the event loop; longer ones would hold it up for milliseconds."""
+INLINE_BYTES = 32 * 1024
+"""The same of a body in JSON."""
+GROWTH = 18
+"""What normalisation (NFKC) makes of a character outside ASCII at most: of U+FDFA."""
 
 
 class Scorer:
@@ -48,17 +52,33 @@ class Scorer:
         self._parsing = Workers("parsing", threads=1, max_pending=settings.max_pending)
         self._pending_characters = 0
 
-    async def parse(self, task: Callable[[], Result], characters: int, receive: Receive) -> Result:
-        """Return what parsing texts of so many characters gives; long ones in a thread.
+    async def read(self, task: Callable[[], Result], size: int, receive: Receive) -> Result:
+        """Return what reading a body of so many bytes gives; a large one in a thread.
+
+        Raises:
+            ClientDisconnect: the client has gone.
+            Overloaded: ``max_pending`` requests are being parsed or wait to be.
+        """
+        if size <= INLINE_BYTES:
+            return task()
+        return await self._run(self._parsing, task, 0, receive)
+
+    async def parse(
+        self, task: Callable[[], Result], sent: Iterable[object], receive: Receive
+    ) -> Result:
+        """Return what parsing gives; of long texts in a thread.
+
+        ``sent``: the texts, and what was sent in place of texts.
 
         Raises:
             ClientDisconnect: the client has gone.
             Overloaded: ``max_pending`` requests, or ``max_pending_characters`` of text, are being
                 worked on or wait to be.
         """
-        if characters <= INLINE_CHARACTERS:
+        texts = [text for text in sent if isinstance(text, str)]
+        if sum(map(_normalised, texts)) <= INLINE_CHARACTERS:
             return task()
-        return await self._run(self._parsing, task, characters, receive)
+        return await self._run(self._parsing, task, sum(map(len, texts)), receive)
 
     async def predict(self, texts: Sequence[Text], receive: Receive) -> list[Prediction]:
         """Return a prediction for each text.
@@ -122,6 +142,11 @@ class Scorer:
             cancelled.set()
             leaving.cancel()
             working.cancel()
+
+
+def _normalised(text: str) -> int:
+    """Return the characters that the text has at most once it is normalised."""
+    return len(text) if text.isascii() else len(text) * GROWTH
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from types import MappingProxyType
+from unittest.mock import patch
 
 import pytest
 from fastapi.testclient import TestClient
@@ -16,7 +17,7 @@ from app.main import create_app
 from app.sentiment.bundle import BundleError
 from app.settings import Settings
 from tests.conftest import without_shap
-from tests.contract.conftest import Answer, over_event
+from tests.contract.conftest import JSON, Answer, over_event
 
 
 def client(**settings: object) -> TestClient:
@@ -248,3 +249,43 @@ def test_every_engine_serves(engine):
     caller = client(engine=engine)
     assert caller.get("/").json()["model"]["engine"] == engine
     assert caller.post("/predict", json={"text": "A triumph."}).json()["sentiment"] == "Positive"
+
+
+@pytest.mark.parametrize("item", ["{}", '""', "[]", "0"])
+def test_a_body_of_a_million_values_is_refused_before_they_are_built(item):
+    body = '{"texts": [' + ",".join([item] * 1_000_000) + "]}"
+    answer = client().post("/predict/batch", content=body, headers=JSON)
+    assert answer.status_code == 400
+    assert answer.json()["detail"] == (
+        "The body holds more than 10,512 values; only JSON in UTF-8 is allowed."
+    )
+
+
+def test_commas_of_a_text_are_no_values():
+    answer = client().post("/predict", json={"text": "well, " * 15_000})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/predict", {"text": "\ufdfa" * 1_000}),
+        ("/predict", {"text": "It is fine. " * 1_500}),
+        ("/predict/batch", {"texts": ["\ufdfa" * 100] * 10}),
+    ],
+)
+def test_texts_that_are_long_once_normalised_are_parsed_off_the_event_loop(path, body):
+    caller = client()
+    classifier = caller.app.state.scorer.classifier
+    threads = []
+    token_counts = classifier.token_counts
+
+    def seen(texts):
+        threads.append(threading.current_thread().name)
+        return token_counts(texts)
+
+    classifier.token_counts = seen
+    with patch("app.batch.parse", side_effect=lambda *_: seen(["a"]) and "a"):
+        caller.post(path, json=body)
+    assert threads
+    assert all(name.startswith("parsing") for name in threads)

@@ -85,6 +85,15 @@ def test_feedback_that_a_sink_does_not_take_is_503_and_may_be_said_again(caller)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
 
 
+def test_why_feedback_was_not_kept_is_logged(caller, lines):
+    caller.app.state.sinks[1]._table = "gone"
+    say(caller, note="Zyzzyva quokkas")
+    [line] = [line for line in lines() if line["message"] == "feedback was not kept"]
+    assert line["level"] == "ERROR"
+    assert "ResourceNotFound" in line["reason"]
+    assert "Zyzzyva" not in json.dumps(line)
+
+
 def test_feedback_needs_a_key_where_there_are_keys():
     assert say(client(api_keys=entry("shop", "sk_shop"))).status_code == 401
 

@@ -146,6 +146,10 @@ def http(route: str, path: str, stage: str) -> dict:
         pytest.param(
             http("POST /predict", "/v1/predict", "$default"), ("/v1", "/predict"), id="mapping"
         ),
+        pytest.param(http("$default", "/metrics", "m"), ("", "/metrics"), id="stage m, no prefix"),
+        pytest.param(http("$default", "/m/metrics", "m"), ("/m", "/metrics"), id="stage m"),
+        pytest.param(http("$default", "/m", "m"), ("/m", "/"), id="root of stage m"),
+        pytest.param(http("$default", "/None", None), ("", "/None"), id="no stage"),
         pytest.param(event("function-url"), ("", "/predict"), id="function URL"),
         pytest.param(event("alb"), ("", "/predict"), id="load balancer"),
     ],
@@ -169,3 +173,10 @@ def test_no_file_of_the_page_needs_a_gateway_that_decodes_base64(path):
     answer = handler({**sent, "httpMethod": "GET", "body": None}, None)
     assert answer["statusCode"] == 200
     assert answer["isBase64Encoded"] is False
+
+
+@pytest.mark.parametrize("kind", ["rest-api", "http-api", "function-url", "alb"])
+def test_an_event_whose_headers_are_null_is_answered(kind):
+    sent = event(kind)
+    null = {name: None for name in ("headers", "multiValueHeaders") if name in sent}
+    assert handler({**sent, **null}, None)["statusCode"] == 415

@@ -62,3 +62,31 @@ def test_the_deepest_that_is_read():
 
 def test_a_lone_surrogate_is_kept():
     assert read(r'"\ud83d"') == "\ud83d"
+
+
+@pytest.mark.parametrize(
+    ("document", "values"),
+    [
+        ("[1, 2]", 3),
+        ('{"a": {"b": 1}, "c": 2}', 4),
+        ('{"text": "a, [b], {c} \\" , \\\\"}', 2),
+        ('["' + "," * 1000 + '", "' + "[" * 1000 + '"]', 3),
+    ],
+)
+def test_values_are_bounded_by_their_number_and_not_by_what_strings_hold(document, values):
+    assert read(document, max_values=values) == json.loads(document)
+    with pytest.raises(InvalidJson, match=f"^holds more than {values - 1:,} values$"):
+        read(document, max_values=values - 1)
+
+
+@pytest.mark.property
+@given(st.lists(VALUES))
+def test_every_document_holds_as_many_values_as_are_counted(value):
+    def count(found: object) -> int:
+        if isinstance(found, dict):
+            return 1 + (sum(map(count, found.values())) or 1)
+        return 1 + (sum(map(count, found)) or 1) if isinstance(found, list) else 1
+
+    assert read(json.dumps(value), max_values=count(value)) == value
+    with pytest.raises(InvalidJson):
+        read(json.dumps(value), max_values=count(value) - 1)

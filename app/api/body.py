@@ -9,14 +9,38 @@ from starlette.exceptions import HTTPException
 
 from app import json_reader
 from app.problems import UnsupportedMediaType
+from app.serving import Scorer
+
+MAX_VALUES = 10_000
+"""Values that a body may hold besides the texts of a batch: a million take seconds to build."""
 
 
 class _JsonRequest(Request):
-    async def json(self) -> Any:
+    """A request whose body is read before FastAPI asks for it.
+
+    FastAPI takes whatever is raised while it reads a body for malformed JSON.
+    """
+
+    async def read(self) -> None:
+        """Read the body, a large one off the event loop.
+
+        Raises:
+            ClientDisconnect: the client has gone.
+            HTTPException: 400, as the body is not JSON or holds too many values.
+            Overloaded: too many large bodies are being read already.
+        """
+        body = await self.body()
+        scorer: Scorer = self.app.state.scorer
+        max_values = MAX_VALUES + scorer.settings.max_batch_texts
         try:
-            return json_reader.read(await self.body())
+            self._value = body and await scorer.read(
+                lambda: json_reader.read(body, max_values=max_values), len(body), self.receive
+            )
         except json_reader.InvalidJson as error:
             raise HTTPException(400, f"The body {error}; only JSON in UTF-8 is allowed.") from None
+
+    async def json(self) -> Any:
+        return self._value
 
 
 class JsonRoute(APIRoute):
@@ -33,6 +57,8 @@ class JsonRoute(APIRoute):
                     f"The content type is {essence[:100] or 'missing'!r}; "
                     "only 'application/json' is allowed."
                 )
-            return await handle(_JsonRequest(request.scope, request.receive, request._send))
+            json_request = _JsonRequest(request.scope, request.receive, request._send)
+            await json_request.read()
+            return await handle(json_request)
 
         return read

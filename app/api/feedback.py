@@ -1,5 +1,6 @@
 """`POST /feedback`: what would have been right, kept where results are kept."""
 
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
@@ -17,6 +18,7 @@ from app.sinks.results import FEEDBACK_IDS, Feedback
 from app.telemetry.observation import current
 from app.workers import Full, Workers
 
+_logger = logging.getLogger(__name__)
 router = APIRouter(tags=["sentiment"], dependencies=KEY, route_class=JsonRoute)
 
 SECONDS = 10.0
@@ -63,10 +65,13 @@ async def feedback(
     writers: Workers = request.app.state.feedback_writers
     deadline = Deadline(SECONDS)
     try:
-        kept = not await writers.run(lambda: write(sinks, [said], deadline))
-    except (Full, TimeoutError):
-        kept = False
-    if not kept:
+        failures = await writers.run(lambda: write(sinks, [said], deadline))
+    except Full:
+        failures = {0: "too much feedback waits to be written"}
+    except TimeoutError:
+        failures = {0: f"it was not written within {SECONDS:g} s"}
+    if failures:
+        _logger.error("feedback was not kept", extra={"reason": failures[0]})
         raise HTTPException(_NOT_KEPT.status, _NOT_KEPT.detail, _RETRY_AFTER)
     seen = current()
     seen.feedback = 1

@@ -30,13 +30,7 @@ async def parsed(scorer: Scorer, value: object, limits: Limits, receive: Receive
         InvalidText: it cannot be scored.
         Overloaded: too many long texts are being parsed already.
     """
-    return await scorer.parse(
-        lambda: scorer.classifier.parse(value, limits), _characters(value), receive
-    )
-
-
-def _characters(value: object) -> int:
-    return len(value) if isinstance(value, str) else 0
+    return await scorer.parse(lambda: scorer.classifier.parse(value, limits), [value], receive)
 
 
 router = APIRouter(tags=["sentiment"], dependencies=KEY, route_class=JsonRoute)
@@ -75,7 +69,7 @@ async def predict_batch(
     scorer = scorer_of(request)
     batch = await scorer.parse(
         lambda: parse_batch(body.texts, scorer.classifier, scorer.settings),
-        sum(map(_characters, body.texts)) if isinstance(body.texts, list) else 0,
+        body.texts if isinstance(body.texts, list) else (),
         request.receive,
     )
     await take_texts(request.scope, len(batch.texts))

@@ -5,6 +5,7 @@ from starlette.routing import BaseRoute, Match, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.methods import METHODS, allowed
+from app.paths import behind
 
 
 class Requests:
@@ -22,7 +23,7 @@ class Requests:
             return await self.app(scope, receive, send)
         root, path = scope.get("root_path", ""), scope["path"]
         method = scope["method"]
-        slash = path.endswith("/") and path.removeprefix(root) not in ("", "/")
+        slash = path.endswith("/") and behind(root, path) != "/"
         if method not in ("HEAD", "OPTIONS") and not slash:
             return await self.app(scope, receive, send)
         # A copy: the server looks into its own to know whether an answer has a body.
@@ -48,7 +49,7 @@ class Requests:
             scope.update({name: inner[name] for name in ("route", "api_key") if name in inner})
 
     def _methods(self, scope: Scope) -> set[str]:
-        if scope["path"].removeprefix(scope.get("root_path", "")) == "*":
+        if behind(scope.get("root_path", ""), scope["path"]) == "*":
             return set(METHODS)  # of the server as a whole
         return {
             method

@@ -6,9 +6,11 @@ from mangum import Mangum
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.events import Event
+from app.paths import behind
 from app.problems import MEDIA_TYPE
 
 _GREEDY = "{proxy+}"
+_HEADERS = ("headers", "multiValueHeaders")
 
 
 def public_paths(event: Event) -> tuple[str, str]:
@@ -30,7 +32,8 @@ def public_paths(event: Event) -> tuple[str, str]:
     if route.startswith("/") and "{" not in route:
         path = route
     else:
-        path = seen.removeprefix(f"/{context.get('stage')}") or "/"
+        stage = context.get("stage")
+        path = seen if stage in (None, "", "$default") else behind(f"/{stage}", seen)
     root_path = seen.removesuffix("/").removesuffix(path.removesuffix("/"))
     return root_path, path
 
@@ -74,4 +77,6 @@ class Http:
         return known and "httpMethod" in event and "path" in event
 
     def handle(self, event: Event, context: Any) -> Any:
-        return self._mangum(event, context)
+        # A REST API's console sends null where there are no headers; Mangum expects a mapping.
+        given = {name: event[name] or {} for name in _HEADERS if name in event}
+        return self._mangum({**event, **given}, context)

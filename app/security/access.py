@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.keys import ApiKey, Keyring, matching, parse
+from app.paths import behind
 from app.problems import problem, respond
 from app.security.address import client_address, is_address, is_forwarded, is_loopback, network
 from app.security.rates import Limit, RateLimits, Standing, Unit
@@ -76,7 +77,9 @@ def _within(found: tuple[Limit, Standing] | None, amount: int = 1) -> Standing |
         return standing
     detail = f"More than {limit.written} are not allowed"
     if amount > standing.limit:
-        raise HTTPException(429, f"{detail}; send fewer than these {amount:,} at once.")
+        detail += f"; send fewer than these {amount:,} at once."
+        # No wait makes room for so many.
+        raise HTTPException(429, detail, standing._replace(allowed=True).headers())
     detail += f"; try again in {standing.reset_seconds} s."
     raise HTTPException(429, detail, standing.headers())
 
@@ -126,13 +129,17 @@ class Access:
 
         async def tagged(message: Message) -> None:
             if standing and message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(standing.headers())
+                headers = MutableHeaders(scope=message)
+                if "RateLimit-Limit" not in headers:  # a refusal has those of the limit it names
+                    headers.update(standing.headers())
             await send(message)
 
         try:
             await self.app(scope, receive, tagged)
         finally:
-            if (meter := scope.get("meter")) and (tokens := current().tokens):
+            seen = current()
+            tokens = seen.tokens + seen.variant_tokens
+            if tokens and (meter := scope.get("meter")):
                 await meter.add("token", tokens)
 
     async def _admit(self, scope: Scope) -> Standing | None:
@@ -211,7 +218,7 @@ def _presented(keys: Sequence[ApiKey], headers: Headers) -> ApiKey:
 
 
 def _path(scope: Scope) -> str:
-    return scope["path"].removeprefix(scope.get("root_path", "")) or "/"
+    return behind(scope.get("root_path", ""), scope["path"])
 
 
 def _is_open(scope: Scope) -> bool:

@@ -97,13 +97,18 @@ class _Guarded(asyncio.Protocol):
             self._await_request()
 
     def eof_received(self) -> bool:
-        """Keep a connection open whose client has sent its request and only reads from now on."""
+        """Keep a connection open whose client has sent its request and only reads from now on.
+
+        A client of HTTP/1.0, which knows no interim responses, cannot be asked whether it reads: it
+        counts as gone.
+        """
         encrypted = self.transport.get_extra_info("sslcontext") is not None
         if encrypted or not self._is_answering() or self.cycle.more_body:
             return False  # closes it
+        if self.cycle.scope["http_version"] == "1.0":
+            return False
         self.cycle.keep_alive = False
-        if self.cycle.scope["http_version"] != "1.0":
-            self._timer = self.loop.call_later(PROBE_SECONDS, self._probe)
+        self._timer = self.loop.call_later(PROBE_SECONDS, self._probe)
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from app.settings import Settings, SettingsError
-from app.workers import Full, Workers
+from app.workers import Workers
 
 _logger = logging.getLogger(__name__)
 _MEMORY = "memory://"
@@ -24,9 +24,12 @@ _TIMEOUTS: dict[str, dict[str, float]] = {
 }
 """Seconds until a storage counts as not answering."""
 _SECONDS = 2.0
-"""The same for all that one request asks of it, its wait for a thread included."""
+"""The same for one call, its wait for a thread included."""
+_PAUSE_SECONDS = 5.0
+"""How long a storage that did not answer is not asked again, by any request."""
 _LIMIT = re.compile(
-    r"\s*(?P<amount>\d+)\s*(?P<unit>requests?|texts?|tokens?)?\s*(?P<period>(/|per\b)[^+]+)", re.I
+    r"\s*(?P<amount>\d+)\s*(?P<unit>requests?|texts?|tokens?)?\s*(?P<period>(/|per\b)(?!\s*0+\b)[^+]+)",
+    re.I,
 )
 
 Unit = Literal["request", "text", "token"]
@@ -82,6 +85,7 @@ class RateLimits:
             reason = str(error).replace(storage, shown)
             raise SettingsError(f"SENTIMENT_RATE_LIMIT_STORAGE={shown}: {reason}") from None
         self._workers = None
+        self._paused_until = 0.0
         if not storage.startswith(_MEMORY):
             self._workers = Workers("rate-limits", threads=4, max_pending=64, seconds=_SECONDS)
 
@@ -113,14 +117,12 @@ class RateLimits:
             return [(one, count(one.item)) for one in limits]
 
         limits = [one for one in _parsed(limit) if one.unit == unit]
-        if not limits:
+        if not limits or time.monotonic() < self._paused_until:
             return None
         try:
             found = counted() if self._workers is None else await self._workers.run(counted)
-        except (Full, TimeoutError):
-            _logger.error("the storage of rate limits does not answer; nothing is limited")
-            return None
         except Exception as error:  # each storage has errors of its own
+            self._paused_until = time.monotonic() + _PAUSE_SECONDS
             _logger.error(
                 "the storage of rate limits does not answer; nothing is limited",
                 extra={"error": type(error).__name__},

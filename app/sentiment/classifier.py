@@ -56,6 +56,8 @@ class Pass(NamedTuple):
     """None of what was scored for an explanation alone."""
     tokenise_seconds: float
     infer_seconds: float
+    variant_tokens: int = 0
+    """Tokens of the variants of a text that were scored for an explanation."""
 
 
 class SentimentClassifier:

@@ -69,7 +69,7 @@ class _Game:
         self.evaluations += len(masks)
         kept = [list(chain.from_iterable(compress(self._tokens, mask))) for mask in masks]
         scores = self._classifier.score_tokens(kept)
-        self._classifier.observer(Pass((), 0.0, scores.infer_seconds))
+        self._classifier.observer(Pass((), 0.0, scores.infer_seconds, sum(scores.tokens)))
         logits = np.array(scores.logits)
         found: NDArray[np.float64] = logits[:, self._positive] - logits[:, 1 - self._positive]
         return found

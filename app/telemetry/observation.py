@@ -38,6 +38,8 @@ class Observation:
     doubtful: int = 0
     confidence_sum: float = 0.0
     tokens: int = 0
+    variant_tokens: int = 0
+    """What explanations computed besides; no metric, but a limit in tokens counts it."""
     windows: int = 0
     cache_hits: int = 0
     tokenise_seconds: float = 0.0
@@ -72,6 +74,7 @@ class Observation:
             self.windows += prediction.windows
             self.cache_hits += prediction.cached
             self.model = prediction.model
+        self.variant_tokens += done.variant_tokens
         self.tokenise_seconds += done.tokenise_seconds
         self.infer_seconds += done.infer_seconds
 

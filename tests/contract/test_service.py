@@ -120,3 +120,10 @@ def test_the_page_finds_its_files_from_behind_a_slash_too(get):
     for link in links:
         assert link.startswith("../")
         assert get(link.removeprefix("..")).status == 200
+
+
+@pytest.mark.parametrize("path", ["/static", "/static/", "/static//", "/none/"])
+def test_a_folder_is_404_and_no_redirect(get, path):
+    answer = get(path)
+    assert answer.status == 404
+    assert "location" not in answer.headers

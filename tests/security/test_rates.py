@@ -94,6 +94,7 @@ def test_a_limit_may_be_written_so(limit):
         "+",
         "1/day+",
         "1/fortnight",
+        "100/0 minutes",
     ],
 )
 def test_any_other_is_refused_with_what_is_allowed(limit):
@@ -119,5 +120,52 @@ def test_a_storage_that_hangs_limits_nobody_for_long(monkeypatch, caplog):
     found = [caller.post("/predict", json={"text": "Good."}).status_code for _ in range(2)]
     Hanging.release.set()
     assert found == [200, 200]
+    assert len([line for line in caplog.messages if "does not answer" in line]) == 1
     assert time.monotonic() - started < 5
     assert "does not answer; nothing is limited" in caplog.text
+
+
+class Recovering(MemoryStorage):
+    """A storage that fails at its first call alone."""
+
+    calls = 0
+
+    def acquire_sliding_window_entry(self, *args, **kwargs):
+        self.calls += 1
+        if self.calls == 1:
+            raise ConnectionError
+        return super().acquire_sliding_window_entry(*args, **kwargs)
+
+
+@pytest.mark.parametrize(("pause", "last", "calls"), [(60, 200, 1), (0, 429, 3)])
+def test_a_storage_that_failed_is_asked_again_after_a_pause(monkeypatch, pause, last, calls):
+    storage = Recovering()
+    monkeypatch.setattr("limits.storage.storage_from_string", lambda uri, **options: storage)
+    monkeypatch.setattr(rates, "_PAUSE_SECONDS", pause)
+    caller = client(address_rate_limit="1/day", rate_limit_storage="redis://r")
+    found = [caller.post("/predict", json={"text": "Good."}).status_code for _ in range(3)]
+    assert (found, storage.calls) == ([200, 200, last], calls)
+
+
+def test_an_explanation_is_charged_the_tokens_of_its_variants():
+    caller = client(address_rate_limit="1000tokens/day", cache_size=0)
+    text = "The plot is thin, but the cast is a joy to watch from start to end."
+    answer = caller.post("/explain", json={"text": text})
+    assert answer.status_code == 200
+    left = int(caller.get("/model").headers["ratelimit-remaining"])
+    assert left < 1000 - answer.json()["tokens"] - 2 * answer.json()["evaluations"]
+
+
+def test_a_refusal_has_the_headers_of_the_limit_that_refuses():
+    keys = entry("shop", "sk_shop", "9/day+3texts/day")
+    caller = client(api_keys=keys)
+    headers = {"x-api-key": "sk_shop"}
+    never = batch(caller, 4, **headers)
+    assert (never.status_code, never.headers["ratelimit-limit"]) == (429, "3")
+    assert "retry-after" not in never.headers
+    assert batch(caller, 2, **headers).status_code == 200
+    refused = batch(caller, 2, **headers)
+    assert refused.status_code == 429
+    assert refused.headers["ratelimit-limit"] == "3"
+    assert refused.headers["ratelimit-remaining"] == "1"
+    assert refused.headers["retry-after"] == refused.headers["ratelimit-reset"]

@@ -1,6 +1,7 @@
 """What a client may do with its connection: say nothing, say it slowly, stop, go."""
 
 import http.client
+import json
 import signal
 import socket
 import time
@@ -115,6 +116,20 @@ def test_a_client_that_ends_its_sending_is_answered_however_long_it_takes(serve)
     # What a client that has gone is told by; RFC 9110 has every client pass over it.
     answer = answer.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_client_of_http_1_0_that_ends_its_sending_has_left(serve, lines):
+    sock = serve(cache_size=0)()
+    body = json.dumps({"texts": [f"{i} It goes on. " * 300 for i in range(60)]}).encode()
+    sock.sendall(request("/predict/batch", body).replace(b"HTTP/1.1", b"HTTP/1.0"))
+    time.sleep(0.1)
+    sock.shutdown(socket.SHUT_WR)
+    assert read_all(sock) == b""
+    deadline = time.monotonic() + 30
+    while not (found := lines()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert found[0]["status"] == 499
 
 
 def test_a_client_that_ends_its_sending_within_its_request_is_not_awaited(serve):
