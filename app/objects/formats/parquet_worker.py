@@ -186,11 +186,10 @@ def _metadata(schema: Any) -> dict[str, str]:
 
 
 def _with_dates(rows: Any) -> Any:
-    """Return a batch or table with its dates in days: of those in milliseconds the writer makes
-    numbers."""
+    """Return a table with its dates in days; the writer makes numbers of those in milliseconds."""
     from arro3.core import DataType
 
-    for place, name in enumerate(rows.schema.names):
+    for place in range(len(rows.schema.names)):
         field = rows.schema.field(place)
         if DataType.is_date64(field.type):
             days = DataType.date32()
