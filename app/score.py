@@ -208,8 +208,10 @@ def _arguments() -> argparse.Namespace:
 
 def _delimiter(value: str) -> str:
     delimiter = "\t" if value in ("tab", "\\t") else value
-    if len(delimiter) > 1:
-        raise argparse.ArgumentTypeError("a delimiter is one character, or tab")
+    if len(delimiter) > 1 or delimiter in ("\n", "\r", '"'):
+        raise argparse.ArgumentTypeError(
+            "a delimiter is tab, or one character other than a quote or a line end"
+        )
     return delimiter
 
 

@@ -22,6 +22,8 @@ def _split(value: object) -> object:
 
 
 def _delimiter(value: object) -> object:
+    if value in ("\n", "\r", '"'):
+        raise ValueError("must not be a quote or a line end")
     return "\t" if value in ("tab", "\\t") else value
 
 

@@ -232,7 +232,14 @@ def test_options_say_what_a_file_does_not(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("option", "reason"), [("--delimiter=ab", "one character"), ("--encoding=klingon", "encoding")]
+    ("option", "reason"),
+    [
+        ("--delimiter=ab", "one character"),
+        ("--delimiter=\n", "other than a quote or a line end"),
+        ("--delimiter=\r", "other than a quote or a line end"),
+        ('--delimiter="', "other than a quote or a line end"),
+        ("--encoding=klingon", "encoding"),
+    ],
 )
 def test_an_option_that_makes_no_sense_is_refused(tmp_path, option, reason):
     (tmp_path / "in.csv").write_text("text\nGood.\n")

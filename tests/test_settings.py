@@ -37,3 +37,9 @@ def test_a_name_that_is_no_setting_is_warned_of_and_ignored(caplog):
 def test_threads_follow_lambdas_memory(memory, threads):
     environ = {"AWS_LAMBDA_FUNCTION_NAME": "f", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": memory}
     assert load(environ).threads == threads
+
+
+@pytest.mark.parametrize("delimiter", ["\n", "\r", '"'])
+def test_a_delimiter_is_no_quote_or_line_end(delimiter):
+    with pytest.raises(ValueError, match="must not be a quote or a line end"):
+        Settings(csv_delimiter=delimiter)

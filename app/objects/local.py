@@ -97,8 +97,8 @@ def check_regular(path: Path) -> None:
 
 
 def unfinished(path: Path) -> Path:
-    """Return where a file lies until it is complete."""
-    return path.with_name(f"{path.name}.unfinished")
+    """Return where a file lies until it is complete, under a name that no other program gives."""
+    return path.with_name(f".{path.name}.sentiment.unfinished")
 
 
 def open_private(path: str | Path, flags: int, limits: Sequence[os.stat_result]) -> int:

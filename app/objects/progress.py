@@ -30,6 +30,9 @@ class _Header(BaseModel):
     """What computed them."""
 
 
+_BEGINNING = b'{"scores_of":'
+
+
 class _Chunk(BaseModel):
     texts: str
     """The digest of what was scored."""
@@ -40,14 +43,14 @@ class Progress:
     """A file of scores in the order of the object's rows, a line a chunk, with its texts' digest.
 
     Only scores of the same texts by the same model are used, so that an edited object, another
-    column or another limit never gets scores that are not its own. Whatever else the file holds is
-    dropped. It is also the lock of the output, which the system releases however a run ends.
+    column or another limit never gets scores that are not its own. Others are dropped. It is also
+    the lock of the output, which the system releases however a run ends.
 
     ``model``: what computes the scores. ``limits``: whose readers alone may read the file.
 
     Raises:
         InUse: another run has it.
-        UnreadableObject: something else than a file is in its place.
+        UnreadableObject: something else than the file of such a run is in its place.
         OSError: it cannot be written.
     """
 
@@ -56,7 +59,12 @@ class Progress:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = _locked(path, limits)
         self._header = _Header(scores_of=model).model_dump_json().encode() + b"\n"
-        self._reading = self._file.readline(len(self._header)) == self._header
+        first = self._file.readline(len(self._header))
+        # A run that was killed may have written a part of its first line.
+        if not first.startswith(_BEGINNING) and not _BEGINNING.startswith(first):
+            self._file.close()
+            raise UnreadableObject(f"{path}: is no progress of a run; move it or name another OUT")
+        self._reading = first == self._header
         if not self._reading:
             self._drop_from(0)
             self._append(self._header)

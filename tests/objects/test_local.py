@@ -72,9 +72,15 @@ def test_a_missing_folder_is_made(tmp_path):
 
 
 def test_what_a_killed_run_left_is_in_nobodys_way(tmp_path):
-    (tmp_path / "out.unfinished").write_bytes(b"left")
+    local.unfinished(tmp_path / "out").write_bytes(b"left")
     write(tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_file_of_another_program_is_left_alone(tmp_path):
+    (tmp_path / "out.unfinished").write_bytes(b"theirs")
+    write(tmp_path / "out")
+    assert (tmp_path / "out.unfinished").read_bytes() == b"theirs"
 
 
 def test_a_link_stays_and_its_target_is_replaced(tmp_path):

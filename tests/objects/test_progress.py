@@ -79,7 +79,7 @@ def test_a_damaged_file_gives_right_scores_or_none(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("p") / "progress"
     keep(path, [(["a", "b"], [GOOD, BAD]), (["c"], [GOOD])])
     whole = path.read_bytes()
-    start = data.draw(st.integers(0, len(whole)))
+    start = data.draw(st.integers(len('{"scores_of":'), len(whole)))
     end = data.draw(st.integers(start, len(whole)))
     path.write_bytes(whole[:start] + data.draw(st.binary(max_size=20)) + whole[end:])
     with Progress(path, "m") as again:
@@ -91,12 +91,21 @@ def test_a_damaged_file_gives_right_scores_or_none(tmp_path_factory, data):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"\0" * 5000, b"[]\n" * 9, b'"old identity"\n[["Positive", 1, 1]]\n', b"\xff"]
+    "content",
+    [b"", b'{"sco', b'{"scores_of":"m', b'{"scores_of":1}\n', b'{"scores_of":"old"}\n[]\n'],
 )
-def test_a_file_of_anything_else_is_begun_anew(path, content):
+def test_a_file_without_scores_of_this_model_is_begun_anew(path, content):
     path.write_bytes(content)
     with Progress(path, "m") as progress:
         assert progress.known(["a"]) is None
+
+
+@pytest.mark.parametrize("content", [b"\0" * 5000, b"my notes\n", b"[]\n", b"{}", b"\n", b"\xff"])
+def test_a_file_of_another_program_is_refused_and_left_alone(path, content):
+    path.write_bytes(content)
+    with pytest.raises(UnreadableObject, match=re.escape(f"{path}: is no progress of a run")):
+        Progress(path, "m")
+    assert path.read_bytes() == content
 
 
 def test_the_file_of_a_run_that_ends_is_gone(path):

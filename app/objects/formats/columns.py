@@ -1,6 +1,5 @@
 """Columns by name: which one is the text, and what the scores are called beside the others."""
 
-import re
 from collections.abc import Iterable, Sequence
 
 from app.objects.formats.rows import Column, Score, UnreadableObject
@@ -9,8 +8,6 @@ TEXT_COLUMNS = ("text", "review", "comment", "content", "body", "message", "sent
 """Usual names of a column of texts; the first of them that there is counts."""
 REASON = "reason"
 OURS = (*Score._fields, REASON)
-_NAME = re.compile(r"[\w .()/#&-]{0,60}")
-_NAME_WORDS = 4
 
 
 def column_among(
@@ -32,17 +29,11 @@ def column_among(
         alike = [i for i, name in enumerate(folded) if name == candidate.strip().lower()]
         places += sorted(alike, key=lambda i: names[i] != candidate)
     if not places and not wanted and alone and len(names) == 1:
-        if not _reads_as_a_name(names[0]):
-            raise UnreadableObject(
-                "its first line reads like a row, not like the name of its one column: say that it "
-                "has no header (--no-header), or name the column (--column)",
-                names,
-            )
         places = [0]
     if not places:
         sought = "has the name asked for" if wanted else f"is named {', '.join(TEXT_COLUMNS)}"
-        count = f"{len(names)} column{'s' * (len(names) != 1)}"
-        raise UnreadableObject(f"no column {sought}; there are {count}{advice}", names)
+        count = "is 1 column" if len(names) == 1 else f"are {len(names)} columns"
+        raise UnreadableObject(f"no column {sought}; there {count}{advice}", names)
     return Column(places[0], names[places[0]], tuple(names[i] for i in places[1:]))
 
 
@@ -71,8 +62,3 @@ def _free(name: str, taken: set[str]) -> str:
         number += 1
         free = f"{name}_{number}"
     return free
-
-
-def _reads_as_a_name(name: str) -> bool:
-    words = name.split()
-    return bool(_NAME.fullmatch(name)) and len(words) <= _NAME_WORDS and not name.endswith(".")

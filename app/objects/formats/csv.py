@@ -1,10 +1,11 @@
 """Separated values under a header: a table, whatever its delimiter."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import IO, NamedTuple
 
-from app.objects.formats.columns import OURS, column_among, score_columns
+from app.objects.formats.columns import OURS, TEXT_COLUMNS, column_among, score_columns
 from app.objects.formats.encoding import Encoding
 from app.objects.formats.fields import MAX_FIELDS, NULL
 from app.objects.formats.jsonl import looks_like_json
@@ -27,6 +28,8 @@ _ADVICE = (
     ". If its first line is a row, say that it has no header (--no-header); else name the column "
     "(--column)"
 )
+_NAME = re.compile(r"[\w.()/#&-]{1,60}")
+"""Name of an only column. With a space in it, it might be a text."""
 
 
 class Layout(NamedTuple):
@@ -112,10 +115,28 @@ def _begin(
         raise UnreadableObject(f"its first line, of the columns' names, {fault}")
     if len(names) > MAX_FIELDS:
         raise UnreadableObject(f"has more than {MAX_FIELDS:,} columns")
+    if options.header and not options.column:
+        _check_names(names)
     column = column_among(names, options.column, advice=_ADVICE)
     header = first.raw if options.header else ""
     ours = score_columns(names)
     return column, Layout(before, header, ours, len(names), dialect.delimiter, end)
+
+
+def _check_names(names: Sequence[str]) -> None:
+    """Check that a first line names columns.
+
+    Raises:
+        UnreadableObject: it is blank, or is an only column's and reads like a text.
+    """
+    name = names[0].strip()
+    if not any(map(str.strip, names)):
+        raise UnreadableObject(f"its first line names no column{_ADVICE}", names)
+    usual = name.lower() in TEXT_COLUMNS
+    if len(names) == 1 and not usual and (not _NAME.fullmatch(name) or name.endswith(".")):
+        raise UnreadableObject(
+            f"its first line reads like a row, not like the name of its one column{_ADVICE}", names
+        )
 
 
 def _rows(

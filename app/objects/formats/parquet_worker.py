@@ -186,8 +186,7 @@ def _metadata(schema: Any) -> dict[str, str]:
 
 
 def _with_dates(rows: Any) -> Any:
-    """Return a batch or table with its dates in days: of those in milliseconds the writer makes
-    numbers."""
+    """Return a table with its dates in days; the writer makes numbers of those in milliseconds."""
     from arro3.core import DataType
 
     for place in range(len(rows.schema.names)):

@@ -17,7 +17,7 @@ from app.objects.formats.text import Line, lines_of
 
 DELIMITERS = (",", ";", "\t", "|")
 SAMPLE_RECORDS = 50
-_SEP = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
+_SEP = re.compile(r'"?sep=([^"])"?', re.IGNORECASE)
 
 
 class Dialect(NamedTuple):

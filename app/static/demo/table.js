@@ -48,7 +48,7 @@ function linesOf(content) {
 }
 
 function dialectOf(lines) {
-  const sep = /^"?sep=(.)"?$/i.exec(lines[0]?.text ?? "");
+  const sep = /^"?sep=([^"])"?$/i.exec(lines[0]?.text ?? "");
   if (sep) return { delimiter: sep[1], sep: sep[0], quotings: QUOTINGS };
   const samples = DELIMITERS.map((delimiter) => sampleOf(lines, delimiter));
   const several = samples.filter(({ width }) => width > 1).sort(byRank);

@@ -94,6 +94,9 @@ def test_rows_that_are_wider_than_a_header_of_one_field_are_refused():
         (b"1,A fine film\n2,A dull one\n", ("1", "A fine film")),
         (b"I loved this film, all of it.\n", ()),
         (b"A wonderful film that I loved.\nA dull one.\n", ("A wonderful film that I loved.",)),
+        (b"great film\nbad film\n", ("great film",)),
+        (b"Great!\nBad!\n", ("Great!",)),
+        (b" \ngreat film\n", (" ",)),
     ],
 )
 def test_a_first_line_that_is_a_row_is_refused_with_how_to_say_so(data, names):
@@ -102,6 +105,21 @@ def test_a_first_line_that_is_a_row_is_refused_with_how_to_say_so(data, names):
     if names:
         assert raised.value.names == names
     assert "film" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["text", " Review ", "the_text", "Text.1", "opinión"])
+def test_a_first_line_of_one_word_names_an_only_column(name):
+    assert through("r.csv", f"{name}\na fine film\n".encode()).texts == ["a fine film"]
+
+
+def test_an_only_column_may_have_any_name_if_it_is_said():
+    data = b"What did you think?\ngreat film\n"
+    assert through("r.csv", data, column="What did you think?").texts == ["great film"]
+
+
+def test_columns_that_are_not_the_text_are_counted():
+    with pytest.raises(UnreadableObject, match="has the name asked for; there is 1 column"):
+        through("r.csv", b"text\na\n", column="body")
 
 
 def test_without_a_header_columns_are_numbered_and_none_is_written():

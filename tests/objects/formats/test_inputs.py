@@ -79,6 +79,7 @@ REFUSED = [
     ("r.csv", b"a,b;c\n1,2;3\n"),
     ("r.csv", b"text\n1,a\n2,b\n3,c\n"),
     ("r.csv", b"I liked this film more.\nNot me.\n"),
+    ("r.csv", b" \nid\n"),
     ("r.csv", b"id,note\n1,a\n"),
     ("r.csv", b"," * 10_001 + b"text\n"),
     ("r.csv", b""),

@@ -26,7 +26,7 @@ def test_a_row_is_written_as_it_stands_with_its_scores_at_its_end():
         (b"[1]", "is not a JSON object"),
         (b'"text"', "is not a JSON object"),
         (b'{"title": "x", "year": 1}', "no column is named text, .*; there are 2 columns"),
-        (b'{"note": "x"}', "no column is named text, .*; there are 1 column"),
+        (b'{"note": "x"}', "no column is named text, .*; there is 1 column"),
         (b'{"text": "a", "text": "b"}', "same key twice"),
         (b'{"text": "a", "n": 1e999}', "too large"),
         (b'{"text": "a", "n": NaN}', "not JSON"),
@@ -118,3 +118,7 @@ def test_any_objects_come_back_as_they_were(objects):
     assert found.texts == [row["text"] for row in rows]
     for line, row in zip(found.written.splitlines(), rows, strict=True):
         assert json.loads(line).items() >= row.items()
+
+
+def test_an_only_member_may_have_any_name():
+    assert through("r.jsonl", b'{"What did you think?": "a"}\n').texts == ["a"]

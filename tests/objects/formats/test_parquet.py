@@ -121,6 +121,10 @@ def test_a_table_without_rows_to_write_keeps_its_schema(rows):
     assert back.schema.field("id").type == pa.int16()
 
 
+def test_an_only_column_may_have_any_name():
+    assert through("r.parquet", written(pa.table({"What did you think?": ["a"]}))).texts == ["a"]
+
+
 def test_a_column_called_as_ours_is_kept():
     table = pa.table({"Sentiment": ["mine"], "text": ["a"], "positive": [1], "positive_1": [2]})
     back = read(through("r.parquet", written(table)).written)
