@@ -93,7 +93,7 @@ def test_a_batch_that_is_too_much_for_the_service_is_sent_in_parts(visit: Visit)
     expect(page.locator(".fault").nth(0)).to_have_text(
         "text must have at most 100 characters, not 150"
     )
-    expect(page.locator(".fault").nth(1)).to_contain_text("at most 200 characters together")
+    expect(page.locator(".fault").nth(1)).to_contain_text("at most 100 characters, not 250")
 
 
 def test_cancelled_it_keeps_what_it_has_and_goes_on_from_there(page: Page) -> None:
