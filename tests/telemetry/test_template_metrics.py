@@ -194,7 +194,9 @@ def test_rows_of_an_object_that_cannot_be_scored_are_counted(
 def test_an_event_in_which_there_is_nothing_to_score_is_counted_as_skipped(
     environment: Any,
 ) -> None:
-    counted = environment("events")({**event("eventbridge"), "source": EVENT_SOURCE})
+    counted = environment("events")(
+        {"source": EVENT_SOURCE, "detail-type": "Text Scored", "detail": {"id": "1"}}
+    )
     assert counted["records_skipped"] == 1
     assert not counted.keys() & {"records_rejected", "batches_failed"}
 
