@@ -146,7 +146,14 @@ def test_what_can_only_fail_as_a_whole_raises(handle, name):
 
 
 def test_its_own_results_on_a_bus_are_not_scored_again(handle, aws):
-    handle({**event("eventbridge"), "source": "sentiment", "detail": {"id": "1"}})
+    handle(
+        {
+            **event("eventbridge"),
+            "source": "sentiment",
+            "detail-type": "Text Scored",
+            "detail": {"id": "1"},
+        }
+    )
     assert aws.queue() == []
 
 
