@@ -32,7 +32,6 @@ __all__ = [
     "column_of",
     "format_name",
     "is_accepted",
-    "mapped_as",
     "of",
 ]
 
@@ -94,22 +93,6 @@ def format_name(name: str) -> str:
     """
     suffix, zipped = _suffix_of(name)
     return SUFFIXES[suffix] + ".gz" * zipped
-
-
-def mapped_as(name: str) -> Literal["JSONL", "CSV"] | None:
-    """Return as what a distributed map of Step Functions reads an object, if it can.
-
-    It reads neither gzip nor Parquet nor lines of text, and of tables those of commas alone.
-    """
-    try:
-        suffix, zipped = _suffix_of(name)
-    except UnreadableObject:
-        return None
-    if zipped:
-        return None
-    if SUFFIXES[suffix] == "jsonl":
-        return "JSONL"
-    return "CSV" if suffix == ".csv" else None
 
 
 def _suffix_of(name: str) -> tuple[str, bool]:

@@ -218,29 +218,27 @@ def test_lines_are_written_behind_their_scores_and_reasons():
 
 
 @pytest.mark.parametrize(
-    ("name", "kind", "mapped"),
+    ("name", "kind"),
     [
-        ("a.csv", "csv", "CSV"),
-        ("A.CSV", "csv", "CSV"),
-        ("a.tsv", "csv", None),
-        ("a.tab.gz", "csv.gz", None),
-        ("a.jsonl", "jsonl", "JSONL"),
-        ("a.NdJson", "jsonl", "JSONL"),
-        ("a.JSONL.GZ", "jsonl.gz", None),
-        ("a.txt", "txt", None),
-        ("a.Parquet", "parquet", None),
+        ("a.csv", "csv"),
+        ("A.CSV", "csv"),
+        ("a.tsv", "csv"),
+        ("a.tab.gz", "csv.gz"),
+        ("a.jsonl", "jsonl"),
+        ("a.NdJson", "jsonl"),
+        ("a.JSONL.GZ", "jsonl.gz"),
+        ("a.txt", "txt"),
+        ("a.Parquet", "parquet"),
     ],
 )
-def test_names_are_known_by_their_end_in_any_case(name, kind, mapped):
+def test_names_are_known_by_their_end_in_any_case(name, kind):
     assert formats.is_accepted(name)
     assert formats.format_name(name) == kind
-    assert formats.mapped_as(name) == mapped
 
 
 @pytest.mark.parametrize("name", ["a.xml", "a", "csv", "a.parquet.gz", "a.csv.zip", "a.gz", ""])
 def test_other_names_are_refused(name):
     assert not formats.is_accepted(name)
-    assert formats.mapped_as(name) is None
     with pytest.raises(UnreadableObject, match=r"expected .jsonl, .ndjson, .jsonlines, .csv, .tsv"):
         formats.of(name)
 
