@@ -12,8 +12,8 @@ from app.events.sources import SOURCES as RECORDS
 from app.events.sources import Records, log_skipped
 from app.main import app
 from app.objects.bucket import ObjectScoring
+from app.scoring.scorer import Scorer
 from app.sentiment.text import Text
-from app.serving import Scorer
 from app.telemetry.exceptions import boundary
 from app.telemetry.reporting import Telemetry
 

@@ -7,21 +7,22 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.types import Receive, Scope, Send
 
-from app import __version__, keys, problems, sinks
-from app.api import docs, explain, feedback, health, metrics, model, page, predict
-from app.api.assets import Assets
-from app.api.requests import Requests
-from app.security import connections, rates
-from app.security.access import Access
-from app.security.body import BodyLimit
-from app.security.headers import SecurityHeaders
+from app import __version__, sinks
+from app.access import keys, rates
+from app.scoring.scorer import Scorer
 from app.sentiment import classifier
-from app.serving import Scorer
 from app.settings import Settings
 from app.settings import load as load_settings
 from app.telemetry import logs, observation
-from app.telemetry.correlation import ID_HEADERS, CorrelationId
 from app.telemetry.reporting import Observed, Telemetry
+from app.web import connections, problems
+from app.web.assets import Assets
+from app.web.middleware.access import Access
+from app.web.middleware.body_limit import BodyLimit
+from app.web.middleware.correlation import ID_HEADERS, CorrelationId
+from app.web.middleware.headers import SecurityHeaders
+from app.web.middleware.methods import Requests
+from app.web.routes import docs, explain, feedback, health, metrics, model, page, predict
 
 
 class Application(FastAPI):
@@ -62,7 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.telemetry = Telemetry(settings)
     for resource in (health, predict, explain, feedback, model, metrics, docs, page):
         app.include_router(resource.router)
-    app.mount("/static", Assets(directory=Path(__file__).parent / "static"))
+    app.mount("/static", Assets(directory=Path(__file__).parent / "web/static"))
     problems.install(app)
     # The last that is added is the outermost.
     app.add_middleware(problems.Failures)
@@ -83,7 +84,7 @@ def create_app(settings: Settings) -> FastAPI:
         )
     app.add_middleware(SecurityHeaders)
     if settings.tracing:
-        from app.telemetry import tracing
+        from app.web.middleware import tracing
 
         app.add_middleware(tracing.Traced)
     app.add_middleware(Observed, telemetry=app.state.telemetry)

@@ -100,10 +100,6 @@ def _stages() -> None:
     ends["FastAPI and pydantic"] = time.process_time()
     import mangum  # noqa: F401
 
-    import app.api.predict
-    import app.keys
-    import app.sentiment.classifier  # noqa: F401
-
     ends["the application's own and Mangum"] = time.process_time()
     from app.sentiment import bundle
     from app.sentiment.engines.native import WEIGHTS, Network

@@ -22,10 +22,10 @@ from captum.attr import LayerIntegratedGradients
 from tqdm import tqdm
 from transformers import AutoModelForSequenceClassification
 
+from app.explanation.explain import explain
+from app.explanation.words import Piece, words
 from app.sentiment import classifier
 from app.sentiment.classifier import SentimentClassifier
-from app.sentiment.explanation import explain
-from app.sentiment.words import Piece, words
 from app.settings import Settings
 from bench.service import ROOT
 from training import data

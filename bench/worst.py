@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 from app import json_reader, settings
+from app.explanation.words import words
 from app.sentiment import classifier
 from app.sentiment.classifier import SentimentClassifier
 from app.sentiment.text import InvalidText, parse
-from app.sentiment.words import words
 from bench import report
 
 ROUNDS = 3

@@ -37,7 +37,7 @@ hypothesis.settings.load_profile(os.environ.get("PROPERTIES", "usual"))
 def without_shap() -> Iterator[None]:
     """Have the import of `shap` fail, as where it is not installed."""
     with patch.dict(sys.modules, {"shap.explainers": None}):
-        sys.modules.pop("app.sentiment.owen", None)  # which has imported it, until the end of this
+        sys.modules.pop("app.explanation.owen", None)  # it has imported shap
         yield
 
 

@@ -11,9 +11,9 @@ from unittest.mock import patch
 import pytest
 from fastapi.testclient import TestClient
 
-from app.batch import parse_batch
 from app.events.http import Http
 from app.main import create_app
+from app.scoring.batches import parse_batch
 from app.sentiment.bundle import BundleError
 from app.settings import Settings
 from tests.conftest import without_shap
@@ -285,7 +285,7 @@ def test_texts_that_are_long_once_normalised_are_parsed_off_the_event_loop(path,
         return token_counts(texts)
 
     classifier.token_counts = seen
-    with patch("app.batch.parse", side_effect=lambda *_: seen(["a"]) and "a"):
+    with patch("app.scoring.batches.parse", side_effect=lambda *_: seen(["a"]) and "a"):
         caller.post(path, json=body)
     assert threads
     assert all(name.startswith("parsing") for name in threads)

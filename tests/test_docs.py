@@ -14,10 +14,10 @@ from app.main import app, create_app
 from app.settings import Settings
 from app.sinks.batching import Entry, Sent
 from scripts.local_server import serving
+from tests.access.test_keys import entry
 from tests.conftest import without_shap
 from tests.events.conftest import aws  # noqa: F401
 from tests.test_app import client
-from tests.test_keys import entry
 
 DOCUMENT = app.openapi()
 JSON = {"content-type": "application/json"}

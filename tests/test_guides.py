@@ -14,11 +14,11 @@ from app.settings import PREFIX, Settings
 from app.telemetry import reporting
 from app.telemetry.metrics import METRICS
 from scripts import reference
+from tests.access.test_keys import entry
 from tests.conftest import ROOT
 from tests.events.conftest import aws  # noqa: F401
 from tests.test_app import client
 from tests.test_handler import event
-from tests.test_keys import entry
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 GUIDES = [ROOT / f"docs/{name}.md" for name in ("architecture", "deploy", "operations")]

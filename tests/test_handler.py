@@ -6,8 +6,8 @@ import pytest
 
 from app.events import UnsupportedEvent
 from app.events.http import public_paths
-from app.problems import InvalidBatch
 from app.sentiment.text import InvalidText
+from app.web.problems import InvalidBatch
 from handler import handler
 
 EVENTS = Path(__file__).parent / "events"
@@ -164,7 +164,9 @@ def test_answers_from_behind_every_prefix():
 
 
 @pytest.mark.parametrize(
-    "path", sorted((EVENTS.parents[1] / "app/static/demo").iterdir()), ids=lambda path: path.name
+    "path",
+    sorted((EVENTS.parents[1] / "app/web/static/demo").iterdir()),
+    ids=lambda path: path.name,
 )
 def test_no_file_of_the_page_needs_a_gateway_that_decodes_base64(path):
     asked = f"/static/demo/{path.name}"

@@ -11,8 +11,8 @@ from cfnlint.config import ManualArgs
 from cfnlint.decode import cfn_yaml
 
 from app.main import app
-from app.security.access import ASSETS, OPEN
 from app.settings import PREFIX, Settings
+from app.web.middleware.access import ASSETS, OPEN
 
 TEMPLATE = Path(__file__).parents[1] / "template.yaml"
 REST_API_SECONDS = 29

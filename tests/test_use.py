@@ -16,8 +16,8 @@ import pytest
 from app.main import create_app
 from app.settings import Settings
 from scripts.local_server import serving
+from tests.access.test_keys import entry
 from tests.conftest import ROOT
-from tests.test_keys import entry
 
 PAGE = (ROOT / "docs/use.md").read_text()
 SNIPPETS = dict(re.findall(r"^## (.+?)$.*?^```\w+\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE))

@@ -8,16 +8,16 @@ distributed map's batch of rows, each answered under its id; a row may come alon
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
-from app.batch import Batch, parse_batch
 from app.events import Event
 from app.events.records import InvalidRecord, identity
 from app.events.skipped import kind_of_object
 from app.objects.bucket import ObjectScoring, StoredObject
 from app.objects.formats import UnreadableObject, column_of
-from app.problems import InvalidBatch, Problem, invalid
+from app.scoring.batches import Batch, parse_batch
+from app.scoring.scorer import Scorer
 from app.sentiment.text import InvalidText
-from app.serving import Scorer
 from app.telemetry.observation import current
+from app.web.problems import InvalidBatch, Problem, invalid
 
 
 class Direct:

@@ -6,8 +6,8 @@ from mangum import Mangum
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.events import Event
-from app.paths import behind
-from app.problems import MEDIA_TYPE
+from app.web.paths import behind
+from app.web.problems import MEDIA_TYPE
 
 _GREEDY = "{proxy+}"
 _HEADERS = ("headers", "multiValueHeaders")

@@ -10,7 +10,7 @@ from moto import mock_aws
 
 import handler as entry
 from app.aws import client
-from app.serving import Scorer
+from app.scoring.scorer import Scorer
 from app.settings import Settings
 from app.sinks import batching
 

@@ -21,8 +21,8 @@ from app.events.records import MAX_ID_BYTES, InvalidRecord, Record
 from app.json_reader import MAX_DEPTH
 from app.objects.bucket import StoredObject
 from app.objects.s3 import StorageError
+from app.scoring.scorer import Scorer
 from app.sentiment.text import Text, parse
-from app.serving import Scorer
 from app.settings import Settings
 from app.sinks.bus import BusSink
 from app.sinks.queue import QueueSink

@@ -12,7 +12,7 @@ from app.objects import formats, s3
 from app.objects.budget import RESERVE_SECONDS
 from app.objects.formats import UnreadableObject
 from app.objects.handover import DoesNotFit, HandOverFailed
-from app.serving import Scorer
+from app.scoring.scorer import Scorer
 from app.settings import Settings
 from app.telemetry.exceptions import InternalError
 from tests.events.test_sources import event, failed, messages

@@ -12,8 +12,8 @@ from playwright.sync_api import Page, expect
 from app.main import create_app
 from app.settings import Settings
 from scripts.local_server import serving
+from tests.access.test_keys import entry
 from tests.page.conftest import Visit
-from tests.test_keys import entry
 
 GOOD, BAD = "A wonderful film.", "A dull and lifeless mess."
 

@@ -10,14 +10,14 @@ import pytest
 import handler
 from app import sinks
 from app.main import create_app
-from app.serving import Scorer
+from app.scoring.scorer import Scorer
 from app.settings import Settings
 from app.sinks.batching import Entry, Sent
 from app.telemetry.privacy import pseudonym
+from tests.access.test_keys import entry
 from tests.conftest import ROOT
 from tests.test_app import client
 from tests.test_handler import event
-from tests.test_keys import entry
 
 SECRET = "Zyzzyva quokkas"
 """Words that no line may hold."""

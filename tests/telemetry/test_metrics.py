@@ -7,9 +7,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.settings import Settings
 from app.telemetry.metrics import METRICS, embedded
+from tests.access.test_keys import entry
 from tests.telemetry.test_logs import line_of
 from tests.test_app import client
-from tests.test_keys import entry
 
 LOCAL = ("127.0.0.1", 50000)
 

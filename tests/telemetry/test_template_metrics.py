@@ -13,12 +13,12 @@ import handler
 from app import sinks
 from app.events.delivery import FailedRecords
 from app.main import create_app
-from app.problems import InvalidBatch
 from app.sentiment.text import InvalidText
 from app.settings import Settings
 from app.sinks.batching import Entry, Sent
 from app.sinks.bus import EVENT_SOURCE
 from app.telemetry.metrics import DIMENSION, ERRORS, METRICS, NAMESPACE, error_metric
+from app.web.problems import InvalidBatch
 from scripts import reference
 from tests.contract.conftest import event_of
 from tests.events.conftest import aws  # noqa: F401

@@ -1,7 +1,7 @@
 """What a table of separated values is: its delimiter, and its header.
 
-The demo page reads tables by the same rules (``app/static/demo/table.js``); both are held to the
-cases of ``tests/objects/tables.json``.
+The demo page reads tables by the same rules (``app/web/static/demo/table.js``); both are held to
+the cases of ``tests/objects/tables.json``.
 """
 
 import re

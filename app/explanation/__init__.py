@@ -1,0 +1,1 @@
+"""Why a text has its sentiment: words, a tree over them, and their Owen values."""

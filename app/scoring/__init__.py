@@ -1,0 +1,1 @@
+"""One model for many callers: threads, queues and batches. Knows no HTTP."""

@@ -1,0 +1,1 @@
+"""HTTP: problems, routes, middleware and the pages."""

@@ -1,0 +1,126 @@
+"""What the documentation shows of each route: requests to try, and what they are answered.
+
+Errors have theirs in `app.web.problems`. A test sends each request, and holds each answer to it.
+"""
+
+from typing import Any
+
+from fastapi import Body
+
+PRAISE = "This movie was amazing and thrilling!"
+BLAME = "A dull, lifeless mess. I want my two hours back."
+MARKUP = "Loved it!<br /><br />Best &amp; funniest hour of my week 😍"
+
+PREDICT = Body(
+    openapi_examples={
+        "praise": {"summary": "Praise", "value": {"text": PRAISE}},
+        "blame": {"summary": "Blame", "value": {"text": BLAME}},
+        "markup": {"summary": "Scraped HTML and an emoji", "value": {"text": MARKUP}},
+    }
+)
+BATCH = Body(
+    openapi_examples={
+        "two texts": {"summary": "Two texts", "value": {"texts": [PRAISE, BLAME]}},
+        "one cannot be scored": {
+            "summary": "Two texts and a blank one",
+            "value": {"texts": [PRAISE, " ", BLAME]},
+        },
+    }
+)
+EXPLAIN = Body(
+    openapi_examples={
+        "praise": {"summary": "Praise", "value": {"text": PRAISE}},
+        "negation": {"summary": "Negation", "value": {"text": "Not bad at all, that film."}},
+        "fewer": {
+            "summary": "With fewer evaluations, phrases",
+            "value": {"text": MARKUP, "max_evaluations": 20},
+        },
+    }
+)
+FEEDBACK = Body(
+    openapi_examples={
+        "irony": {
+            "summary": "A prediction that was wrong",
+            "value": {
+                "prediction": "1-67891233-abcdef012345678912345678",
+                "sentiment": "Negative",
+                "note": "Irony.",
+            },
+        },
+        "of a batch": {
+            "summary": "The fourth text of a batch",
+            "value": {
+                "prediction": "1-67891233-abcdef012345678912345678#3",
+                "sentiment": "Positive",
+            },
+        },
+    }
+)
+
+_MODEL = "6f7c631110d8"
+PREDICTION = {
+    "sentiment": "Positive",
+    "confidence": 0.9944,
+    "scores": {"Negative": 0.0056, "Positive": 0.9944},
+    "tokens": 9,
+    "windows": 1,
+    "cached": False,
+    "model": _MODEL,
+}
+BATCH_ANSWER = {
+    "results": [
+        {"index": 0, **PREDICTION},
+        {
+            "index": 1,
+            "sentiment": "Negative",
+            "confidence": 0.997,
+            "scores": {"Negative": 0.997, "Positive": 0.003},
+            "tokens": 15,
+            "windows": 1,
+            "cached": False,
+            "model": _MODEL,
+        },
+    ],
+    "errors": [],
+}
+EXPLANATION = {
+    **PREDICTION,
+    "base_value": -0.464556,
+    "value": 5.178604,
+    "unit": "words",
+    "complete": True,
+    "evaluations": 28,
+    "words": [
+        {"text": "This", "start": 0, "end": 4, "weight": -0.186979},
+        {"text": "movie", "start": 5, "end": 10, "weight": -0.183556},
+        {"text": "was", "start": 11, "end": 14, "weight": -0.003277},
+        {"text": "amazing", "start": 15, "end": 22, "weight": 2.809481},
+        {"text": "and", "start": 23, "end": 26, "weight": 0.412141},
+        {"text": "thrilling!", "start": 27, "end": 37, "weight": 2.79535},
+    ],
+}
+FEEDBACK_ANSWER = {
+    "id": "feedback/1-67891233-abcdef012345678912345678",
+    "prediction": "1-67891233-abcdef012345678912345678",
+    "sentiment": "Negative",
+}
+HEALTH = {
+    "status": "ok",
+    "model": {
+        "name": "sentiment-distilbert-l6-h384",
+        "revision": _MODEL,
+        "engine": "native",
+    },
+    "version": "0.1.0",
+}
+CARD = {
+    "name": "sentiment-distilbert-l6-h384",
+    "license": "Apache-2.0",
+    "languages": ["en"],
+    "revision": _MODEL,
+}
+
+
+def answered(example: Any, status: int = 200) -> dict[int | str, dict[str, Any]]:
+    """Return a route's ``responses``: the example of its answer."""
+    return {status: {"content": {"application/json": {"example": example}}}}

@@ -1,0 +1,64 @@
+"""Request bodies: declared to be JSON, and read as every way in reads it."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+
+from app import json_reader
+from app.scoring.scorer import Scorer
+from app.web.problems import UnsupportedMediaType
+
+MAX_VALUES = 10_000
+"""Values that a body may hold besides the texts of a batch: a million take seconds to build."""
+
+
+class _JsonRequest(Request):
+    """A request whose body is read before FastAPI asks for it.
+
+    FastAPI takes whatever is raised while it reads a body for malformed JSON.
+    """
+
+    async def read(self) -> None:
+        """Read the body, a large one off the event loop.
+
+        Raises:
+            ClientDisconnect: the client has gone.
+            HTTPException: 400, as the body is not JSON or holds too many values.
+            Overloaded: too many large bodies are being read already.
+        """
+        body = await self.body()
+        scorer: Scorer = self.app.state.scorer
+        max_values = MAX_VALUES + scorer.settings.max_batch_texts
+        try:
+            self._value = body and await scorer.read(
+                lambda: json_reader.read(body, max_values=max_values), len(body), self.receive
+            )
+        except json_reader.InvalidJson as error:
+            raise HTTPException(400, f"The body {error}; only JSON in UTF-8 is allowed.") from None
+
+    async def json(self) -> Any:
+        return self._value
+
+
+class JsonRoute(APIRoute):
+    """A route whose body must be declared to be JSON, and is read by `app.json_reader`."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def read(request: Request) -> Response:
+            declared = request.headers.get("content-type", "")
+            essence = declared.partition(";")[0].strip().lower()
+            if essence != "application/json":
+                raise UnsupportedMediaType(
+                    f"The content type is {essence[:100] or 'missing'!r}; "
+                    "only 'application/json' is allowed."
+                )
+            json_request = _JsonRequest(request.scope, request.receive, request._send)
+            await json_request.read()
+            return await handle(json_request)
+
+        return read

@@ -1,0 +1,1 @@
+"""ASGI middleware; `app.main` puts them in order."""

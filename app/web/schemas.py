@@ -1,0 +1,126 @@
+"""What requests may hold and what answers hold."""
+
+from typing import Annotated, Any, Literal, Self
+
+from fastapi import Security
+from fastapi.security import APIKeyHeader, HTTPBearer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
+
+# `app.sentiment.text` and `app.scoring.batches` validate texts, for every way in alike; here they
+# are only described.
+TEXT = {"type": "string", "minLength": 1, "pattern": r"\S"}
+
+
+# Only described here, for the documentation: `app.web.middleware.access` checks keys.
+KEY = [
+    Security(APIKeyHeader(name="x-api-key", auto_error=False)),
+    Security(HTTPBearer(auto_error=False)),
+]
+REFUSALS = (401, 403, 429)
+"""What a route that asks for a key may answer besides."""
+
+
+class Request(BaseModel):
+    """A request body: a JSON object without unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _explain(cls, value: Any, handler: Any) -> Self:
+        if not isinstance(value, dict):
+            raise PydanticCustomError("object", "must be a JSON object")
+        unknown = [name for name in value if name not in cls.model_fields]
+        if unknown:
+            allowed = ", ".join(cls.model_fields)
+            raise PydanticCustomError(
+                "unknown_field",
+                "unknown field {name}; allowed: {allowed}",
+                {"name": _printable(", ".join(unknown)), "allowed": allowed},
+            )
+        return handler(value)  # type: ignore[no-any-return]
+
+
+def _printable(name: str) -> str:
+    return name[:100].encode(errors="backslashreplace").decode()
+
+
+class PredictRequest(Request):
+    """One text to score."""
+
+    text: Annotated[Any, WithJsonSchema(TEXT)] = Field(
+        examples=["This movie was amazing and thrilling!"]
+    )
+
+
+class BatchRequest(Request):
+    """Several texts to score."""
+
+    texts: Annotated[
+        Any,
+        WithJsonSchema({"type": "array", "minItems": 1, "items": TEXT}),
+    ] = Field(
+        examples=[["This movie was amazing and thrilling!", "A dull, lifeless mess."]],
+    )
+
+
+PredictionId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:;=@/+#-]{1,160}$")]
+
+
+class FeedbackRequest(Request):
+    """What would have been right."""
+
+    prediction: PredictionId = Field(
+        description="Which prediction: the `x-correlation-id` of its answer, of a batch followed "
+        "by `#` and the text's index, or the id of a record.",
+        examples=["1-67891233-abcdef012345678912345678#3"],
+    )
+    sentiment: Literal["Positive", "Negative"] = Field(
+        description="The right one, whether it was found or not."
+    )
+    note: Annotated[str, Field(max_length=1000)] | None = Field(
+        None, description="Why, in a few words; kept, but not logged."
+    )
+
+
+class FeedbackAnswer(BaseModel):
+    """The feedback was kept."""
+
+    id: str = Field(description="Under which it is kept.")
+    prediction: str
+    sentiment: str
+
+
+def _whole(value: object) -> object:
+    """Return 5 for 5.0, which is an integer in JSON."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WholeNumber = Annotated[int, Field(strict=True, ge=2), BeforeValidator(_whole)]
+
+
+class ExplainRequest(PredictRequest):
+    """One text to explain."""
+
+    max_evaluations: WholeNumber | None = Field(
+        None,
+        description="Variants of the text to score at most: more give smaller phrases, then words.",
+        examples=[400],
+    )
+
+
+class ModelName(BaseModel):
+    """Which weights answer, and in what."""
+
+    name: str
+    revision: str
+    engine: str
+
+
+class Health(BaseModel):
+    """The service answers and its model is loaded."""
+
+    status: str = Field(examples=["ok"])
+    model: ModelName
+    version: str = Field(description="The version of the service.")

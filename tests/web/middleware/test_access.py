@@ -1,0 +1,160 @@
+"""Keys and rate limits, over HTTP and in each kind of event."""
+
+import logging
+
+import pytest
+from fastapi.testclient import TestClient
+from limits.storage import MemoryStorage
+
+from app.main import create_app
+from app.settings import Settings, SettingsError
+from tests.access.test_keys import entry
+from tests.contract.conftest import Answer
+from tests.test_app import WAYS, client, post
+
+KEYS = f"{entry('shop', 'sk_shop')},{entry('batch', 'sk_batch', '1/day')}"
+
+
+def post_with(caller: TestClient, way: str, headers: dict[str, str] | None = None) -> Answer:
+    return post(caller, way, b'{"text": "Good."}', headers or {})
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_without_a_key_it_is_401_and_says_how_to_send_one(way):
+    answer = post_with(client(api_keys=KEYS), way)
+    assert answer.status == 401
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "x-api-key" in answer.json()["detail"]
+    assert answer.json()["correlation_id"] == answer.headers["x-correlation-id"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "headers", [{"x-api-key": "sk_wrong"}, {"authorization": "Bearer sk_wrong"}]
+)
+def test_with_a_wrong_key_it_is_403(way, headers):
+    assert post_with(client(api_keys=KEYS), way, headers).status == 403
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("headers", [{"x-api-key": "sk_shop"}, {"authorization": "bearer sk_shop"}])
+def test_with_a_key_it_answers(way, headers):
+    assert post_with(client(api_keys=KEYS), way, headers).status == 200
+
+
+def test_basic_authorization_is_no_key():
+    headers = {"authorization": "Basic sk_shop"}
+    assert post_with(client(api_keys=KEYS), "asgi", headers).status == 401
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/demo", "/docs", "/docs/", "/openapi.json", "/static/docs.js"]
+)
+def test_what_does_no_work_needs_no_key(path):
+    assert client(api_keys=KEYS).get(path).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/model", "/predict/batch", "/none", "/static"])
+def test_all_else_needs_one(path):
+    assert client(api_keys=KEYS).get(path).status_code == 401
+
+
+def test_a_page_may_ask_whether_it_may_ask_without_a_key():
+    caller = client(api_keys=KEYS, cors_origins=("https://shop.example",))
+    origin = {"origin": "https://shop.example"}
+    asked = caller.options("/predict", headers={**origin, "access-control-request-method": "POST"})
+    assert asked.status_code == 200
+    refused = caller.post("/predict", json={"text": "Good."}, headers=origin)
+    assert refused.status_code == 401
+    assert refused.headers["access-control-allow-origin"] == "https://shop.example"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_key_beyond_its_limit_is_429_and_hears_when_to_come_back(way):
+    caller = client(api_keys=KEYS, rate_limit="2/day")
+    shop = [post_with(caller, way, {"x-api-key": "sk_shop"}) for _ in range(3)]
+    assert [answer.status for answer in shop] == [200, 200, 429]
+    assert [answer.headers["ratelimit-remaining"] for answer in shop] == ["1", "0", "0"]
+    assert shop[0].headers["ratelimit-limit"] == "2"
+    assert 1 <= int(shop[2].headers["retry-after"]) <= 2 * 86400
+    assert "2/day" in shop[2].json()["detail"]
+    # Another key has a limit of its own.
+    batch = [post_with(caller, way, {"x-api-key": "sk_batch"}).status for _ in range(2)]
+    assert batch == [200, 429]
+
+
+def test_an_address_is_limited_whatever_key_it_tries():
+    caller = client(api_keys=KEYS, address_rate_limit="3/day")
+    tried = [post_with(caller, "asgi", {"x-api-key": f"sk_{i}"}).status for i in range(4)]
+    assert tried == [403, 403, 403, 429]
+
+
+def test_behind_a_load_balancer_the_address_is_what_it_saw():
+    caller = client(address_rate_limit="1/day")
+    forged = [{"x-forwarded-for": f"9.9.9.{i}, 72.12.164.125"} for i in range(2)]
+    assert [post_with(caller, "alb", headers).status for headers in forged] == [200, 429]
+
+
+def test_the_health_check_is_not_limited():
+    caller = client(address_rate_limit="1/minute")
+    assert [caller.get("/").status_code for _ in range(3)] == [200] * 3
+
+
+def test_counts_that_are_kept_elsewhere_hold_for_several_processes(monkeypatch):
+    shared = MemoryStorage()
+    monkeypatch.setattr("limits.storage.storage_from_string", lambda uri, **options: shared)
+    settings = {"api_keys": KEYS, "rate_limit": "1/day", "rate_limit_storage": "redis://r"}
+    headers = {"x-api-key": "sk_shop"}
+    assert post_with(client(**settings), "asgi", headers).status == 200
+    assert post_with(client(**settings), "asgi", headers).status == 429
+
+
+def test_a_storage_that_does_not_answer_limits_nobody_and_is_logged(monkeypatch, caplog):
+    class Gone(MemoryStorage):
+        def acquire_sliding_window_entry(self, *args, **kwargs):
+            raise ConnectionError("gone")
+
+    monkeypatch.setattr("limits.storage.storage_from_string", lambda uri, **options: Gone())
+    caller = client(address_rate_limit="1/minute", rate_limit_storage="redis://r")
+    assert [post_with(caller, "asgi").status for _ in range(2)] == [200, 200]
+    assert "does not answer; nothing is limited" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("address_rate_limit", "0.5/minute"),
+        ("address_rate_limit", "0/minute"),
+        ("address_rate_limit", "1/second;9/day"),
+        ("rate_limit", "1/minute"),
+        ("rate_limit_storage", "paper://"),
+    ],
+)
+def test_a_limit_that_is_none_refuses_to_start(setting, value):
+    with pytest.raises(SettingsError):
+        create_app(Settings(**{"address_rate_limit": "1/minute", setting: value}))
+
+
+def test_keys_with_a_storage_that_is_none_refuse_to_start_without_showing_its_password():
+    settings = Settings(api_keys=KEYS, rate_limit_storage="paper://:secret@h")
+    with pytest.raises(SettingsError, match="paper:…") as refused:
+        create_app(settings)
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("way", "said"), [("asgi", False), ("rest-api", False), ("function-url", True), ("alb", True)]
+)
+def test_who_listens_elsewhere_without_keys_is_told_once(way, said, caplog):
+    caller = client()
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            post_with(caller, way)
+    assert caplog.text.count("anyone who reaches this service may use it") == said
+
+
+def test_a_server_on_another_address_without_keys_is_told(caplog):
+    caller = TestClient(create_app(Settings()), base_url="http://192.0.2.1")
+    caller.post("/predict", json={"text": "Good."})
+    assert "anyone who reaches this service may use it" in caplog.text

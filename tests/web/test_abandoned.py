@@ -1,0 +1,138 @@
+"""What clients leave behind is not worked on, and what may wait is bounded by work."""
+
+import http.client
+import json
+import socket
+import threading
+import time
+
+import pytest
+
+from app.main import create_app
+from app.sentiment.cancellation import Cancelled, cancelled_by
+from app.sentiment.text import Text
+from app.settings import Settings
+from app.sinks.batching import Entry, Sent
+from tests.test_app import client
+from tests.web.conftest import read_all, request
+
+BATCH = json.dumps({"texts": [f"{i} times it goes on and on. " * 30 for i in range(120)]}).encode()
+
+
+def test_batches_whose_sockets_are_closed_do_not_keep_the_next_waiting(serve):
+    app = create_app(Settings(cache_size=0))
+    scored = 0
+    score_tokens = app.state.scorer.classifier.score_tokens
+
+    def counted(tokens):
+        nonlocal scored
+        found = score_tokens(tokens)
+        scored += len(tokens)
+        return found
+
+    app.state.scorer.classifier.score_tokens = counted
+    connect = serve(app)
+    for _ in range(12):
+        sock = connect()
+        sock.sendall(request("/predict/batch", BATCH))
+        sock.close()
+    next_one = connect()
+    next_one.sendall(request("/predict", b'{"text": "A fine film."}', "connection: close"))
+    assert read_all(next_one).startswith(b"HTTP/1.1 200")
+    assert scored < 6 * 120, "most of what nobody waits for was scored"
+
+
+def test_what_a_client_leaves_behind_is_no_error(serve, lines):
+    connect = serve(cache_size=0)
+    sock = connect()
+    sock.sendall(request("/predict/batch", BATCH))
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")  # closes by a reset
+    time.sleep(0.1)
+    sock.close()
+    deadline = time.monotonic() + 30
+    while not lines():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    [line] = lines()
+    assert (line["status"], line["cause"], line["level"]) == (499, "The client has gone.", "INFO")
+
+
+def test_scoring_stops_between_two_batches_of_the_engine(native):
+    cancelled = threading.Event()
+    passes = 0
+    logits = native._engine.logits
+
+    def one_pass(rows):
+        nonlocal passes
+        passes += 1
+        cancelled.set()
+        return logits(rows)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(native._engine, "logits", one_pass)
+        with cancelled_by(cancelled), pytest.raises(Cancelled):
+            native.predict([Text(f"{i} " + "It goes on and on. " * 60) for i in range(100)])
+    assert passes == 1
+
+
+def test_more_text_than_may_wait_is_503_and_one_request_is_always_taken():
+    caller = client(max_pending_characters=10)
+    classifier = caller.app.state.scorer.classifier
+    entered, leave = threading.Event(), threading.Event()
+    predict = classifier.predict
+
+    def held(texts):
+        entered.set()
+        leave.wait(10)
+        return predict(texts)
+
+    classifier.predict = held
+    first = []
+    with caller:
+        text = {"text": "Longer than what may wait."}
+        waiting = threading.Thread(
+            target=lambda: first.append(caller.post("/predict", json=text).status_code)
+        )
+        waiting.start()
+        entered.wait(10)
+        second = caller.post("/predict", json={"text": "Short."})
+        leave.set()
+        waiting.join()
+    assert first == [200]
+    assert (second.status_code, second.headers["retry-after"]) == (503, "1")
+
+
+def test_feedback_to_a_sink_that_never_answers_stalls_nothing(serve):
+    class Never:
+        name = "never"
+
+        def prepare(self, place, kept):
+            return Entry(place, "", 0)
+
+        def send(self, entries, deadline):
+            answered.wait(60)
+            return Sent({})
+
+    answered = threading.Event()
+    app = create_app(Settings(api_keys=""))
+    app.state.sinks = [Never()]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("app.web.routes.feedback.SECONDS", 0.5)
+        from app.web.routes import feedback
+
+        app.state.feedback_writers = feedback.writers()
+    connect = serve(app)
+    said = request("/feedback", b'{"prediction": "r-1", "sentiment": "Negative"}')
+    waiting = [connect() for _ in range(45)]
+    for sock in waiting:
+        sock.sendall(said)
+    port = waiting[0].getpeername()[1]
+    for path in ("/static/docs.js", "/", "/demo"):
+        asked = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        asked.request("GET", path)
+        assert asked.getresponse().status == 200
+    for sock in waiting:
+        answer = sock.recv(65536)
+        assert answer.startswith(b"HTTP/1.1 503")
+        assert b"retry-after: 5" in answer.lower()
+    answered.set()

@@ -1,0 +1,68 @@
+"""Whatever the OpenAPI document allows is answered as it says, and whatever it does not is refused.
+
+``CASES`` sets how many requests each operation is sent, of valid and of invalid data: a longer run
+is ``CASES=20000 make test ARGS=tests/web/test_openapi.py``.
+"""
+
+import os
+from collections import Counter
+
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
+
+from app.main import create_app
+from app.sentiment.text import InvalidText, parse
+from app.settings import Settings
+from app.web.problems import MEDIA_TYPE, Problem
+from tests.access.test_keys import entry
+from tests.events.conftest import aws  # noqa: F401
+
+CASES = int(os.environ.get("CASES", "500"))
+sent: Counter[str] = Counter()
+
+
+app = create_app(Settings(api_keys=entry("shop", "sk_shop"), results_table="results"))
+schema = schemathesis.openapi.from_asgi("/openapi.json", app)
+
+
+@schemathesis.check
+def refusals_are_problem_documents(ctx, response, case):
+    if response.status_code >= 400:
+        assert response.headers["content-type"] == [MEDIA_TYPE]
+        Problem.model_validate(response.json())
+
+
+def beyond_the_document(case):
+    """Return the checks that do not hold, as a pattern cannot say what is refused, or is not.
+
+    A text may match it and show nothing, such as ``<br>`` or an unassigned character; and a text of
+    a batch that does not match is an error of its own, in an answer of 200.
+    """
+    body = case.body if isinstance(case.body, dict) else {}
+    if isinstance(body.get("text"), str):
+        try:
+            parse(body["text"], 10**9)
+        except InvalidText:
+            return [positive_data_acceptance]
+    if body.keys() == {"texts"} and isinstance(body["texts"], list) and body["texts"]:
+        return [negative_data_rejection]
+    return []
+
+
+@schema.parametrize()
+@settings(
+    max_examples=CASES,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
+def test_every_operation_is_answered_as_it_is_documented(case, aws):  # noqa: F811
+    sent[case.operation.label] += 1
+    case.call_and_validate(
+        headers={"x-api-key": "sk_shop"}, excluded_checks=beyond_the_document(case)
+    )
+
+
+def test_so_many_requests_were_sent():
+    assert sum(sent.values()) >= min(2000, 4 * CASES), sent
