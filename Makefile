@@ -68,7 +68,7 @@ score: $(VENV)/requirements.installed ## Score the file IN=reviews.csv into OUT=
 		$${SCORE_ENCODING:+"--encoding=$$SCORE_ENCODING"} -- "$$SCORE_IN" "$$SCORE_OUT"
 
 browser: $(VENV)/requirements-test.installed # A Chromium for the page's tests
-	@$(BIN)/python -m scripts.browser
+	@$(BIN)/python -m local.browser
 
 test: $(VENV)/requirements-test.installed $(EMULATOR) .venv-stack/requirements-stack.installed browser ## Run all tests
 	@$(BIN)/python -m pytest $(ARGS)
@@ -123,7 +123,7 @@ bench: $(VENV)/requirements-bench.installed $(EMULATOR) ## Measure against the b
 	@$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
 
 readme: $(VENV)/requirements-test.installed ## Write the README's figures from what measured them
-	@$(BIN)/python -m scripts.readme
+	@$(BIN)/python -m docs.tables
 
 screenshots: browser ## Take the README's pictures of the page, into docs/images
 	@$(BIN)/python -m scripts.screenshots

@@ -58,7 +58,7 @@ def measure(starts: int = 10) -> dict[str, Any]:
 def _start(module: str) -> tuple[float, float]:
     """Return the clock's and the processor's seconds from a process's start to its answer."""
     from bench.report import text_of
-    from scripts.emulator import Emulator
+    from local.emulator import Emulator
 
     asked = event_of(text_of(TOKENS))
     environment = {"BASELINE_DIR": str(BASELINE), "HF_HUB_OFFLINE": "1", "SENTIMENT_THREADS": "1"}

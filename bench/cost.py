@@ -17,10 +17,9 @@ from typing import Any
 from tqdm import tqdm
 
 from app.settings import MEGABYTES_PER_VCPU
-from bench import report
+from bench import prices, report
 from bench.report import ON_LAMBDA, THREADS, spread, text_of
 from bench.service import ROOT, Service, event_of
-from scripts import prices
 
 PAGE = ROOT / "docs/cost.md"
 SIZES = (512, 884, 1769, 3538)

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 from app.events.envelopes import objects_of
-from scripts.emulator import Emulator, InvocationError
-from scripts.local_aws import LocalAws
+from local.aws import LocalAws
+from local.emulator import Emulator, InvocationError
 
 SAMPLE = b"""{"id": 1, "text": "This movie was amazing and thrilling!"}
 {"id": 2, "text": "A dull, overlong mess."}

@@ -7,8 +7,8 @@ from playwright.sync_api import Page, expect
 
 from app.main import create_app
 from app.settings import Settings
-from scripts.browser import launched
-from scripts.local_server import serving
+from local.browser import launched
+from local.server import serving
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs/images"

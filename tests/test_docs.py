@@ -13,7 +13,7 @@ from httpx2 import Response
 from app.main import app, create_app
 from app.settings import Settings
 from app.sinks.batching import Entry, Sent
-from scripts.local_server import serving
+from local.server import serving
 from tests.access.test_keys import entry
 from tests.conftest import without_shap
 from tests.events.conftest import aws  # noqa: F401

@@ -13,7 +13,7 @@ from app.sentiment.text import MAX_GROWTH
 from app.settings import PREFIX, Settings
 from app.telemetry import reporting
 from app.telemetry.metrics import METRICS
-from scripts import reference
+from docs.tables import reference
 from tests.access.test_keys import entry
 from tests.conftest import ROOT
 from tests.events.conftest import aws  # noqa: F401

@@ -15,7 +15,7 @@ import pytest
 
 from app.main import create_app
 from app.settings import Settings
-from scripts.local_server import serving
+from local.server import serving
 from tests.access.test_keys import entry
 from tests.conftest import ROOT
 

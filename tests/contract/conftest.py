@@ -11,7 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 import handler
-from scripts.emulator import Emulator
+from local.emulator import Emulator
 
 EVENTS = Path(__file__).parents[1] / "events"
 JSON = {"content-type": "application/json"}

@@ -8,8 +8,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.main import create_app
 from app.settings import Settings
-from scripts.browser import launched
-from scripts.local_server import serving
+from local.browser import launched
+from local.server import serving
 
 expect.set_options(timeout=15_000)
 

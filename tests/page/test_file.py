@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from app.main import create_app
 from app.settings import Settings
-from scripts.local_server import serving
+from local.server import serving
 from tests.access.test_keys import entry
 from tests.page.conftest import Visit
 

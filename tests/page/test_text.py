@@ -11,7 +11,7 @@ from starlette.routing import Mount
 
 from app.main import create_app
 from app.settings import Settings
-from scripts.local_server import serving
+from local.server import serving
 from tests.access.test_keys import entry
 from tests.conftest import without_shap
 from tests.page.conftest import Visit

@@ -17,7 +17,7 @@ import pytest
 from botocore.exceptions import WaiterError
 from cfnlint.decode import cfn_yaml
 
-from scripts.emulator import Emulator, InvocationError, free_port
+from local.emulator import Emulator, InvocationError, free_port
 from tests.conftest import ROOT
 
 MINISTACK = ROOT / ".venv-stack/bin/ministack"

@@ -21,7 +21,7 @@ from app.telemetry import logs, reporting
 from app.telemetry.logs import WITHHELD, Formatter, Handler
 from app.telemetry.observation import Observation, Predicted
 from app.telemetry.privacy import MAX_FIELD_CHARACTERS, pseudonym
-from scripts.emulator import free_port
+from local.emulator import free_port
 from tests.conftest import ROOT, logging_to
 from tests.test_app import client
 

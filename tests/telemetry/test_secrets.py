@@ -20,7 +20,7 @@ from app.main import create_app
 from app.sentiment import classifier
 from app.sentiment.classifier import SentimentClassifier
 from app.settings import Settings
-from scripts.emulator import Emulator, InvocationError
+from local.emulator import Emulator, InvocationError
 from tests.contract.conftest import event_of
 from tests.events.conftest import aws  # noqa: F401
 from tests.telemetry.conftest import printed

@@ -19,7 +19,7 @@ from app.sinks.batching import Entry, Sent
 from app.sinks.bus import EVENT_SOURCE
 from app.telemetry.metrics import DIMENSION, ERRORS, METRICS, NAMESPACE, error_metric
 from app.web.problems import InvalidBatch
-from scripts import reference
+from docs.tables import reference
 from tests.contract.conftest import event_of
 from tests.events.conftest import aws  # noqa: F401
 from tests.test_handler import event

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from app.main import create_app
 from app.settings import Settings
-from scripts.local_server import serving
+from local.server import serving
 from tests.conftest import ROOT
 
 

@@ -12,7 +12,7 @@ from app.main import create_app
 from app.settings import Settings
 from app.telemetry import logs
 from app.telemetry.metrics import METRICS
-from bench.__main__ import ROOT
+from bench.service import ROOT
 
 DEPLOY = ROOT / "docs/deploy.md"
 OPERATIONS = ROOT / "docs/operations.md"

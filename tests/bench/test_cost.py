@@ -2,8 +2,7 @@
 
 import pytest
 
-from bench import cost
-from scripts import prices
+from bench import cost, prices
 
 
 def test_a_million_invocations_cost_their_memory_seconds_and_themselves():

@@ -1,6 +1,6 @@
 """A headless Chromium: the machine's own or, where there is none, one that is installed.
 
-``python -m scripts.browser`` makes sure of one: a browser on the PATH, else Playwright's, else
+``python -m local.browser`` makes sure of one: a browser on the PATH, else Playwright's, else
 Debian's package where this runs as root.
 """
 

@@ -1,11 +1,12 @@
 import pytest
 
-from scripts import readme, scale
+from docs.tables import __main__ as tables
+from docs.tables import scale
 
 
 @pytest.mark.parametrize(
     ("page", "section"),
-    [(page, section) for page, sections in readme.PAGES.items() for section in sections],
+    [(page, section) for page, sections in tables.PAGES.items() for section in sections],
     ids=lambda found: getattr(found, "name", found),
 )
 def test_pages_have_every_section(page, section):
@@ -15,7 +16,7 @@ def test_pages_have_every_section(page, section):
 @pytest.mark.parametrize("section", ["settings", "accuracy"])
 def test_readme_says_what_the_code_and_the_card_say(section):
     """The other sections hold measurements of one machine, which `make readme` writes."""
-    assert readme.SECTIONS[section]() in readme.README.read_text()
+    assert tables.SECTIONS[section]() in tables.README.read_text()
 
 
 @pytest.mark.parametrize("section", scale.SECTIONS)

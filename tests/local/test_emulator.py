@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from app.objects.bucket import StoredObject
-from scripts.emulator import Emulator, InvocationError
-from scripts.local_aws import LocalAws
+from local.aws import LocalAws
+from local.emulator import Emulator, InvocationError
 from tests.conftest import ROOT
 
 EVENTS = sorted((ROOT / "tests/events").glob("*.json"))

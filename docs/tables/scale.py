@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from app.settings import MEGABYTES_PER_VCPU
-from bench.report import RESULTS
-from scripts.prices import (
+from bench.prices import (
     BUS_EVENT,
     EXPRESS_GB,
     EXPRESS_GB_SECOND,
@@ -18,6 +17,7 @@ from scripts.prices import (
     TABLE_WRITE,
     TRANSITION,
 )
+from bench.report import RESULTS
 
 PAGE = RESULTS.parents[1] / "docs/scale.md"
 COUNTS = (1_000_000, 10_000_000, 100_000_000)

@@ -14,7 +14,8 @@ from bench.__main__ import table
 from bench.files import LARGE_ROWS
 from bench.report import RESULTS
 from bench.service import ROOT
-from scripts import image, reference, scale
+from docs.tables import reference, scale
+from scripts import image
 
 README = ROOT / "README.md"
 _SECTION = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -1,0 +1,1 @@
+"""The guides, and in `docs.tables` what writes their tables."""

@@ -1,0 +1,1 @@
+"""Tables of the README and the guides, written from the code, the template and measurements."""
