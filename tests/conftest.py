@@ -1,5 +1,6 @@
 """What all tests share: the shipped bundle, loaded once for each engine."""
 
+import asyncio
 import csv
 import io
 import json
@@ -31,6 +32,19 @@ ROOT = Path(__file__).parents[1]
 hypothesis.settings.register_profile("usual", max_examples=200, deadline=None, derandomize=True)
 hypothesis.settings.register_profile("long", max_examples=20_000, deadline=None, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("PROPERTIES", "usual"))
+
+
+@pytest.fixture(scope="session")
+def event_loop() -> Iterator[asyncio.AbstractEventLoop]:
+    loop = asyncio.new_event_loop()
+    yield loop
+    loop.close()
+
+
+@pytest.fixture(autouse=True)
+def current_event_loop(event_loop: asyncio.AbstractEventLoop) -> None:
+    """Give the thread the loop that Mangum expects there; `asyncio.run` leaves it without one."""
+    asyncio.set_event_loop(event_loop)
 
 
 @contextmanager
