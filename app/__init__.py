@@ -1,3 +1,3 @@
 """A sentiment-scoring service: one function for HTTPS calls and for events."""
 
-__version__ = "0.1.0"
+__version__ = "2.0.0"

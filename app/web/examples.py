@@ -111,7 +111,7 @@ HEALTH = {
         "revision": _MODEL,
         "engine": "native",
     },
-    "version": "0.1.0",
+    "version": "2.0.0",
 }
 CARD = {
     "name": "sentiment-distilbert-l6-h384",
