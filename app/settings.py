@@ -188,8 +188,8 @@ class Settings(BaseModel):
     )
     tracing: bool = Field(
         False,
-        description="Send traces by OpenTelemetry (`pip install -r requirements-tracing.txt`), to "
-        "where the standard `OTEL_*` variables say.",
+        description="Send traces by OpenTelemetry (`pip install --group tracing -c "
+        "constraints.txt`), to where the standard `OTEL_*` variables say.",
     )
     results_queue_url: str = Field(
         "", description="An SQS queue that gets the results of events, and feedback."

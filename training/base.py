@@ -77,7 +77,9 @@ def _volume(package: str) -> Path:
     try:
         files = importlib.metadata.files(package) or []
     except importlib.metadata.PackageNotFoundError:
-        raise ValueError(f"{package} is not installed: requirements-teacher.txt names it") from None
+        raise ValueError(
+            f"{package} is not installed: the dependency group `teacher` has it"
+        ) from None
     [volume] = [Path(str(file.locate())) for file in files if ".zip." in file.name]
     return volume
 

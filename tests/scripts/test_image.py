@@ -4,14 +4,15 @@ import io
 import json
 import re
 import tarfile
+import tomllib
 
 import pytest
+from packaging.requirements import Requirement
 
 from scripts import image
 from tests.conftest import ROOT
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
-LOCKED = ("requirements", "requirements-explain", "requirements-build")
 LABELS = {
     "org.opencontainers.image.base.name": "registry.example/lambda/python:3.12",
     "org.opencontainers.image.base.digest": f"sha256:{'0' * 64}",
@@ -107,48 +108,24 @@ def test_image_leaves_out_only_packages_that_are_required():
     assert names <= set(required)
 
 
-def pins(name: str) -> dict[str, str]:
-    """Return the versions that a file of requirements names, by package."""
-    found = re.findall(r"^([\w.-]+)==([\w.]+)", (ROOT / name).read_text(), re.MULTILINE)
-    return {package.lower().replace("_", "-"): version for package, version in found}
-
-
-@pytest.mark.parametrize("name", LOCKED)
-def test_lock_names_what_the_requirements_name(name):
-    assert pins(f"{name}.lock") == pins(f"{name}.txt")
-
-
-@pytest.mark.parametrize("name", LOCKED)
-def test_every_package_of_a_lock_has_its_hashes_and_no_address(name):
-    lock = (ROOT / f"{name}.lock").read_text()
-    package = r"[\w.-]+==[\w.]+ \\\n(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+"
-    assert re.fullmatch(rf"(?:{package})+", lock)
-
-
-@pytest.mark.parametrize("package", ["tokenizers", "pydantic-core", "arro3-core", "arro3-io"])
-def test_compiled_packages_are_locked_for_more_than_one_machine(package):
-    lock = (ROOT / "requirements.lock").read_text()
-    [hashes] = re.findall(rf"^{package}==.*\n((?:    --hash.*\n)+)", lock, re.MULTILINE)
-    assert hashes.count("--hash") >= 4
-
-
 def test_image_installs_nothing_without_its_hash_but_torch_and_the_engine_of_its_own():
-    installed = re.findall(r"install (?=.*-)((?:[^&;|\\]|\\\n)*)", DOCKERFILE)
+    installed = re.findall(r"install (?=.*-)((?:[^&;|\\\n]|\\\n)*)", DOCKERFILE)
     commands = [command for command in installed if "-r " in command or "./" in command]
     assert len(commands) == 5
     for command in commands:
         assert (
             "--require-hashes" in command
-            or "requirements-torch.txt" in command
+            or command.split()[-3:] == ["safetensors", "torch", "transformers"]
             or ("--no-index" in command and command.rstrip().endswith("./native"))
         )
 
 
-def test_engine_is_compiled_in_the_image_by_what_it_names():
-    named = (ROOT / "native/pyproject.toml").read_text() + (ROOT / "native/backend.py").read_text()
-    assert set(re.findall(r'"([\w-]+==[\d.]+)"', named)) == {
-        f"{package}=={version}" for package, version in pins("requirements-build.txt").items()
-    }
+def test_torch_image_installs_the_packages_of_the_dependency_group():
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+    names = [Requirement(requirement).name for requirement in groups["torch"]]
+    assert (
+        f"-r requirements.txt -c constraints.txt \\\n            {' '.join(names)};" in DOCKERFILE
+    )
 
 
 def test_base_image_is_named_once_with_its_digest_or_a_tag_to_pin():
