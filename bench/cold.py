@@ -101,8 +101,10 @@ def _stages() -> None:
     import mangum  # noqa: F401
 
     ends["the application's own and Mangum"] = time.process_time()
+    from distilbert_int8 import Network
+
     from app.sentiment import bundle
-    from app.sentiment.engines.native import WEIGHTS, Network
+    from app.sentiment.engines.native import WEIGHTS
     from app.sentiment.engines.tokenizer import BundleTokenizer
 
     loaded = bundle.load(MODEL)

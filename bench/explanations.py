@@ -201,7 +201,7 @@ def _gradients(served: SentimentClassifier) -> Attribute:
     ).eval()
 
     def log_odds(ids: torch.Tensor) -> torch.Tensor:
-        logits = model(input_ids=ids).logits
+        logits: torch.Tensor = model(input_ids=ids).logits
         return logits[:, 1] - logits[:, 0]
 
     gradients = LayerIntegratedGradients(log_odds, model.distilbert.embeddings.word_embeddings)

@@ -84,14 +84,15 @@ def _sample(texts: list[str]) -> Iterator[str]:
 def growth() -> float:
     """Return how many megabytes more scoring a large object takes than scoring a small one."""
     with TemporaryDirectory() as folder:
-        resident = []
+        resident: list[float] = []
         for rows in (1000, LARGE_ROWS):
             source = Path(folder) / f"{rows}.jsonl"
             with source.open("w") as file:
                 for i in range(rows):
                     file.write(json.dumps({"id": i, "text": f"Row {i}: a fine film."}) + "\n")
             resident.append(_scored(source)["resident_mb"])
-    return resident[1] - resident[0]
+    small, large = resident
+    return large - small
 
 
 def batch() -> dict[str, float]:
@@ -115,10 +116,11 @@ def _measured(what: str, settings: dict[str, str]) -> dict[str, Any]:
 
 
 def _score(source: str) -> dict[str, float]:
+    from app.objects.formats import ReadOptions
     from app.score import score
 
     start = time.perf_counter()
-    score(source, f"{source}.scored.jsonl", "")
+    score(source, f"{source}.scored.jsonl", ReadOptions())
     seconds = time.perf_counter() - start
     return {"seconds": seconds, "resident_mb": _peak_mb()}
 

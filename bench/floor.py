@@ -40,7 +40,7 @@ def shapes() -> list[tuple[int, int]]:
     Of the last layer those are the keys' and the values' alone: the head reads one row.
     """
     config = json.loads((ROOT / "model/config.json").read_text())
-    width, hidden, layers = config["dim"], config["hidden_dim"], config["n_layers"]
+    width, hidden, layers = (int(config[name]) for name in ("dim", "hidden_dim", "n_layers"))
     layer = [(width, 3 * width), (width, width), (width, hidden), (hidden, width)]
     return layer * (layers - 1) + [(width, 2 * width)]
 

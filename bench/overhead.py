@@ -11,8 +11,10 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bench import report
 from bench.report import spread, text_of
@@ -50,6 +52,12 @@ def _event(text: str) -> dict[str, Any]:
     return {**found, "headers": {**found["headers"], "x-api-key": KEY}}
 
 
+class _Application(Protocol):
+    """An ASGI application whose parameters have the names that Starlette gives them."""
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]: ...
+
+
 class _Clock:
     """Processor seconds spent inside of what it wraps, during one request."""
 
@@ -68,13 +76,13 @@ class _Clock:
 
         return timed
 
-    def around_app(self, app: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    def around_app(self, app: ASGIApp) -> _Application:
         """Wrap an ASGI application; nothing else runs while it awaits."""
 
-        async def timed(*arguments: Any) -> None:
+        async def timed(scope: Scope, receive: Receive, send: Send) -> None:
             start = time.thread_time()
             try:
-                await app(*arguments)
+                await app(scope, receive, send)
             finally:
                 self.seconds += time.thread_time() - start
 
@@ -82,7 +90,8 @@ class _Clock:
 
 
 def _requests() -> dict[str, list[float]]:
-    from handler import app, handler
+    from app.main import app
+    from handler import handler
 
     clocks = {name: _Clock() for name in ("scoring", "classifier", "route", "application")}
     classifier = app.state.scorer.classifier
@@ -90,6 +99,7 @@ def _requests() -> dict[str, list[float]]:
     classifier.predict = clocks["classifier"].around(classifier.predict)
     handler(_event("warm up"), None)  # builds the stack of middleware
     app.router.middleware_stack = clocks["route"].around_app(app.router.middleware_stack)
+    assert app.middleware_stack is not None
     app.middleware_stack = clocks["application"].around_app(app.middleware_stack)
     asked = _event(text_of(TOKENS))
     parts: dict[str, list[float]] = {}

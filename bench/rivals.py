@@ -80,10 +80,11 @@ class _Torch(BundleTokenizer):
             source, dtype=getattr(torch, precision)
         ).eval()
 
-    def logits(self, rows: Sequence[Sequence[int]]) -> np.ndarray:
+    def logits(self, rows: Sequence[Sequence[int]]) -> list[list[float]]:
         ids, mask = (self._torch.from_numpy(array) for array in _padded(rows))
         with self._torch.inference_mode():
-            return self._model(input_ids=ids, attention_mask=mask).logits.float().numpy()
+            logits: list[list[float]] = self._model(ids, mask).logits.float().tolist()
+        return logits
 
 
 class _OpenVino(BundleTokenizer):
@@ -106,9 +107,12 @@ class _OpenVino(BundleTokenizer):
             converted, "CPU", {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": THREADS}
         )
 
-    def logits(self, rows: Sequence[Sequence[int]]) -> np.ndarray:
+    def logits(self, rows: Sequence[Sequence[int]]) -> list[list[float]]:
         ids, mask = _padded(rows)
-        return np.array(self._model({"input_ids": ids, "attention_mask": mask})[0])
+        logits: list[list[float]] = self._model({"input_ids": ids, "attention_mask": mask})[
+            0
+        ].tolist()
+        return logits
 
 
 class _CTranslate2(BundleTokenizer):
@@ -129,11 +133,12 @@ class _CTranslate2(BundleTokenizer):
             for name in ("pre_classifier", "classifier")
         )
 
-    def logits(self, rows: Sequence[Sequence[int]]) -> np.ndarray:
+    def logits(self, rows: Sequence[Sequence[int]]) -> list[list[float]]:
         hidden = self._encoder.forward_batch([list(row) for row in rows]).last_hidden_state
         first = np.array(hidden)[:, 0]
         active = np.maximum(first @ self._head[0].T + self._head[1], 0)
-        return active @ self._labels[0].T + self._labels[1]
+        logits: list[list[float]] = (active @ self._labels[0].T + self._labels[1]).tolist()
+        return logits
 
 
 def _padded(rows: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:

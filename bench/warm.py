@@ -17,6 +17,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from app.sentiment import bundle
 from app.sentiment.text import Text, normalise
 from bench import floor, report, rivals
 from bench.report import BURST, SETTLE_SECONDS, THREADS, spread, text_of
@@ -110,8 +111,8 @@ def measure(rounds: int = 5) -> dict[str, Any]:
 
 def _rows(tokens: int) -> int:
     """Return the rows that a text's windows have together."""
-    found = rivals.load_bundle(rivals.SHIPPED).spans(tokens - 2)
-    return sum(end - start + 2 for start, end in found)
+    spans = bundle.load(rivals.SHIPPED).spans(tokens - 2)
+    return sum(end - start + 2 for start, end in spans)
 
 
 def _rates(workers: dict[str, _Worker]) -> dict[str, dict[str, float]]:

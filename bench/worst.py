@@ -7,6 +7,7 @@ on. Beside it stands the processor time that a quarter, half and all of the long
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from app import json_reader, settings
@@ -98,8 +99,8 @@ def measure() -> dict[str, Any]:
         for part in PARTS:
             body = json.dumps({"text": make(int(part * allowed.max_text_characters))}).encode()
             short = make(int(part * allowed.explain_max_characters))
-            found[name]["tokens"].append(_milliseconds(lambda body=body: tokenise(of, body)))
-            found[name]["words"].append(_milliseconds(lambda short=short: words(short)))
+            found[name]["tokens"].append(_milliseconds(partial(tokenise, of, body)))
+            found[name]["words"].append(_milliseconds(partial(words, short)))
     return {
         "characters": {
             "tokens": allowed.max_text_characters,

@@ -60,7 +60,9 @@ def ensure() -> None:
     with sync_playwright() as playwright:
         if Path(playwright.chromium.executable_path).exists():
             return
-    attempts = {"no Chromium on the PATH: asking Playwright for one": [PLAYWRIGHTS]}
+    attempts: dict[str, Sequence[Sequence[str]]] = {
+        "no Chromium on the PATH: asking Playwright for one": [PLAYWRIGHTS]
+    }
     if shutil.which("apt-get") and os.geteuid() == 0:
         attempts["Playwright has none for here: installing Debian's"] = DEBIANS
     said: list[str] = []

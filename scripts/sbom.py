@@ -81,18 +81,24 @@ def _package(found: Distribution) -> Component:
         version=version,
         type=ComponentType.LIBRARY,
         bom_ref=f"{name}=={version}",
-        description=found.metadata.get("Summary"),
+        description=_field(found, "Summary"),
         licenses=list(_license(found)),
         purl=None if ours else PackageURL("pypi", name=_key(name), version=version),
     )
+
+
+def _field(found: Distribution, name: str) -> str | None:
+    """Return a field of a package's metadata, or None where it has none of this name."""
+    values = found.metadata.get_all(name)
+    return values[0] if values else None
 
 
 def _license(found: Distribution) -> Iterator[License]:
     """Yield what a package says of its licence, the expression of PEP 639 where it has one."""
     classifiers = found.metadata.get_all("Classifier") or []
     named = [each.rpartition(" :: ")[2] for each in classifiers if each.startswith("License ::")]
-    said = found.metadata.get("License-Expression") or found.metadata.get("License")
-    known = _licenses.make_from_string(said) if said else None
+    expression = _field(found, "License-Expression") or _field(found, "License")
+    known = _licenses.make_from_string(expression) if expression else None
     if known and (isinstance(known, LicenseExpression) or known.id or not named):
         yield known
     else:

@@ -1,9 +1,11 @@
 """`make screenshots`: the README's pictures of the page, as a real browser shows it."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
+from typing import Literal, NamedTuple
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
 from app.main import create_app
 from app.settings import Settings
@@ -14,8 +16,18 @@ ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs/images"
 REVIEWS = ROOT / "training/reviews.csv"
 TEXT = "A great cast and gorgeous pictures, wasted on a story that goes nowhere."
-DESKTOP = {"width": 1060, "height": 760}
-PHONE = {"width": 360, "height": 740}
+DESKTOP: ViewportSize = {"width": 1060, "height": 760}
+LONG: ViewportSize = {"width": 1060, "height": 1240}
+PHONE: ViewportSize = {"width": 360, "height": 740}
+
+
+class Picture(NamedTuple):
+    """A picture of the page: what is done on it first, and how it is shown."""
+
+    name: str
+    prepare: Callable[[Page], None]
+    viewport: ViewportSize
+    scheme: Literal["light", "dark"]
 
 
 def text_tab(page: Page) -> None:
@@ -36,23 +48,28 @@ def file_tab(page: Page) -> None:
     page.get_by_label("Order").select_option("doubtful")
 
 
+PICTURES = [
+    Picture("text-light", text_tab, DESKTOP, "light"),
+    Picture("text-dark", text_tab, DESKTOP, "dark"),
+    Picture("text-phone", text_tab, PHONE, "light"),
+    Picture("file-light", file_tab, LONG, "light"),
+]
+
+
 def main() -> None:
     """Write every picture anew."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     logging.getLogger("app").setLevel(logging.WARNING)
     with serving(create_app(Settings())) as url, launched() as browser:
-        for name, show, viewport, scheme in [
-            ("text-light", text_tab, DESKTOP, "light"),
-            ("text-dark", text_tab, DESKTOP, "dark"),
-            ("text-phone", text_tab, PHONE, "light"),
-            ("file-light", file_tab, {**DESKTOP, "height": 1240}, "light"),
-        ]:
-            page = browser.new_page(viewport=viewport, color_scheme=scheme, reduced_motion="reduce")
+        for picture in PICTURES:
+            page = browser.new_page(
+                viewport=picture.viewport, color_scheme=picture.scheme, reduced_motion="reduce"
+            )
             page.goto(f"{url}/demo")
-            show(page)
-            page.screenshot(path=IMAGES / f"{name}.png")
+            picture.prepare(page)
+            page.screenshot(path=IMAGES / f"{picture.name}.png")
             page.close()
-            print(f"docs/images/{name}.png")
+            print(f"docs/images/{picture.name}.png")
 
 
 if __name__ == "__main__":

@@ -209,9 +209,13 @@ def join(parts: Sequence[Examples]) -> Examples:
 
 def without(examples: Examples, others: Sequence[str] = ()) -> Examples:
     """Drop blank texts, repeats, and whatever stands among the others (a test set, say)."""
-    seen = {"", *others}
-    keep = [i for i, text in enumerate(examples.texts) if not (text in seen or seen.add(text))]
-    return examples.take(keep)
+    dropped = {"", *others}
+    kept = []
+    for i, text in enumerate(examples.texts):
+        if text not in dropped:
+            kept.append(i)
+            dropped.add(text)
+    return examples.take(kept)
 
 
 def unseen(examples: Examples, others: Sequence[str]) -> Examples:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -120,7 +121,8 @@ def _save(path: Path, log_odds: np.ndarray, of: Mapping[str, str]) -> None:
     """Replace the file in one step, so that a kill leaves the old one or the new."""
     new = path.with_name(f"{path.name}.new")
     with new.open("wb") as file:
-        np.savez_compressed(file, log_odds=log_odds, **of)
+        arrays: dict[str, Any] = {"log_odds": log_odds, **of}
+        np.savez_compressed(file, **arrays)
     new.replace(path)
 
 

@@ -37,17 +37,20 @@ class Scored:
     @cached_property
     def positive(self) -> np.ndarray:
         """The probability of Positive, (examples,)."""
-        return 1 / (1 + np.exp(-self.log_odds))
+        positive: np.ndarray = 1 / (1 + np.exp(-self.log_odds))
+        return positive
 
     @cached_property
     def confidence(self) -> np.ndarray:
         """The probability of the label that was found, (examples,)."""
-        return np.maximum(self.positive, 1 - self.positive)
+        confidence: np.ndarray = np.maximum(self.positive, 1 - self.positive)
+        return confidence
 
     @cached_property
     def right(self) -> np.ndarray:
         """Whether the label that was found is the true one, (examples,)."""
-        return (self.log_odds >= 0) == (self.labels == 1)
+        right: np.ndarray = (self.log_odds >= 0) == (self.labels == 1)
+        return right
 
     @cached_property
     def loss(self) -> np.ndarray:
@@ -169,7 +172,7 @@ def calibration_error(
     return float(np.abs(distances).sum() / weights.sum())
 
 
-def _reliability(scored: Scored) -> list[dict[str, float]]:
+def _reliability(scored: Scored) -> list[dict[str, float | None]]:
     """Return the mean confidence and the accuracy in each bin of confidence that is not empty."""
     confidence, right = scored.confidence, scored.right
     bins = _bins(confidence)
@@ -184,7 +187,8 @@ def _reliability(scored: Scored) -> list[dict[str, float]]:
 
 
 def _bins(confidence: np.ndarray) -> np.ndarray:
-    return np.minimum((confidence * BINS).astype(int), BINS - 1)
+    bins: np.ndarray = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    return bins
 
 
 def _by_length(tokens: np.ndarray) -> dict[str, np.ndarray]:

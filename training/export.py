@@ -125,7 +125,7 @@ def export(
     """
     if folder.exists() and any(folder.iterdir()) and not (folder / CHECKSUMS).exists():
         raise ValueError(f"{folder} holds something that is no bundle; choose another folder")
-    replaced = load_bundle(folder).card if (folder / CHECKSUMS).exists() else {}
+    previous = load_bundle(folder).card if (folder / CHECKSUMS).exists() else {}
     model, tokenizer = load_checkpoint(source)
     windows = [_within(model.config.max_position_embeddings, each) for each in WINDOWS]
     halves = {name: value.half().contiguous() for name, value in model.state_dict().items()}
@@ -162,7 +162,7 @@ def export(
     recipe = Path(source) / RECIPE
     if recipe.exists():
         identity["recipe"] = json.loads(recipe.read_text())
-    identity["compared"] = {**replaced.get("compared", {}), **card.get("compared", {})}
+    identity["compared"] = {**previous.get("compared", {}), **card.get("compared", {})}
     inference = {"windows": [_written(each) for each in windows], "temperature": 1.0}
     write_card(unfinished, {**identity, "revision": "", "inference": inference})
 

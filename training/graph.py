@@ -10,6 +10,7 @@ data looks for its extremes.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import onnx
@@ -40,7 +41,7 @@ class _Graph:
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
 
-    def node(self, op: str, name: str, *inputs: str, domain: str = "", **attributes: object) -> str:
+    def node(self, op: str, name: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
         self.nodes.append(
             helper.make_node(op, inputs, [name], name=name, domain=domain, **attributes)
         )

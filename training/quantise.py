@@ -32,7 +32,8 @@ def smoothing(seen: Seen, weights: Sequence[np.ndarray], share: float) -> np.nda
     """
     reach = np.maximum(np.maximum(-seen.low, seen.high), 1e-5) ** share
     heaviest = np.max([np.abs(weight).max(axis=0) for weight in weights], axis=0)
-    return reach / np.maximum(heaviest, 1e-5) ** (1 - share)
+    divisors: np.ndarray = reach / np.maximum(heaviest, 1e-5) ** (1 - share)
+    return divisors
 
 
 def weight(

@@ -109,7 +109,7 @@ def _rate_factor(step: int, steps: int, warmup: float) -> float:
 def bf16_is_faster(device: torch.device) -> bool:
     """Time a matrix product in both: not every processor with bf16 gains by it."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
 
     def seconds(dtype: torch.dtype) -> float:
         rows, weights = torch.ones(4096, 384, dtype=dtype), torch.ones(1536, 384, dtype=dtype)

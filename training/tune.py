@@ -3,12 +3,14 @@
 import hashlib
 import shutil
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import optuna
 from matplotlib import pyplot as plt
-from optuna.trial import Trial, TrialState
+from optuna.trial import BaseTrial, FixedTrial, Trial, TrialState
 from optuna.visualization import matplotlib as pictures
 
 from training.data import Examples, digest
@@ -17,7 +19,7 @@ from training.train import Run, initial_model, train
 
 LENGTHS = (64, 128, 256, 512)
 BATCH_SIZES = (16, 32, 64)
-PLOTS = {
+PLOTS: dict[str, Callable[[optuna.Study], Any]] = {
     "history": pictures.plot_optimization_history,
     "epochs": pictures.plot_intermediate_values,
     "slices": pictures.plot_slice,
@@ -25,7 +27,7 @@ PLOTS = {
 }
 
 
-def suggest(trial: Trial, base: Recipe, layers: int) -> Recipe:
+def suggest(trial: BaseTrial, base: Recipe, layers: int) -> Recipe:
     """Return the recipe to try: one phase as long as the base's last, with what Optuna suggests.
 
     ``layers``: how many there are to unfreeze; one more stands for all, with the embeddings.
@@ -95,7 +97,7 @@ def tune(
 
     finished = len(study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED)))
     study.optimize(objective, n_trials=max(0, trials - finished))
-    best = suggest(optuna.trial.FixedTrial(study.best_params), base, layers)
+    best = suggest(FixedTrial(study.best_params), base, layers)
     (folder / "best.toml").write_text(dump(replace(best, name="best")))
     with warnings.catch_warnings(action="ignore"):  # Optuna's, that drawing is experimental
         for name, draw in PLOTS.items() if len(study.trials) > 1 else ():

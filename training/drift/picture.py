@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 
 from training import plots
@@ -19,7 +19,7 @@ def draw(report: Mapping[str, Any], path: Path) -> None:
     days = [datetime.fromisoformat(day["day"]) + timedelta(hours=12) for day in report["days"]]
     _shares(positive, days, [day["positive_share"] for day in report["days"]])
     positive.set(title="Positive share of a day, with 95 % interval", ylim=(0, 1))
-    confidence.plot(days, [day["mean_confidence"] for day in report["days"]], marker=".")
+    confidence.plot(date2num(days), [day["mean_confidence"] for day in report["days"]], marker=".")
     confidence.set(title="Mean confidence of a day")
     _shares(doubtful, days, [day["doubtful_share"] for day in report["days"]])
     doubtful.set(title="Doubtful share of a day, with 95 % interval")
@@ -32,18 +32,18 @@ def draw(report: Mapping[str, Any], path: Path) -> None:
 
 
 def _shares(axes: Axes, days: Sequence[datetime], shares: Sequence[Mapping[str, Any]]) -> None:
-    [drawn] = axes.plot(days, [share["value"] for share in shares], marker=".")
+    [drawn] = axes.plot(date2num(days), [share["value"] for share in shares], marker=".")
     low, high = zip(*(share["interval"] for share in shares), strict=True)
-    axes.fill_between(days, low, high, color=drawn.get_color(), alpha=0.2, linewidth=0)
+    axes.fill_between(date2num(days), low, high, color=drawn.get_color(), alpha=0.2, linewidth=0)
 
 
 def _time(axes: Axes, report: Mapping[str, Any]) -> None:
     """Mark what is compared and where another model begins."""
     latest = report["comparisons"][0]["latest"]
-    start, end = (datetime.fromisoformat(latest[side]) for side in ("from", "until"))
+    start, end = (date2num(datetime.fromisoformat(latest[side])) for side in ("from", "until"))
     axes.axvspan(start, end, color="grey", alpha=0.12, linewidth=0, label="the latest week")
     for model in report["models"][1:]:
-        since = datetime.fromisoformat(model["from"])
+        since = date2num(datetime.fromisoformat(model["from"]))
         axes.axvline(since, color="black", linestyle=":", label=f"model {model['model'][:12]}")
     locator = AutoDateLocator()
     axes.xaxis.set_major_locator(locator)
