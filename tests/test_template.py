@@ -90,8 +90,11 @@ def test_no_timeout_outlasts_the_rest_api(
     assert template["Parameters"]["Timeout"]["MaxValue"] <= REST_API_SECONDS
 
 
-def test_concurrency_has_a_ceiling_by_default(template: dict[str, Any]) -> None:
-    assert template["Parameters"]["ReservedConcurrency"]["Default"] > 0
+def test_nothing_is_reserved_by_default_as_small_quotas_could_not_deploy(
+    template: dict[str, Any],
+) -> None:
+    defaults = {name: found["Default"] for name, found in template["Parameters"].items()}
+    assert {value for name, value in defaults.items() if "ReservedConcurrency" in name} <= {0, 5}
 
 
 @pytest.mark.parametrize("name", ["SentimentFunction", "EventsFunction", "ExplainFunction"])
@@ -317,13 +320,16 @@ def test_what_a_queue_may_cause_has_a_ceiling(events: dict[str, Any]) -> None:
         assert ceiling == {"Ref": "EventsMaximumConcurrency"}
 
 
-def test_queues_and_a_backfill_fit_what_is_reserved_for_them(
+def test_queues_and_a_backfill_fit_the_reservation_that_the_guide_recommends(
     template: dict[str, Any], events: dict[str, Any]
 ) -> None:
     default = {name: found["Default"] for name, found in template["Parameters"].items()}
-    asked = default["BackfillMaximumConcurrency"]
-    asked += len(events["Events"]) * default["EventsMaximumConcurrency"]
-    assert default["EventsReservedConcurrency"] >= asked
+    needed = default["BackfillMaximumConcurrency"]
+    needed += len(events["Events"]) * default["EventsMaximumConcurrency"]
+    guide = (ROOT / "docs/deploy.md").read_text()
+    recommended = re.search(r"`ReservedConcurrency=\d+ EventsReservedConcurrency=(\d+)`", guide)
+    assert recommended is not None
+    assert int(recommended[1]) >= needed
 
 
 def test_every_sink_is_switched_on(events: dict[str, Any]) -> None:
