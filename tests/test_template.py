@@ -1,6 +1,7 @@
 """What `template.yaml` promises to those who deploy it."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -326,7 +327,7 @@ def test_queues_and_a_backfill_fit_the_reservation_that_the_guide_recommends(
     default = {name: found["Default"] for name, found in template["Parameters"].items()}
     needed = default["BackfillMaximumConcurrency"]
     needed += len(events["Events"]) * default["EventsMaximumConcurrency"]
-    guide = (ROOT / "docs/deploy.md").read_text()
+    guide = (TEMPLATE.parent / "docs/deploy.md").read_text()
     recommended = re.search(r"`ReservedConcurrency=\d+ EventsReservedConcurrency=(\d+)`", guide)
     assert recommended is not None
     assert int(recommended[1]) >= needed

@@ -7,11 +7,16 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 
 import pytest
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from app.main import create_app
 from app.settings import Settings
@@ -44,17 +49,18 @@ def run(heading: str, environment: Mapping[str, str]) -> str:
 
 
 def test_every_snippet_is_run() -> None:
-    over_http = {"curl", "Python", "JavaScript"}
+    over_http = {"curl", "Python", "JavaScript", "A page of your product"}
     through_aws = {"Invoke the function", "Send to the queue", "Read the results"}
     assert SNIPPETS.keys() == over_http | through_aws
-    assert PAGE.count("```") == 2 * len(SNIPPETS)
+    stack_outputs = 1
+    assert PAGE.count("```") == 2 * (len(SNIPPETS) + stack_outputs)
 
 
 @pytest.fixture(scope="module")
 def environment() -> Iterator[dict[str, str]]:
     """A service that asks for a key."""
     with serving(create_app(Settings(api_keys=entry("shop", "sk_shop")))) as url:
-        yield {"URL": url, "KEY": "sk_shop"}
+        yield {"URL": f"{url}/", "KEY": "sk_shop"}
 
 
 def test_curl(environment: dict[str, str]) -> None:
@@ -106,5 +112,28 @@ def test_javascript_throws_what_the_problem_says(environment: dict[str, str]) ->
 def test_each_waits_as_long_as_it_is_told(heading: str) -> None:
     settings = Settings(api_keys=entry("shop", "sk_shop", "1/second"))
     with serving(create_app(settings)) as url:
-        run("curl", {"URL": url, "KEY": "sk_shop"})
-        assert run(heading, {"URL": url, "KEY": "sk_shop"})
+        environment = {"URL": f"{url}/", "KEY": "sk_shop"}
+        run("curl", environment)
+        assert run(heading, environment)
+
+
+def test_a_page_reaches_the_api_through_a_backend_that_keeps_the_key(
+    environment: dict[str, str],
+) -> None:
+    with closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    backend = subprocess.Popen(
+        [sys.executable, "-c", SNIPPETS["A page of your product"]],
+        env={**os.environ, **environment, "PORT": str(port)},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        retries = HTTPAdapter(max_retries=Retry(connect=10, backoff_factor=0.1))
+        with requests.Session() as session:
+            session.mount("http://", retries)
+            answer = session.post(f"http://127.0.0.1:{port}/api/sentiment", json={"text": "Dull."})
+    finally:
+        backend.kill()
+        backend.wait()
+    assert answer.json()["sentiment"] == "Negative"

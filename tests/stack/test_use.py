@@ -30,3 +30,7 @@ def test_what_is_sent_to_the_queue_is_read_from_the_results(environment: dict[st
     assert "Positive" in found["review-7"]
     assert "{'shop': 'north'}" in found["review-7"]
     assert "Negative" in found["review-8"]
+
+
+def test_the_address_ends_in_a_slash_as_the_snippets_expect(stack: Stack) -> None:
+    assert stack.outputs["Url"].endswith("/prod/")
