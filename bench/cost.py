@@ -19,9 +19,8 @@ from tqdm import tqdm
 from app.settings import MEGABYTES_PER_VCPU
 from bench import prices, report
 from bench.report import ON_LAMBDA, THREADS, spread, text_of
-from bench.service import ROOT, Service, event_of
+from bench.service import Service, event_of
 
-PAGE = ROOT / "docs/cost.md"
 SIZES = (512, 884, 1769, 3538)
 LENGTHS = (16, 219, 512)
 PERIOD_SECONDS = 0.02
@@ -152,6 +151,21 @@ def instance() -> str:
     )
 
 
+def headline() -> str:
+    """Return what 200,000 reviews cost here and at Amazon Comprehend, in a sentence."""
+    result = report.read("cost")
+    milliseconds = result["milliseconds"][str(RECOMMENDED)]["219"][1]
+    texts = 200_000 / MILLION
+    function = texts * _lambda_dollars(milliseconds, RECOMMENDED, prices.GB_SECOND)
+    gateway = function + texts * MILLION * prices.REST_REQUEST
+    units = _units(result["characters"]["219"])
+    comprehend = texts * MILLION * units * prices.COMPREHEND_UNIT
+    return (
+        f"200,000 reviews of 219 tokens = ${function:.2f} on Lambda, ${gateway:.2f} with a REST "
+        f"API in front, ${comprehend:.2f} at Amazon Comprehend."
+    )
+
+
 def _units(characters: int) -> int:
     return max(prices.COMPREHEND_LEAST_UNITS, -(-characters // prices.COMPREHEND_CHARACTERS))
 
@@ -161,4 +175,10 @@ def table() -> str:
     return f"{sizes()}\n\n{others()}"
 
 
-SECTIONS = {"sizes": sizes, "arithmetic": arithmetic, "others": others, "instance": instance}
+SECTIONS = {
+    "headline": headline,
+    "sizes": sizes,
+    "arithmetic": arithmetic,
+    "others": others,
+    "instance": instance,
+}

@@ -1,4 +1,4 @@
-"""The tables of docs/deploy.md and docs/operations.md, from the template and the code."""
+"""Tables of the stack and of its metrics, from the template and the code."""
 
 import io
 from collections.abc import Iterator
@@ -14,7 +14,6 @@ from app.telemetry import logs
 from app.telemetry.metrics import METRICS
 from bench.service import ROOT
 
-DEPLOY = ROOT / "docs/deploy.md"
 OPERATIONS = ROOT / "docs/operations.md"
 
 # Prices in US dollars a month, us-east-1, from AWS's price pages in November 2026.
@@ -134,7 +133,10 @@ def _logged(path: str, body: dict[str, Any]) -> int:
     return len(line)
 
 
-PAGES = {
-    DEPLOY: {"parameters": parameters, "outputs": outputs, "standing": standing},
-    OPERATIONS: {"metrics": metrics, "volume": volume},
+SECTIONS = {
+    "parameters": parameters,
+    "outputs": outputs,
+    "standing": standing,
+    "metrics": metrics,
+    "volume": volume,
 }

@@ -1,4 +1,4 @@
-"""The time and the cost of many reviews, worked out from what was measured and AWS's limits."""
+"""The time and the cost of many reviews, computed from measured times and AWS's limits."""
 
 import json
 from collections.abc import Callable
@@ -19,7 +19,6 @@ from bench.prices import (
 )
 from bench.report import RESULTS
 
-PAGE = RESULTS.parents[1] / "docs/scale.md"
 COUNTS = (1_000_000, 10_000_000, 100_000_000)
 
 OBJECT_ROWS = 20_000

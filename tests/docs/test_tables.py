@@ -4,24 +4,33 @@ from docs.tables import __main__ as tables
 from docs.tables import scale
 
 
+@pytest.mark.parametrize("page", tables.PAGES, ids=lambda page: page.stem)
+def test_each_section_of_a_page_has_its_writer(page):
+    assert set(tables.names(page.read_text())) <= tables.SECTIONS.keys()
+
+
+def test_each_writer_has_its_section():
+    names = [name for page in tables.PAGES for name in tables.names(page.read_text())]
+    assert set(names) == tables.SECTIONS.keys()
+
+
 @pytest.mark.parametrize(
-    ("page", "section"),
-    [(page, section) for page, sections in tables.PAGES.items() for section in sections],
-    ids=lambda found: getattr(found, "name", found),
+    "section",
+    [
+        "problem",
+        "accuracy",
+        "settings",
+        "parameters",
+        "outputs",
+        "standing",
+        "metrics",
+        *scale.SECTIONS,
+    ],
 )
-def test_pages_have_every_section(page, section):
-    assert f"<!-- {section} -->" in page.read_text()
-
-
-@pytest.mark.parametrize("section", ["settings", "accuracy"])
-def test_readme_says_what_the_code_and_the_card_say(section):
-    """The other sections hold measurements of one machine, which `make readme` writes."""
-    assert tables.SECTIONS[section]() in tables.README.read_text()
-
-
-@pytest.mark.parametrize("section", scale.SECTIONS)
-def test_scale_is_worked_out_from_the_last_benchmark(section):
-    assert scale.SECTIONS[section]() in scale.PAGE.read_text()
+def test_what_follows_from_the_repository_alone_is_up_to_date(section):
+    """The other sections hold measurements of one machine."""
+    written = [page.read_text() for page in tables.PAGES]
+    assert any(tables.SECTIONS[section]() in page for page in written)
 
 
 def test_costs_and_times_of_a_million_reviews_are_those_of_their_parts():
