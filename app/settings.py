@@ -113,8 +113,13 @@ class Settings(BaseModel):
     explain_max_tokens: int = Field(
         1500,
         ge=16,
-        description="Tokens that it may have: about what two processors explain in the 29 seconds "
-        "that a REST API waits.",
+        description="Tokens that it may have; each variant has up to as many.",
+    )
+    explain_seconds: float = Field(
+        20,
+        gt=0,
+        description="Seconds from a request's arrival to its explanation, waiting included; on "
+        "Lambda at most 70 % of the invocation's time left. What is explained by then is returned.",
     )
     explain_max_pending: int = Field(
         8, ge=1, description="Explanations that may wait for their turn; one more is answered 503."

@@ -6,12 +6,10 @@ import io
 import json
 import logging
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
-from unittest.mock import patch
 
 import hypothesis
 import pytest
@@ -45,14 +43,6 @@ def event_loop() -> Iterator[asyncio.AbstractEventLoop]:
 def current_event_loop(event_loop: asyncio.AbstractEventLoop) -> None:
     """Give the thread the loop that Mangum expects there; `asyncio.run` leaves it without one."""
     asyncio.set_event_loop(event_loop)
-
-
-@contextmanager
-def without_shap() -> Iterator[None]:
-    """Have the import of `shap` fail, as where it is not installed."""
-    with patch.dict(sys.modules, {"shap.explainers": None}):
-        sys.modules.pop("app.explanation.owen", None)  # it has imported shap
-        yield
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,6 @@ from app.main import create_app
 from app.scoring.batches import parse_batch
 from app.sentiment.bundle import BundleError
 from app.settings import Settings
-from tests.conftest import without_shap
 from tests.contract.conftest import JSON, Answer, over_event
 
 
@@ -156,15 +155,6 @@ def test_an_explanation_gets_at_most_the_evaluations_that_are_allowed():
     text = "A long and winding story of no great interest."
     answer = caller.post("/explain", json={"text": text, "max_evaluations": 500})
     assert answer.json()["evaluations"] == 10
-
-
-def test_without_shap_an_explanation_is_501_with_what_to_install():
-    with without_shap():
-        answer = client().post("/explain", json={"text": "A fine film."})
-    assert answer.status_code == 501
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert "pip install -r requirements-explain.txt" in answer.json()["detail"]
-    assert client().post("/predict", json={"text": "A fine film."}).status_code == 200
 
 
 def test_batch_beyond_its_characters_is_422_with_the_limit():

@@ -15,7 +15,6 @@ from app.settings import Settings
 from app.sinks.batching import Entry, Sent
 from local.server import serving
 from tests.access.test_keys import entry
-from tests.conftest import without_shap
 from tests.events.conftest import aws  # noqa: F401
 from tests.test_app import client
 
@@ -160,11 +159,6 @@ def slow(method: str, path: str) -> Response:
             return Response(answer.status, content=answer.read())
 
 
-def lacking(method: str, path: str) -> Response:
-    with without_shap():
-        return client().request(method, path, json=RIGHT[path])
-
-
 PROVOKED: dict[int, Callable[[str, str], Response]] = {
     400: lambda method, path: client().request(method, path, content=b"text", headers=JSON),
     401: lambda method, path: client(**SHOP).request(method, path),
@@ -179,7 +173,7 @@ PROVOKED: dict[int, Callable[[str, str], Response]] = {
     422: lambda method, path: client().request(method, path, json=WRONG[path]),
     429: limited,
     500: broken,
-    501: lacking,
+    501: lambda method, path: client().request(method, path, json=RIGHT[path]),
     503: busy,
 }
 

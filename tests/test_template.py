@@ -98,7 +98,7 @@ def test_nothing_is_reserved_by_default_as_small_quotas_could_not_deploy(
     assert {value for name, value in defaults.items() if "ReservedConcurrency" in name} <= {0, 5}
 
 
-@pytest.mark.parametrize("name", ["SentimentFunction", "EventsFunction", "ExplainFunction"])
+@pytest.mark.parametrize("name", ["SentimentFunction", "EventsFunction"])
 def test_every_variable_is_a_setting(template: dict[str, Any], name: str) -> None:
     settings = {PREFIX + field.upper() for field in Settings.model_fields}
     function = template["Resources"][name]["Properties"]
@@ -260,7 +260,7 @@ def test_no_permission_is_for_every_action(template: dict[str, Any]) -> None:
     assert "*" not in actions
 
 
-@pytest.mark.parametrize("role", ["SentimentRole", "ExplainRole", "EventsRole", "BackfillRole"])
+@pytest.mark.parametrize("role", ["SentimentRole", "EventsRole", "BackfillRole"])
 def test_no_managed_policy_widens_a_role(template: dict[str, Any], role: str) -> None:
     assert "ManagedPolicyArns" not in template["Resources"][role]["Properties"]
 
@@ -269,18 +269,6 @@ def test_logs_are_not_kept_for_ever(template: dict[str, Any]) -> None:
     for function in of_type(template, "AWS::Serverless::Function").values():
         group = template["Resources"][function["LoggingConfig"]["LogGroup"]["Ref"]]
         assert group["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
-
-
-def test_the_function_that_explains_is_built_with_what_only_it_needs(
-    template: dict[str, Any],
-) -> None:
-    stages = (TEMPLATE.parent / "Dockerfile").read_text()
-    for name, function in template["Resources"].items():
-        if function["Type"] == "AWS::Serverless::Function":
-            target = function["Metadata"].get("DockerBuildTarget")
-            assert target == ("explain" if name == "ExplainFunction" else None)
-    assert " AS explain\n" in stages
-    assert stages.rstrip().endswith("FROM service")
 
 
 def queues(template: dict[str, Any]) -> dict[str, dict[str, Any]]:

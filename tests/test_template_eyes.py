@@ -11,7 +11,7 @@ from app.telemetry.metrics import DIMENSION, METRICS, NAMESPACE
 from tests.test_template import of_type, queues, template, values_of  # noqa: F401
 
 EMITTED = {metric.name for metric in METRICS}
-FUNCTIONS = ("SentimentFunction", "ExplainFunction", "EventsFunction")
+FUNCTIONS = ("SentimentFunction", "EventsFunction")
 
 
 @pytest.fixture
@@ -119,20 +119,6 @@ def test_the_slowest_requests_are_judged_by_the_timeout_that_was_asked_for(
 ) -> None:
     share, _ = alarms["LatencyAlarm"]["Metrics"]
     assert share["Expression"]["Fn::Sub"] == "100 * p99 / (1000 * ${Timeout})"
-
-
-def test_explanations_that_fail_or_take_too_long_raise_alarms(
-    template: dict[str, Any],  # noqa: F811
-    alarms: dict[str, dict[str, Any]],
-) -> None:
-    errors = {(space, name) for space, name, _ in metrics_of(alarms["ExplainErrorsAlarm"])}
-    assert errors == {("AWS/Lambda", "Errors"), (NAMESPACE, "errors_500")}
-    latency = alarms["ExplainLatencyAlarm"]
-    timeout = template["Resources"]["ExplainFunction"]["Properties"]["Timeout"]
-    assert latency["Threshold"] == pytest.approx(0.8 * timeout * 1000)
-    for alarm in ("ExplainErrorsAlarm", "ExplainLatencyAlarm"):
-        for _, _, [dimension] in metrics_of(alarms[alarm]):
-            assert dimension == {"Name": DIMENSION, "Value": {"Ref": "ExplainFunction"}}
 
 
 def test_expressions_name_only_metrics_that_stand_beside_them(

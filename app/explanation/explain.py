@@ -1,78 +1,109 @@
-"""Why a text was scored as it was: what each of its words adds to the log-odds of Positive."""
+"""Explains a prediction: what each word of a text contributes to the log-odds of Positive."""
 
 import math
+import time
+from collections.abc import Sequence
+from itertools import accumulate, chain
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.deadline import Deadline
+from app.explanation.owen import Coalition, owen_values
+from app.explanation.tree import build
 from app.explanation.words import words as words_of
-from app.sentiment.classifier import Prediction, SentimentClassifier
+from app.sentiment.classifier import Pass, Prediction, SentimentClassifier
 from app.sentiment.text import Text, normalise
-
-MISSING = (
-    "Explanations need the package shap, which is not installed here: "
-    "pip install -r requirements-explain.txt"
-)
-
-
-class NotInstalled(Exception):
-    """The package `shap` is not installed, or not with all that it needs."""
 
 
 class Weight(BaseModel):
-    """What a word or phrase adds."""
+    """The contribution of a word or phrase."""
 
     model_config = ConfigDict(frozen=True)
 
     text: str = Field(description="The characters `start` to `end` of the text as it was sent.")
     start: int = Field(description="Where it starts, in characters (Unicode code points).")
     end: int = Field(description="Where it ends: the first character after it.")
-    weight: float = Field(description="What it adds to the log-odds of Positive.")
+    weight: float = Field(description="What it contributes to the log-odds of Positive.")
 
 
 class Explanation(Prediction):
-    """A prediction, and why: `base_value` and all weights sum up to `value`."""
+    """A prediction and its reasons: `base_value` and all weights add up to `value`."""
 
     base_value: float = Field(description="The log-odds of Positive without any of the words.")
     value: float = Field(description="The log-odds of Positive, calibrated as the scores are.")
     unit: Literal["words", "phrases"] = Field(
-        description="What has a weight: each word, or where evaluations ran out, phrases too."
+        description="What has a weight: each word or, if evaluations or time ran out, phrases too."
     )
-    complete: bool = Field(description="Whether there were evaluations enough to weigh each word.")
+    complete: bool = Field(
+        description="Whether evaluations and time sufficed to weigh each word by itself."
+    )
     evaluations: int = Field(description="Variants of the text that were scored.")
     words: list[Weight] = Field(description="Words or phrases in their order.")
 
 
-def explain(classifier: SentimentClassifier, sent: str, max_evaluations: int) -> Explanation:
-    """Explain the prediction for a text as it was sent, by at most so many variants of it.
+class _TextGame:
+    """The log-odds of Positive of a text without some of its words, as if they had not been sent.
 
-    ``max_evaluations``: at least 2, the text and nothing of it. The prediction may be a remembered
-    one, the variants never are.
+    The players are the words. Their tokens are those of the text, so that a variant is put together
+    from slices and nothing is tokenised twice.
+    """
+
+    def __init__(self, classifier: SentimentClassifier, words: Sequence[str]) -> None:
+        self._classifier = classifier
+        started = time.perf_counter()
+        tokens = classifier.tokenise(words)
+        classifier.observer(Pass((), time.perf_counter() - started, 0.0))
+        self._tokens = list(chain.from_iterable(tokens))
+        self._offsets = [0, *accumulate(map(len, tokens))]
+        self._positive = classifier.bundle.labels.index("Positive")
+
+    def __call__(self, coalitions: Sequence[Coalition]) -> list[float]:
+        scores = self._classifier.score_tokens([self._variant(each) for each in coalitions])
+        self._classifier.observer(Pass((), 0.0, scores.infer_seconds, sum(scores.tokens)))
+        return [logits[self._positive] - logits[1 - self._positive] for logits in scores.logits]
+
+    def _variant(self, coalition: Coalition) -> list[int]:
+        tokens, offsets = self._tokens, self._offsets
+        variant: list[int] = []
+        for node in coalition:
+            variant += tokens[offsets[node.start] : offsets[node.end]]
+        return variant
+
+
+def explain(
+    classifier: SentimentClassifier, sent: str, max_evaluations: int, deadline: Deadline
+) -> Explanation:
+    """Explain the prediction for a text as it was sent.
+
+    The prediction may come from the cache; variants of the text are always scored.
+
+    Args:
+        max_evaluations: the most variants to score, at least 2: the text, and no word of it.
+        deadline: what is explained by then is returned.
 
     Raises:
-        NotInstalled: the package `shap` is not, or not with all that it needs.
+        Cancelled: the caller has gone (`app.sentiment.cancellation`).
     """
-    try:
-        from app.explanation.owen import values
-    except ImportError as error:
-        raise NotInstalled(MISSING) from error
-    pieces = words_of(sent)
-    found = values(classifier, [piece.text for piece in pieces], max_evaluations)
     [prediction] = classifier.predict([Text(normalise(sent))])
+    words = words_of(sent)
+    texts = [word.text for word in words]
+    values = owen_values(_TextGame(classifier, texts), build(texts), max_evaluations, deadline)
     return Explanation(
         **prediction.model_dump(),
-        base_value=round(found.base, 6),
-        value=round(found.base + math.fsum(weight for _, _, weight in found.spans), 6),
-        unit="words" if found.complete else "phrases",
-        complete=found.complete,
-        evaluations=found.evaluations,
+        base_value=round(values.base, 6),
+        value=round(values.base + math.fsum(group.value for group in values.groups), 6),
+        unit="words" if values.complete else "phrases",
+        complete=values.complete,
+        evaluations=values.evaluations,
         words=[
-            _weight(sent, pieces[start].start, pieces[end - 1].end, weight)
-            for start, end, weight in found.spans
+            _weight(sent, words[start].start, words[end - 1].end, value)
+            for start, end, value in values.groups
         ],
     )
 
 
 def _weight(sent: str, start: int, end: int, weight: float) -> Weight:
+    # Half of a surrogate pair has no UTF-8.
     shown = sent[start:end].encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return Weight(text=shown, start=start, end=end, weight=round(weight, 6))

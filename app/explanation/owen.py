@@ -1,125 +1,161 @@
-"""Owen values of a text's words (Owen 1977, "Values of games with a priori unions").
+"""Owen values (Owen 1977, "Values of Games with a Priori Unions") of players under a binary tree.
 
-They are Shapley values that respect a tree of adjacent words, as the partition explainer of the
-package `shap` computes them. It asks what the served model says of the text without some of its
-words, as if they had not been sent. Imported at the first explanation: its imports take seconds.
+A game assigns a value to every coalition of players. Like Shapley values, Owen values divide the
+difference between all players and none; unlike them, players below the same node join together.
+Take a node with the children A and B, and a coalition C of players outside the node. A contributes
+the mean of v(C + A) - v(C) and v(C + B + A) - v(C + B), and B likewise. Each of these marginal
+contributions is divided in the same way between the node's own children, down to single players.
 """
 
-import os
+import heapq
 import time
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import chain, compress
+from itertools import count
+from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from app.explanation.tree import Tree, grow
-from app.sentiment.classifier import Pass, SentimentClassifier
-
-# What it would compile, in 7 seconds and anew in each process, runs in microseconds as it is.
-os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
-
-from shap.explainers import Partition
+from app.deadline import Deadline
+from app.explanation.tree import Node
 
 BATCH = 32
-"""Texts in one pass: what is split next is decided after each, so fewer choose better."""
+"""Coalitions per call of the game. The next splits are chosen after each call, so that small
+batches spend a limited budget better."""
+
+Coalition = tuple[Node, ...]
+"""Disjoint nodes in order, whose players have joined."""
+Game = Callable[[Sequence[Coalition]], Sequence[float]]
+"""The value of each coalition."""
+
+
+class Group(NamedTuple):
+    """The players ``start`` to ``end`` (exclusive) and the sum of their Owen values."""
+
+    start: int
+    end: int
+    value: float
 
 
 @dataclass(frozen=True)
-class Values:
-    """What words add to the log-odds of Positive; with `base` they sum up to the text's own."""
+class OwenValues:
+    """The value of all players is ``base`` and the values of all groups together."""
 
     base: float
-    """The log-odds of Positive without any of the words."""
-    spans: list[tuple[int, int, float]]
-    """``(start, end, value)`` of each word, or of phrases where evaluations ran out."""
+    """The value of the empty coalition."""
+    groups: list[Group]
+    """In order, every player once: single players and, if incomplete, groups of neighbours."""
     complete: bool
-    """Whether there were evaluations enough for each word."""
+    """Whether every player's value is exact."""
     evaluations: int
+    """Coalitions evaluated."""
 
 
-class _Game:
-    """The text without some of its words, to `shap` both a masker and a model.
+class _Marginal(NamedTuple):
+    """What a node contributes to one coalition: the nodes ``before`` and ``after`` it."""
 
-    A masker makes inputs of masks, which a model scores; here the masks themselves are the inputs,
-    and words are left out where their tokens are put together.
+    node: Node
+    before: Coalition
+    after: Coalition
+    without: float
+    """The coalition's value."""
+    joined: float
+    """Its value once the node has joined."""
+    weight: float
+    """The share of this marginal contribution in the node's Owen value."""
+
+    @property
+    def contribution(self) -> float:
+        return self.weight * (self.joined - self.without)
+
+
+def owen_values(game: Game, tree: Node, max_evaluations: int, deadline: Deadline) -> OwenValues:
+    """Return the players' Owen values, exact if evaluations and time suffice.
+
+    The largest contribution is split first, which takes two evaluations. Contributions that are
+    not split stay with their node.
+
+    Args:
+        game: is assumed to evaluate no coalition slower than that of all players.
+        max_evaluations: at least 2, for no players and for all.
+        deadline: no batch is started that is expected to end later. The first two evaluations are
+            always made.
     """
+    started = time.monotonic()
+    base, grand = game([(), (tree,)])
+    seconds = time.monotonic() - started
+    evaluations = 2
+    unsplit: defaultdict[Node, float] = defaultdict(float)
+    order = count()  # among equals, first in, first out
+    pending: list[tuple[float, int, _Marginal]] = []
 
-    immutable_outputs = True
-
-    def __init__(self, classifier: SentimentClassifier, words: Sequence[str], tree: Tree):
-        self._classifier = classifier
-        started = time.perf_counter()
-        self._tokens = classifier.tokenise(words)
-        classifier.observer(Pass((), time.perf_counter() - started, 0.0))
-        self._positive = classifier.bundle.labels.index("Positive")
-        self.clustering = tree.linkage
-        self.shape = (1, len(words))
-        self.evaluations = 0
-
-    def __call__(self, mask: NDArray[np.bool_], _: object) -> tuple[NDArray[np.bool_]]:
-        return (mask[None],)
-
-    def mask_shapes(self, _: object) -> list[tuple[int]]:
-        return [(len(self._tokens),)]
-
-    def log_odds(self, masks: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Return (masks,) for masks (masks, words) that are true where a word is kept."""
-        self.evaluations += len(masks)
-        kept = [list(chain.from_iterable(compress(self._tokens, mask))) for mask in masks]
-        scores = self._classifier.score_tokens(kept)
-        self._classifier.observer(Pass((), 0.0, scores.infer_seconds, sum(scores.tokens)))
-        logits = np.array(scores.logits)
-        found: NDArray[np.float64] = logits[:, self._positive] - logits[:, 1 - self._positive]
-        return found
-
-
-def values(classifier: SentimentClassifier, words: Sequence[str], max_evaluations: int) -> Values:
-    """Return what each word adds, by at most so many evaluations of the text without some."""
-    tree = grow(words)
-    game = _Game(classifier, words, tree)
-    if tree.leaves == 1:
-        base, whole = game.log_odds(np.array([[False], [True]]))
-        return Values(float(base), [(0, 1, float(whole - base))], True, game.evaluations)
-    # Two more are counted for each node that is split, so that an odd one would be exceeded.
-    found = Partition(game.log_odds, game)(
-        np.ones((1, tree.leaves)),
-        max_evals=max_evaluations // 2 * 2,
-        batch_size=BATCH,
-        silent=True,
-    )
-    leaves = found.values[0]
-    complete = game.evaluations == tree.evaluations
-    spans = [(i, i + 1) for i in range(tree.leaves)]
-    if not complete:
-        spans = _resolved(tree, found.hierarchical_values[0])
-    return Values(
-        float(found.base_values[0]),
-        [(start, end, float(leaves[start:end].sum())) for start, end in spans],
-        complete,
-        game.evaluations,
-    )
-
-
-def _resolved(tree: Tree, own: NDArray[np.float64]) -> list[tuple[int, int]]:
-    """Return the ``(start, end)`` of the words and phrases that weights are known of.
-
-    ``own``: what each node was credited with and not its children, as they were not evaluated. A
-    node is a phrase where that is most of all the credit at and below it.
-    """
-    below = np.abs(own)
-    sizes = np.ones(len(own), dtype=int)
-    for node in range(tree.leaves, len(own)):
-        children = list(tree.children(node))
-        below[node] += below[children].sum()
-        sizes[node] = sizes[children].sum()
-    found, start, waiting = [], 0, [len(own) - 1]
-    while waiting:
-        node = waiting.pop()
-        if node < tree.leaves or 2 * abs(own[node]) > below[node]:
-            found.append((start, start + int(sizes[node])))
-            start = found[-1][1]
+    def add(marginal: _Marginal) -> None:
+        if marginal.node.children:
+            heapq.heappush(pending, (-abs(marginal.contribution), next(order), marginal))
         else:
-            waiting += reversed(tree.children(node))
-    return found
+            unsplit[marginal.node] += marginal.contribution
+
+    add(_Marginal(tree, (), (), base, grand, 1.0))
+    while pending:
+        affordable = min(BATCH, max_evaluations - evaluations, deadline.left / max(seconds, 1e-9))
+        splits = min(int(affordable) // 2, len(pending))
+        if not splits:
+            break
+        batch = [heapq.heappop(pending)[2] for _ in range(splits)]
+        started = time.monotonic()
+        values = iter(game([each for marginal in batch for each in _to_evaluate(marginal)]))
+        seconds = max(seconds, (time.monotonic() - started) / (2 * splits))
+        evaluations += 2 * splits
+        for marginal in batch:
+            for part in _split(marginal, next(values), next(values)):
+                add(part)
+    for _, _, marginal in pending:
+        unsplit[marginal.node] += marginal.contribution
+    return OwenValues(base, _groups(tree, unsplit), not pending, evaluations)
+
+
+def _to_evaluate(marginal: _Marginal) -> list[Coalition]:
+    """Return the coalition joined by the node's left child alone, and by its right child alone."""
+    return [(*marginal.before, child, *marginal.after) for child in marginal.node.children or ()]
+
+
+def _split(marginal: _Marginal, left_value: float, right_value: float) -> list[_Marginal]:
+    """Return the children's marginals: joining first, and joining after the other child.
+
+    ``left_value``, ``right_value``: the values of the coalitions of `_to_evaluate`.
+    """
+    node, before, after, without, joined, weight = marginal
+    assert node.children is not None
+    left, right = node.children
+    half = weight / 2
+    return [
+        _Marginal(left, before, after, without, left_value, half),
+        _Marginal(right, before, after, without, right_value, half),
+        _Marginal(left, before, (right, *after), right_value, joined, half),
+        _Marginal(right, (*before, left), after, left_value, joined, half),
+    ]
+
+
+def _groups(tree: Node, unsplit: defaultdict[Node, float]) -> list[Group]:
+    """Return the groups whose values are known, in order.
+
+    ``unsplit``: what each node contributes and what was not split between its children. A node
+    becomes one group if that outweighs, in absolute terms, what was split; otherwise its children
+    divide it in proportion to their sizes.
+    """
+    nodes = list(tree.walk())
+    total = {node: unsplit[node] for node in nodes}
+    absolute = {node: abs(unsplit[node]) for node in nodes}
+    for node in reversed(nodes):
+        for child in node.children or ():
+            total[node] += total[child]
+            absolute[node] += absolute[child]
+    groups = []
+    stack = [(tree, 0.0)]
+    while stack:
+        node, inherited = stack.pop()
+        if node.children is None or 2 * abs(unsplit[node]) > absolute[node]:
+            groups.append(Group(node.start, node.end, total[node] + inherited))
+            continue
+        own = unsplit[node] + inherited
+        stack += [(child, own * len(child) / len(node)) for child in reversed(node.children)]
+    return groups

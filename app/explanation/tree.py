@@ -1,61 +1,55 @@
-"""A binary tree over a text's words: which of them are weighed together before each by itself."""
+"""A binary tree over the words of a text: neighbours share a node, up to sentences and beyond."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-_ENDS = ((".!?", 2), (",;:—–)", 1))
-"""Marks after which a text is rather cut, and how much rather: a sentence's end, a clause's."""
+_BOUNDARIES = ((".!?", 2), (",;:—–)", 1))
+"""Marks that end a sentence or a clause, and how strongly a split after them is preferred."""
 
 
-@dataclass(frozen=True)
-class Tree:
-    """Leaves are numbered from 0 in the order of the words, then nodes, children before parents."""
+@dataclass(frozen=True, eq=False)
+class Node:
+    """The words ``start`` to ``end`` (exclusive); a leaf is one word and has no children."""
 
-    linkage: NDArray[np.float64]
-    """(nodes, 4): both children, a distance of 1, and how many words lie below, as SciPy has it."""
-    evaluations: int
-    """Of texts, until each word's Owen value is known exactly."""
+    start: int
+    end: int
+    children: tuple["Node", "Node"] | None = None
 
-    @property
-    def leaves(self) -> int:
-        return len(self.linkage) + 1
+    def __len__(self) -> int:
+        return self.end - self.start
 
-    def children(self, node: int) -> tuple[int, int]:
-        """Return both children of what is no leaf."""
-        left, right = self.linkage[node - self.leaves, :2]
-        return int(left), int(right)
+    def walk(self) -> Iterator["Node"]:
+        """Yield this node and its descendants, parents before children, left before right."""
+        stack = [self]
+        while stack:
+            node = stack.pop()
+            yield node
+            stack += reversed(node.children or ())
 
 
-def grow(words: Sequence[str]) -> Tree:
-    """Cut the words in two, and each part again: near the middle, there after a sentence or clause.
+def build(words: Sequence[str]) -> Node:
+    """Return the root of the tree over the words, of which there must be at least one.
 
-    Each cut is in the middle third, so the depth is logarithmic. At depth d a node is met with its
-    2^d combinations of the parts beside it and above, and each takes two evaluations.
+    Each node is split within its middle third: after a sentence, else after a clause, else in the
+    middle. The depth is therefore logarithmic in the number of words.
     """
-    strengths = [_strength(word) for word in words]
-    rows: list[tuple[int, int, int, int]] = []
-    evaluations = 2
+    strengths = [_boundary_strength(word) for word in words]
 
-    def cut(start: int, end: int, depth: int) -> int:
-        nonlocal evaluations
+    def node(start: int, end: int) -> Node:
         size = end - start
         if size == 1:
-            return start
-        evaluations += 2 << depth
-        margin = size // 3
-        places = range(start + max(margin, 1), end - max(margin, 1) + 1)
-        place = max(places, key=lambda i: (strengths[i - 1], -abs(2 * i - start - end)))
-        left, right = cut(start, place, depth + 1), cut(place, end, depth + 1)
-        rows.append((left, right, 1, size))
-        return len(words) + len(rows) - 1
+            return Node(start, end)
+        margin = max(size // 3, 1)
+        candidates = range(start + margin, end - margin + 1)
+        split = max(candidates, key=lambda i: (strengths[i - 1], -abs(2 * i - start - end)))
+        return Node(start, end, (node(start, split), node(split, end)))
 
-    cut(0, len(words), 0)
-    return Tree(np.array(rows, dtype=np.float64).reshape(-1, 4), evaluations)
+    return node(0, len(words))
 
 
-def _strength(word: str) -> int:
+def _boundary_strength(word: str) -> int:
     bare = word.rstrip("\"'”’)]")
-    return max((strength for marks, strength in _ENDS if bare.endswith(tuple(marks))), default=0)
+    for marks, strength in _BOUNDARIES:
+        if bare.endswith(tuple(marks)):
+            return strength
+    return 0

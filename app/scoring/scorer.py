@@ -9,6 +9,7 @@ from distilbert_int8 import processors
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
+from app.deadline import Deadline
 from app.explanation.explain import Explanation, explain
 from app.scoring.workers import Full, Workers
 from app.sentiment.cancellation import cancelled_by
@@ -97,20 +98,25 @@ class Scorer:
             receive,
         )
 
-    async def explain(self, sent: str, max_evaluations: int, receive: Receive) -> Explanation:
+    async def explain(
+        self, sent: str, max_evaluations: int, deadline: Deadline, receive: Receive
+    ) -> Explanation:
         """Return an explanation of a text as it was sent; one is made at a time.
+
+        ``deadline``: when it must end. What is explained by then is returned.
 
         Raises:
             ClientDisconnect: the client has gone.
-            NotInstalled: the package `shap` is not installed.
-            Overloaded: ``explain_max_pending`` explanations are being made or wait to be.
+            Overloaded: ``explain_max_pending`` explanations are being made or wait to be, or the
+                deadline has passed before this one's turn.
         """
-        return await self._run(
-            self._explanations,
-            lambda: explain(self.classifier, sent, max_evaluations),
-            0,  # few wait, of few characters
-            receive,
-        )
+
+        def task() -> Explanation:
+            if not deadline.left:
+                raise Overloaded
+            return explain(self.classifier, sent, max_evaluations, deadline)
+
+        return await self._run(self._explanations, task, 0, receive)  # few wait, of few characters
 
     async def _run(
         self, workers: Workers, task: Callable[[], Result], characters: int, receive: Receive

@@ -112,7 +112,7 @@ def stack(aws: str) -> Iterator[Stack]:
         for found in formation.describe_stack_resources(StackName="sentiment")["StackResources"]
     }
     with ExitStack() as running:
-        for function in ("SentimentFunction", "ExplainFunction", "EventsFunction"):
+        for function in ("SentimentFunction", "EventsFunction"):
             serve(running, client("lambda"), resources[function], aws)
         yield Stack(aws, outputs, client, resources)
 

@@ -55,9 +55,7 @@ def test_with_a_key_a_text_is_scored(stack: Stack, standard: str) -> None:
     assert (answer.status, answer.body["sentiment"]) == (200, "Positive")
 
 
-def test_with_a_key_a_text_is_explained_by_a_function_of_its_own(
-    stack: Stack, standard: str
-) -> None:
+def test_with_a_key_a_text_is_explained(stack: Stack, standard: str) -> None:
     answer = ask(stack, "/explain", {"text": "A wonderful film."}, standard)
     assert (answer.status, answer.body["unit"]) == (200, "words")
 

@@ -82,7 +82,6 @@ def takes_time(milliseconds: float) -> bool:
 DOUBTFUL = "The film is 90 minutes long."
 PREDICT = post("/predict", {"text": "Superb."})
 BATCH = post("/predict/batch", {"texts": ["Superb.", "Wonderful.", "Awful.", DOUBTFUL, " "]})
-EXPLAIN = post("/explain", {"text": "A superb film."})
 MOVED = {
     ("SentimentFunction", "predictions_positive"): Moves(BATCH, 2),
     ("SentimentFunction", "predictions_negative"): Moves(BATCH, 2),
@@ -94,8 +93,6 @@ MOVED = {
     ("SentimentFunction", "rest_ms"): Moves(PREDICT, takes_time),
     ("SentimentFunction", "cold_starts"): Moves(PREDICT, 1),
     ("SentimentFunction", "cache_hits"): Moves(PREDICT, 1, before=(PREDICT,)),
-    ("ExplainFunction", "errors_500"): Moves(EXPLAIN, 1, broken=True),
-    ("ExplainFunction", "duration_ms"): Moves(EXPLAIN, takes_time),
     ("EventsFunction", "predictions_positive"): Moves(messages("Superb.", "Awful."), 1),
     ("EventsFunction", "predictions_negative"): Moves(messages("Superb.", "Awful."), 1),
     ("EventsFunction", "records_rejected"): Moves(messages("Superb.", " ", "{"), 2),
@@ -202,9 +199,8 @@ def test_an_event_in_which_there_is_nothing_to_score_is_counted_as_skipped(
 
 
 def test_an_explanation_is_one_prediction_whose_variants_are_inference(environment: Any) -> None:
-    handle = environment("explain")
+    handle = environment("scorer")
     text = "A superb and moving film, but it is far too long for its thin story."
-    handle(post("/explain", {"text": text}))  # imports what explains
     counted = handle(post("/explain", {"text": text}))
     assert counted["predictions_positive"] + counted["predictions_negative"] == 1
     parts = counted["tokenise_ms"], counted["infer_ms"], counted["rest_ms"]

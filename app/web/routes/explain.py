@@ -1,29 +1,30 @@
-"""`POST /explain`: the sentiment of a text, and what each of its words adds to it."""
+"""`POST /explain`: the sentiment of a text, and what each of its words contributes."""
 
+import time
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, Request
 
-from app.explanation.explain import MISSING, Explanation, NotInstalled
+from app.deadline import Deadline
+from app.explanation.explain import Explanation
 from app.telemetry.observation import Predicted, current
 from app.web import examples
 from app.web.json_body import JsonRoute
 from app.web.middleware.access import take_texts
-from app.web.problems import documented, problem
+from app.web.problems import documented
 from app.web.routes.predict import parsed, scorer_of
 from app.web.schemas import KEY, REFUSALS, ExplainRequest
 
-router = APIRouter(tags=["sentiment"], dependencies=KEY, route_class=JsonRoute)
+INVOCATION_SHARE = 0.7
+"""Of the time that a Lambda invocation has left; the rest is for the answer."""
 
-_MISSING = problem(501, f"{MISSING}.")
+router = APIRouter(tags=["sentiment"], dependencies=KEY, route_class=JsonRoute)
 
 
 @router.post(
     "/explain",
     responses=examples.answered(examples.EXPLANATION)
-    | documented(
-        *(400, *REFUSALS, 408, 413, 415, 422, 500, 501, 503), at="/explain", instead=[_MISSING]
-    ),
+    | documented(400, *REFUSALS, 408, 413, 415, 422, 500, 503, at="/explain"),
 )
 async def explain(
     body: Annotated[ExplainRequest, examples.EXPLAIN], request: Request
@@ -31,15 +32,22 @@ async def explain(
     """Score a text, and weigh its words by what the score is without them."""
     scorer = scorer_of(request)
     settings = scorer.settings
+    deadline = _deadline(request, settings.explain_seconds)
     text = await parsed(scorer, body.text, settings.explain_limits, request.receive)
     await take_texts(request.scope, 1)
-    asked = body.max_evaluations or settings.explain_evaluations
-    try:
-        found = await scorer.explain(
-            body.text, min(asked, settings.explain_max_evaluations), request.receive
-        )
-    except NotInstalled:
-        raise HTTPException(_MISSING.status, _MISSING.detail) from None
-    seen = current()
-    seen.predicted.append(Predicted(seen.correlation_id, text, found))
-    return found
+    max_evaluations = min(
+        body.max_evaluations or settings.explain_evaluations, settings.explain_max_evaluations
+    )
+    explanation = await scorer.explain(body.text, max_evaluations, deadline, request.receive)
+    observation = current()
+    observation.predicted.append(Predicted(observation.correlation_id, text, explanation))
+    return explanation
+
+
+def _deadline(request: Request, seconds: float) -> Deadline:
+    """Return when an explanation must end: so long after the request arrived, on Lambda earlier."""
+    left = seconds - (time.perf_counter() - current().started)
+    invocation = request.scope.get("aws.context")
+    if invocation is not None:
+        left = min(left, INVOCATION_SHARE * invocation.get_remaining_time_in_millis() / 1000)
+    return Deadline(left)
