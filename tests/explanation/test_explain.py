@@ -2,12 +2,20 @@
 
 import itertools
 import math
+import time
 
 import numpy as np
 import pytest
 
-from app.explanation.explain import explain
+from app.deadline import Deadline
+from app.explanation import explain as module
+from app.explanation.explain import Explanation
+from app.explanation.words import words
 from app.sentiment.text import Text
+
+
+def explain(classifier, sent: str, max_evaluations: int, seconds: float = math.inf) -> Explanation:
+    return module.explain(classifier, sent, max_evaluations, Deadline(seconds))
 
 
 def weights(explanation) -> dict[str, float]:
@@ -67,6 +75,41 @@ def test_a_text_of_one_word_owes_all_to_it(native):
 def test_the_budget_is_kept(native, reviews, budget):
     longest = max(reviews, key=len)
     assert explain(native, longest, budget).evaluations <= budget
+
+
+@pytest.mark.parametrize("seconds", [0, 0.05])
+def test_what_is_explained_by_the_deadline_is_returned(native, reviews, seconds):
+    longest = max(reviews, key=len)
+    started = time.monotonic()
+    found = explain(native, longest, 100_000, seconds)
+    assert time.monotonic() - started < 5
+    assert (found.unit, found.complete) == ("phrases", False)
+    total = found.base_value + sum(word.weight for word in found.words)
+    assert total == pytest.approx(found.value, abs=1e-3)
+
+
+def test_variants_are_put_together_from_tokens_of_one_pass(native, reviews, monkeypatch):
+    calls = []
+
+    def tokenise(texts):
+        calls.append(list(texts))
+        return tokenised(texts)
+
+    tokenised = native.tokenise
+    monkeypatch.setattr(native, "tokenise", tokenise)
+    explain(native, reviews[0], 50)
+    assert len(calls) == 2  # the text for its prediction, and its words
+    assert calls[1] == [word.text for word in words(reviews[0])]
+
+
+def test_variants_score_as_texts_of_the_same_words(native):
+    """With two words each variant is a text: both, either and none of them."""
+    found = explain(native, "not good", 400)
+    texts = [Text(text) for text in ("not good", "not", "good")]
+    both, first, second = np.diff(native.score(texts).logits, axis=1)[:, 0]
+    assert found.value == pytest.approx(both, abs=1e-5)
+    expected = (second - found.base_value + both - first) / 2
+    assert found.words[1].weight == pytest.approx(expected, abs=1e-3)
 
 
 def test_a_complete_explanation_has_every_word(native):
