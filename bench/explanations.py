@@ -8,6 +8,7 @@ random one and that of integrated gradients (Sundararajan et al. 2017, arXiv:170
 torch reference, from padding as the baseline.
 """
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -22,7 +23,8 @@ from captum.attr import LayerIntegratedGradients
 from tqdm import tqdm
 from transformers import AutoModelForSequenceClassification
 
-from app.explanation.explain import explain
+from app.deadline import Deadline
+from app.explanation.explain import Explanation, explain
 from app.explanation.words import Piece, words
 from app.sentiment import classifier
 from app.sentiment.classifier import SentimentClassifier
@@ -129,13 +131,12 @@ def seconds(of: Measured) -> dict[str, dict[str, float]]:
 
     Of the clock, and of all processors together: a machine that is busy stretches only the former.
     """
-    budget = Settings.model_fields["explain_evaluations"].default
     found = {}
     for tokens in LENGTHS:
         text, clock, cpu = _text_of(of.served, tokens), [], []
         for _ in range(ROUNDS):
             start, busy = time.perf_counter(), time.process_time()
-            explain(of.served, text, budget)
+            _explanation(of.served, text)
             clock.append(time.perf_counter() - start)
             cpu.append(time.process_time() - busy)
         found[str(tokens)] = {"clock": statistics.median(clock), "cpu": statistics.median(cpu)}
@@ -184,11 +185,16 @@ def _areas(
     return found
 
 
+def _explanation(served: SentimentClassifier, text: str) -> Explanation:
+    """Return the explanation by the default number of evaluations, however long it takes."""
+    evaluations = Settings.model_fields["explain_evaluations"].default
+    return explain(served, text, evaluations, Deadline(math.inf))
+
+
 def _explained(served: SentimentClassifier, text: str, pieces: Sequence[Piece]) -> np.ndarray:
     """Return the weights; those of a phrase shared out evenly among its words."""
-    budget = Settings.model_fields["explain_evaluations"].default
     found = np.zeros(len(pieces))
-    for weight in explain(served, text, budget).words:
+    for weight in _explanation(served, text).words:
         inside = [i for i, p in enumerate(pieces) if weight.start <= p.start < weight.end]
         found[inside] = weight.weight / len(inside)
     return found
