@@ -3,19 +3,25 @@
 import uuid
 from typing import Any
 
-from app import sinks, startup
-from app.events import Source, UnsupportedEvent, skipped
-from app.events.delivery import Delivery
-from app.events.direct import Direct
-from app.events.http import Http
-from app.events.sources import SOURCES as RECORDS
-from app.events.sources import Records, log_skipped
-from app.main import app
-from app.objects.bucket import ObjectScoring
-from app.scoring.scorer import Scorer
-from app.sentiment.text import Text
-from app.telemetry.exceptions import boundary
-from app.telemetry.reporting import Telemetry
+from app import startup
+
+with startup.cold_start():
+    from app import sinks
+    from app.events import Source, UnsupportedEvent, skipped
+    from app.events.delivery import Delivery
+    from app.events.direct import Direct
+    from app.events.http import Http
+    from app.events.sources import SOURCES as RECORDS
+    from app.events.sources import Records, log_skipped
+    from app.objects.bucket import ObjectScoring
+    from app.scoring.configuration import text_limits
+    from app.scoring.scorer import Scorer
+    from app.sentiment.text import Text
+    from app.telemetry.exceptions import boundary
+    from app.telemetry.reporting import Telemetry
+    from app.web import application
+
+    app = application.from_environment()
 
 
 def sources(scorer: Scorer) -> dict[str, Source]:
@@ -23,7 +29,7 @@ def sources(scorer: Scorer) -> dict[str, Source]:
     delivery = Delivery(scorer.classifier, sinks.switched_on(scorer.settings), objects)
 
     def parse_text(value: object) -> Text:
-        return scorer.classifier.parse(value, scorer.settings.text_limits)
+        return scorer.classifier.parse(value, text_limits(scorer.settings))
 
     return {
         "HTTP (REST API, HTTP API, Function URL, ALB)": Http(app),
@@ -36,7 +42,6 @@ def sources(scorer: Scorer) -> dict[str, Source]:
 
 SOURCES = sources(app.state.scorer)
 TELEMETRY: Telemetry = app.state.telemetry
-startup.finish()
 
 _KNOWN_KEYS = frozenset(
     [

@@ -24,7 +24,7 @@ from app.objects.progress import Progress
 from app.objects.s3 import StoredObject
 from app.objects.scoring import CONFIDENCE_STEPS, Summary, Target, score_object
 from app.objects.storage import Location, Source
-from app.sentiment import classifier
+from app.scoring.configuration import load_classifier, text_limits
 from app.sentiment.bundle import BundleError
 from app.settings import SettingsError
 from app.settings import load as load_settings
@@ -58,7 +58,7 @@ def score(source: str, scored: str, options: ReadOptions, keep_rejected: bool = 
 
 def _score(source: Source, target: Target, options: ReadOptions, keep_rejected: bool) -> Summary:
     settings = load_settings()
-    model = classifier.load(settings.model_copy(update={"cache_size": 0}))
+    model = load_classifier(settings.model_copy(update={"cache_size": 0}))
     computed_by = f"{settings.engine} {model.bundle.revision}"
     limits = [source.status] if source.status else []
     with (
@@ -75,7 +75,7 @@ def _score(source: Source, target: Target, options: ReadOptions, keep_rejected: 
             target,
             model,
             options=options,
-            limits=settings.text_limits,
+            limits=text_limits(settings),
             keep_rejected=keep_rejected,
             watch=watch,
             progress=progress,

@@ -8,8 +8,6 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from app.sentiment.text import Limits
-
 _logger = logging.getLogger(__name__)
 
 PREFIX = "SENTIMENT_"
@@ -237,16 +235,11 @@ class Settings(BaseModel):
         False,
         description="Score in the calling thread, as requests come one at a time; Lambda sets it.",
     )
-
-    @property
-    def text_limits(self) -> Limits:
-        """What a text may have that is scored."""
-        return Limits(self.max_text_characters, self.max_text_tokens)
-
-    @property
-    def explain_limits(self) -> Limits:
-        """What a text may have that is explained."""
-        return Limits(self.explain_max_characters, self.explain_max_tokens)
+    function_name: str = Field(
+        "local",
+        description="The dimension `FunctionName` of metrics in CloudWatch; on Lambda, the "
+        "function's name.",
+    )
 
 
 class SettingsError(Exception):
@@ -270,6 +263,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         del values[name]
     if "AWS_LAMBDA_FUNCTION_NAME" in environ:
         values.setdefault("on_lambda", "true")
+        values.setdefault("function_name", environ["AWS_LAMBDA_FUNCTION_NAME"])
         memory = int(environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", MEGABYTES_PER_VCPU))
         if values.get("threads", "0") == "0":
             values["threads"] = max(1, round(memory / MEGABYTES_PER_VCPU))

@@ -1,29 +1,42 @@
-"""A start with less work: imported before all else where each start is paid for, on Lambda.
+"""A cold start on Lambda with a third less processor time; `docs/performance.md` has the parts.
 
-What it saves is a third of the processor time until the first answer; `docs/performance.md` has the
-parts. `tests/test_startup.py` says what must not be imported on the way.
+`tests/test_startup.py` lists the packages that a start must not import.
 """
 
 import gc
 import sys
-
-# Imports make objects that stay, so that looking for garbage among them again and again finds none.
-gc.disable()
-
-# FastAPI asks of each of our models whether it is one of pydantic 1, and takes an ImportError for a
-# no. To find out by importing pydantic's copy of its old self takes longer than all of our routes.
-sys.modules["pydantic.v1"] = None  # type: ignore[assignment]
-
-import pydantic  # noqa: E402
-
-# The models of an OpenAPI document are needed where one is asked for, so they are built then.
-pydantic.BaseModel.model_config["defer_build"] = True
-import fastapi  # noqa: E402, F401
-
-del pydantic.BaseModel.model_config["defer_build"]
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
-def finish() -> None:
-    """Look for garbage again from now on, but not among what the start has made."""
+@contextmanager
+def cold_start() -> Iterator[None]:
+    """Import and create the application in this context, which saves three kinds of work.
+
+    - Garbage collection is off: imports create objects that stay, so a collection finds nothing.
+      On exit it is on again, and those objects are exempt from it.
+    - FastAPI's models of an OpenAPI document are built when a document is first requested, not when
+      FastAPI is imported. ``defer_build`` is pydantic's own setting for that, but FastAPI does not
+      set it (github.com/fastapi/fastapi/pull/10546). So it is the default while FastAPI is
+      imported, and no longer.
+    - ``pydantic.v1`` cannot be imported, from here on. FastAPI imports it with the first route to
+      recognise models of pydantic 1, which it rejects; an `ImportError` tells it that there are
+      none. The import takes longer than the definition of all routes, and no setting prevents it
+      (github.com/fastapi/fastapi/pull/16374). FastAPI builds routes on the first request too, so
+      this remains in effect for the life of the process.
+    """
+    gc.disable()
+    sys.modules["pydantic.v1"] = None  # type: ignore[assignment]
+    _import_fastapi()
+    yield
     gc.freeze()
     gc.enable()
+
+
+def _import_fastapi() -> None:
+    from pydantic import BaseModel
+
+    BaseModel.model_config["defer_build"] = True
+    import fastapi  # noqa: F401
+
+    del BaseModel.model_config["defer_build"]

@@ -95,8 +95,17 @@ def _parts() -> dict[str, float]:
 def _stages() -> None:
     """Start as the handler does, part by part; print the processor's seconds of each."""
     ends = {"interpreter": time.process_time()}
-    from app import startup  # noqa: F401
+    from app.startup import cold_start
 
+    with cold_start():
+        _time_parts(ends)
+    starts = [0.0, *list(ends.values())[:-1]]
+    print(
+        json.dumps({name: end - at for (name, end), at in zip(ends.items(), starts, strict=True)})
+    )
+
+
+def _time_parts(ends: dict[str, float]) -> None:
     ends["FastAPI and pydantic"] = time.process_time()
     import mangum  # noqa: F401
 
@@ -114,10 +123,6 @@ def _stages() -> None:
     ends["tokenizer"] = time.process_time()
     Network(weights, 1).logits([[tokenizer.start_token, tokenizer.end_token]])
     ends["network and warm-up"] = time.process_time()
-    starts = [0.0, *list(ends.values())[:-1]]
-    print(
-        json.dumps({name: end - at for (name, end), at in zip(ends.items(), starts, strict=True)})
-    )
 
 
 def table() -> str:

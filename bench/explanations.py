@@ -26,7 +26,7 @@ from transformers import AutoModelForSequenceClassification
 from app.deadline import Deadline
 from app.explanation.explain import Explanation, explain
 from app.explanation.words import Piece, words
-from app.sentiment import classifier
+from app.scoring.configuration import load_classifier
 from app.sentiment.classifier import SentimentClassifier
 from app.settings import Settings
 from bench.service import ROOT
@@ -80,7 +80,7 @@ class Measured:
 
 def load() -> Measured:
     """Load the served engine and the torch reference."""
-    served = classifier.load(Settings(engine="native", cache_size=0))
+    served = load_classifier(Settings(engine="native", cache_size=0))
     rng = np.random.default_rng(0)
     ways: dict[str, Attribute] = {
         "explanations": lambda text, pieces: _explained(served, text, pieces),

@@ -12,7 +12,7 @@ from typing import Any
 
 from app import json_reader, settings
 from app.explanation.words import words
-from app.sentiment import classifier
+from app.scoring.configuration import load_classifier
 from app.sentiment.classifier import SentimentClassifier
 from app.sentiment.text import InvalidText, parse
 from bench import report
@@ -92,7 +92,7 @@ def tokenise(of: SentimentClassifier, body: bytes) -> int:
 def measure() -> dict[str, Any]:
     """Return processor milliseconds of each family at each length, to tokens and to words."""
     allowed = settings.Settings(threads=1, cache_size=0)
-    of = classifier.load(allowed)
+    of = load_classifier(allowed)
     found: dict[str, dict[str, list[float]]] = {}
     for name, make in FAMILIES.items():
         found[name] = {"tokens": [], "words": []}

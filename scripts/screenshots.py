@@ -7,8 +7,8 @@ from typing import Literal, NamedTuple
 
 from playwright.sync_api import Page, ViewportSize, expect
 
-from app.main import create_app
 from app.settings import Settings
+from app.web import application
 from local.browser import launched
 from local.server import serving
 
@@ -60,7 +60,7 @@ def main() -> None:
     """Write every picture anew."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     logging.getLogger("app").setLevel(logging.WARNING)
-    with serving(create_app(Settings())) as url, launched() as browser:
+    with serving(application.create(Settings())) as url, launched() as browser:
         for picture in PICTURES:
             page = browser.new_page(
                 viewport=picture.viewport, color_scheme=picture.scheme, reduced_motion="reduce"

@@ -16,7 +16,7 @@ import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-from app.sentiment import classifier
+from app.scoring.configuration import load_classifier
 from app.sentiment.bundle import Bundle
 from app.sentiment.bundle import load as load_bundle
 from app.sentiment.classifier import SentimentClassifier
@@ -52,17 +52,17 @@ def bundle() -> Bundle:
 
 @pytest.fixture(scope="session")
 def native() -> SentimentClassifier:
-    return classifier.load(Settings(engine="native", cache_size=0))
+    return load_classifier(Settings(engine="native", cache_size=0))
 
 
 @pytest.fixture(scope="session")
 def onnx() -> SentimentClassifier:
-    return classifier.load(Settings(engine="onnx", cache_size=0))
+    return load_classifier(Settings(engine="onnx", cache_size=0))
 
 
 @pytest.fixture(scope="session")
 def torch() -> SentimentClassifier:
-    return classifier.load(Settings(engine="torch", cache_size=0))
+    return load_classifier(Settings(engine="torch", cache_size=0))
 
 
 @pytest.fixture(scope="session", params=["native", "onnx", "torch"])

@@ -12,17 +12,17 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.events.http import Http
-from app.main import create_app
 from app.scoring.batches import parse_batch
 from app.sentiment.bundle import BundleError
 from app.settings import Settings
+from app.web import application
 from tests.contract.conftest import JSON, Answer, over_event
 
 
 def client(**settings: object) -> TestClient:
     """Return a client of an application before which there is no proxy."""
     settings = {"trusted_proxies": 0, **settings}
-    return TestClient(create_app(Settings(**settings)), raise_server_exceptions=False)
+    return TestClient(application.create(Settings(**settings)), raise_server_exceptions=False)
 
 
 def post(
@@ -199,7 +199,7 @@ def test_half_a_million_characters_of_ordinary_english_are_a_batch():
     settings = Settings()
     english = ("The plot is thin but the cast is warm. " * 2600)[:100_000]
     batch = parse_batch([english] * 5, client().app.state.scorer.classifier, settings)
-    assert (len(batch.texts), batch.errors) == (5, [])
+    assert (len(batch.texts), batch.errors) == (5, {})
 
 
 def test_the_health_check_answers_while_a_long_text_is_parsed():
@@ -231,7 +231,7 @@ def test_cache_of_size_0_remembers_nothing():
 
 def test_missing_bundle_refuses_to_start(tmp_path):
     with pytest.raises(BundleError, match="no model bundle in .*SHA256SUMS: No such file"):
-        create_app(Settings(model_dir=tmp_path))
+        application.create(Settings(model_dir=tmp_path))
 
 
 @pytest.mark.parametrize("engine", ["native", "onnx", "torch"])

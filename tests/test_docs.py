@@ -10,15 +10,15 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
-from app.main import app, create_app
 from app.settings import Settings
 from app.sinks.batching import Entry, Sent
+from app.web import application
 from local.server import serving
 from tests.access.test_keys import entry
 from tests.events.conftest import aws  # noqa: F401
 from tests.test_app import client
 
-DOCUMENT = app.openapi()
+DOCUMENT = application.create(Settings()).openapi()
 JSON = {"content-type": "application/json"}
 
 
@@ -151,7 +151,7 @@ def busy(method: str, path: str) -> Response:
 
 
 def slow(method: str, path: str) -> Response:
-    with serving(create_app(Settings(receive_seconds=0.1))) as url:
+    with serving(application.create(Settings(receive_seconds=0.1))) as url:
         host = url.removeprefix("http://")
         with closing(HTTPConnection(host)) as connection:
             connection.request(method.upper(), path, b'{"te', {**JSON, "content-length": "9"})

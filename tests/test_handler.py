@@ -6,8 +6,8 @@ import pytest
 
 from app.events import UnsupportedEvent
 from app.events.http import public_paths
+from app.scoring.batches import InvalidBatch
 from app.sentiment.text import InvalidText
-from app.web.problems import InvalidBatch
 from handler import handler
 
 EVENTS = Path(__file__).parent / "events"

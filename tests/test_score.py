@@ -378,7 +378,7 @@ HOSTILE = {
 def test_no_bytes_end_in_a_traceback(tmp_path, monkeypatch, capsys, native, name, end):
     source = tmp_path / f"in.{end}"
     source.write_bytes(HOSTILE[name])
-    monkeypatch.setattr(score.classifier, "load", lambda settings: native)
+    monkeypatch.setattr(score, "load_classifier", lambda settings: native)
     monkeypatch.setattr(sys, "argv", ["score", str(source), str(tmp_path / f"out.{end}")])
     try:
         score.main()

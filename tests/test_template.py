@@ -11,12 +11,13 @@ from cfnlint.api import lint_file
 from cfnlint.config import ManualArgs
 from cfnlint.decode import cfn_yaml
 
-from app.main import app
 from app.settings import PREFIX, Settings
+from app.web import application
 from app.web.middleware.access import ASSETS, OPEN
 
 TEMPLATE = Path(__file__).parents[1] / "template.yaml"
 REST_API_SECONDS = 29
+DOCUMENT = application.create(Settings()).openapi()
 
 
 @pytest.fixture(scope="module")
@@ -112,9 +113,7 @@ def test_cache_size_defaults_to_that_of_the_settings(template: dict[str, Any]) -
 
 def test_every_documented_operation_is_routed(routed: set[tuple[str, str]]) -> None:
     operations = {
-        (method.upper(), path)
-        for path, methods in app.openapi()["paths"].items()
-        for method in methods
+        (method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods
     }
     assert operations <= routed
 
@@ -173,9 +172,9 @@ def test_the_gateway_knows_the_shape_of_every_body_as_the_application_does(
             continue
         model = route["RequestModel"]
         assert (model["Required"], model["ValidateBody"]) == (True, True)
-        operation = app.openapi()["paths"][route["Path"]]["post"]
+        operation = DOCUMENT["paths"][route["Path"]]["post"]
         schema = operation["requestBody"]["content"]["application/json"]["schema"]
-        described = app.openapi()["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+        described = DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
         known = models[model["Model"]]
         assert known["required"] == described["required"]
         assert known["properties"].keys() == described["properties"].keys()

@@ -18,8 +18,8 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from app.main import create_app
 from app.settings import Settings
+from app.web import application
 from local.server import serving
 from tests.access.test_keys import entry
 from tests.conftest import ROOT
@@ -59,7 +59,7 @@ def test_every_snippet_is_run() -> None:
 @pytest.fixture(scope="module")
 def environment() -> Iterator[dict[str, str]]:
     """A service that asks for a key."""
-    with serving(create_app(Settings(api_keys=entry("shop", "sk_shop")))) as url:
+    with serving(application.create(Settings(api_keys=entry("shop", "sk_shop")))) as url:
         yield {"URL": f"{url}/", "KEY": "sk_shop"}
 
 
@@ -111,7 +111,7 @@ def test_javascript_throws_what_the_problem_says(environment: dict[str, str]) ->
 )
 def test_each_waits_as_long_as_it_is_told(heading: str) -> None:
     settings = Settings(api_keys=entry("shop", "sk_shop", "1/second"))
-    with serving(create_app(settings)) as url:
+    with serving(application.create(settings)) as url:
         environment = {"URL": f"{url}/", "KEY": "sk_shop"}
         run("curl", environment)
         assert run(heading, environment)

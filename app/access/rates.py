@@ -54,15 +54,6 @@ class Standing(NamedTuple):
     reset_seconds: int
     """Until more of the limit is free again."""
 
-    def headers(self) -> dict[str, str]:
-        """Return it as response headers, ``Retry-After`` among them where it is used up."""
-        found = {
-            "RateLimit-Limit": str(self.limit),
-            "RateLimit-Remaining": str(self.remaining),
-            "RateLimit-Reset": str(self.reset_seconds),
-        }
-        return found if self.allowed else {**found, "Retry-After": str(self.reset_seconds)}
-
 
 class RateLimits:
     """Counts in windows that slide, in the storage that the URI names.

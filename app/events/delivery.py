@@ -17,7 +17,7 @@ from app.sentiment.classifier import SentimentClassifier
 from app.sinks import Outbox, Sink
 from app.sinks.batching import Entry
 from app.sinks.results import Result, Unfit
-from app.telemetry.observation import Predicted, current
+from app.telemetry.observation import LoggedPrediction, current
 
 _logger = logging.getLogger(__name__)
 
@@ -162,7 +162,7 @@ class Delivery:
     def _scored(self, records: Sequence[Record]) -> list[Result]:
         predictions = self._classifier.predict([record.text for record in records])
         current().predicted += [
-            Predicted(record.id, record.text, prediction, record.named)
+            LoggedPrediction(record.id, record.text, prediction, record.named)
             for record, prediction in zip(records, predictions, strict=True)
         ]
         now = datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -13,11 +13,13 @@ from app.events.records import InvalidRecord, identity
 from app.events.skipped import kind_of_object
 from app.objects.bucket import ObjectScoring, StoredObject
 from app.objects.formats import UnreadableObject, column_of
-from app.scoring.batches import Batch, parse_batch
+from app.scoring.batches import Batch, InvalidBatch, parse_batch
+from app.scoring.configuration import text_limits
 from app.scoring.scorer import Scorer
 from app.sentiment.text import InvalidText
 from app.telemetry.observation import current
-from app.web.problems import InvalidBatch, Problem, invalid
+from app.web.problems import Problem, invalid
+from app.web.schemas import BatchAnswer
 
 
 class Direct:
@@ -54,7 +56,7 @@ class Direct:
         try:
             if "id" in event:
                 identity(event["id"])
-            text = self._classifier.parse(event["text"], self._settings.text_limits)
+            text = self._classifier.parse(event["text"], text_limits(self._settings))
         except (InvalidRecord, InvalidText):
             current().rejected += 1
             raise
@@ -77,7 +79,7 @@ class Direct:
         batch = parse_batch(texts, self._classifier, self._settings)
         predictions = self._classifier.predict(list(batch.texts.values()))
         current().rejected += len(batch.errors)
-        return batch.answer(predictions).model_dump(exclude_none=True)
+        return BatchAnswer.of(batch, predictions).model_dump(exclude_none=True)
 
     def _items(self, items: Any) -> dict[str, Any]:
         """Judge each row by itself; answer it under its number and its id."""
@@ -94,13 +96,10 @@ class Direct:
         results: list[dict[str, Any]] = []
         for places, batch in self._batches(list(texts), texts) if texts else ():
             predictions = self._classifier.predict(list(batch.texts.values()))
-            answer = batch.answer(predictions)
-            for found in answer.results:
-                results.append(found.model_dump() | rows[places[found.index]].named)
-            for wrong in answer.errors:
-                place = places[wrong.index]
-                faults = wrong.problem.errors or ()
-                reason = next((fault.detail for fault in faults), wrong.problem.detail)
+            for index, prediction in zip(batch.texts, predictions, strict=True):
+                results.append(prediction.model_dump() | rows[places[index]].named)
+            for index, reason in batch.errors.items():
+                place = places[index]
                 refused[place] = invalid(f"#/Items/{place}/text", reason)
         current().rejected += len(refused)
         if not results:

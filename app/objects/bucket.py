@@ -12,6 +12,7 @@ from app.objects.formats import ReadOptions
 from app.objects.handover import hand_over
 from app.objects.s3 import StoredObject as StoredObject
 from app.objects.scoring import Summary, Target, score_object
+from app.scoring.configuration import text_limits
 from app.sentiment.classifier import SentimentClassifier
 from app.settings import Settings
 from app.telemetry.observation import current
@@ -90,7 +91,7 @@ class ObjectScoring:
             self._classifier,
             options=self._options,
             keep_rejected=settings.keep_rejected,
-            limits=settings.text_limits,
+            limits=text_limits(settings),
             budget=budget,
         )
 

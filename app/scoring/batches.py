@@ -1,61 +1,34 @@
-"""Many texts at once: each is scored or refused by itself, under its place in the request."""
+"""Batches: each text is accepted or rejected on its own, by its index in the request."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pydantic import BaseModel
-
-from app.sentiment.classifier import Prediction, SentimentClassifier, may_exceed
+from app.scoring.configuration import text_limits
+from app.sentiment.classifier import SentimentClassifier, may_exceed
 from app.sentiment.text import MAX_GROWTH, InvalidText, Text, check_tokens, parse
 from app.settings import Settings
-from app.web.problems import InvalidBatch, Problem, invalid
 
 
-class Indexed(BaseModel):
-    """What belongs to one text of a request."""
-
-    index: int
-
-
-class BatchPrediction(Prediction, Indexed):
-    """A prediction and its text's place in the request."""
-
-
-class BatchError(Indexed):
-    """Why a text was not scored, and its place in the request."""
-
-    problem: Problem
-
-
-class BatchAnswer(BaseModel):
-    """Every text is in one of the two, by its index."""
-
-    results: list[BatchPrediction]
-    errors: list[BatchError]
+class InvalidBatch(ValueError):
+    """Texts that cannot be scored together; the message says why and what is allowed."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """The texts that can be scored, by index, and why the others cannot."""
+    """The texts of a request, by index: each is in one of the two."""
 
     texts: Mapping[int, Text]
-    errors: Sequence[BatchError]
-
-    def answer(self, predictions: Sequence[Prediction]) -> BatchAnswer:
-        """Put the prediction of each text, in their order, under its index."""
-        results = [
-            BatchPrediction(index=index, **dict(prediction))
-            for index, prediction in zip(self.texts, predictions, strict=True)
-        ]
-        return BatchAnswer(results=results, errors=list(self.errors))
+    """Those that can be scored."""
+    errors: Mapping[int, str]
+    """Why each of the others cannot be scored: the message of its `InvalidText`."""
 
 
 def parse_batch(values: object, classifier: SentimentClassifier, settings: Settings) -> Batch:
-    """Judge every text by itself, and whether all can be scored together.
+    """Check each text on its own, then the limits of the batch as a whole.
 
     Raises:
-        InvalidBatch: it is no list, or is larger than ``max_batch_texts``, ``max_batch_characters``
-            or ``max_batch_tokens`` allow.
+        InvalidBatch: the value is not a list of at least one text, or it exceeds
+            ``max_batch_texts``, ``max_batch_characters`` or ``max_batch_tokens``.
     """
     if not isinstance(values, list) or not values:
         raise InvalidBatch("must be an array of at least one string")
@@ -63,22 +36,23 @@ def parse_batch(values: object, classifier: SentimentClassifier, settings: Setti
         raise InvalidBatch(
             f"must hold at most {settings.max_batch_texts:,} texts, not {len(values):,}"
         )
-    # A text that is too long by itself is an error of its own.
+    limits = text_limits(settings)
+    # A text that exceeds the limit of one text does not count: it becomes an error on its own.
     lengths = [len(value) for value in values if isinstance(value, str)]
-    characters = sum(length for length in lengths if length <= settings.max_text_characters)
+    characters = sum(length for length in lengths if length <= limits.characters)
     if characters > settings.max_batch_characters:
         raise InvalidBatch(
             f"must have at most {settings.max_batch_characters:,} characters together, "
             f"not {characters:,}"
         )
     texts: dict[int, Text] = {}
-    errors: dict[int, InvalidText] = {}
+    errors: dict[int, str] = {}
     normalised, allowed = 0, MAX_GROWTH * settings.max_batch_characters
     for index, value in enumerate(values):
         try:
-            texts[index] = parse(value, settings.max_text_characters)
+            texts[index] = parse(value, limits.characters)
         except InvalidText as error:
-            errors[index] = error
+            errors[index] = str(error)
             continue
         normalised += len(texts[index])
         if normalised > allowed:
@@ -86,26 +60,23 @@ def parse_batch(values: object, classifier: SentimentClassifier, settings: Setti
                 f"must have at most {allowed:,} characters together after Unicode normalisation; "
                 f"the first {index + 1:,} have {normalised:,}"
             )
-    if may_exceed(texts.values(), min(settings.max_text_tokens, settings.max_batch_tokens)):
-        errors |= _check_tokens(texts, classifier, settings)
+    if may_exceed(texts.values(), min(limits.tokens, settings.max_batch_tokens)):
+        errors |= _token_errors(texts, classifier, settings)
     return Batch(
         {index: text for index, text in texts.items() if index not in errors},
-        [
-            BatchError(index=index, problem=invalid(f"#/texts/{index}", str(error)))
-            for index, error in sorted(errors.items())
-        ],
+        dict(sorted(errors.items())),
     )
 
 
-def _check_tokens(
+def _token_errors(
     texts: Mapping[int, Text], classifier: SentimentClassifier, settings: Settings
-) -> dict[int, InvalidText]:
-    """Return which texts have too many tokens.
+) -> dict[int, str]:
+    """Return an error for each text that has too many tokens.
 
     Raises:
-        InvalidBatch: the others have too many together.
+        InvalidBatch: the other texts have too many tokens together.
     """
-    errors: dict[int, InvalidText] = {}
+    errors: dict[int, str] = {}
     together = 0
     counts = classifier.token_counts(list(texts.values()))
     for index, tokens in zip(texts, counts, strict=True):
@@ -113,7 +84,7 @@ def _check_tokens(
             check_tokens(tokens, settings.max_text_tokens)
             together += tokens
         except InvalidText as error:
-            errors[index] = error
+            errors[index] = str(error)
     if together > settings.max_batch_tokens:
         raise InvalidBatch(
             f"must have at most {settings.max_batch_tokens:,} tokens together, not {together:,}"

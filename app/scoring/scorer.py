@@ -1,13 +1,11 @@
-"""One engine for many requests: who computes in which thread, and how much may wait."""
+"""One engine for many requests: in which thread each is computed, and how many may wait."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from threading import Event
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from distilbert_int8 import processors
-from starlette.requests import ClientDisconnect
-from starlette.types import Receive
 
 from app.deadline import Deadline
 from app.explanation.explain import Explanation, explain
@@ -16,24 +14,33 @@ from app.sentiment.cancellation import cancelled_by
 from app.sentiment.classifier import Prediction, SentimentClassifier
 from app.sentiment.text import Text
 from app.settings import Settings
-from app.web.problems import Overloaded
 
 Result = TypeVar("Result")
+Disconnected = Callable[[], Coroutine[Any, Any, None]]
+"""Returns an awaitable that ends once the client has disconnected; not called for inline work."""
 
 INLINE_CHARACTERS = 10_000
-"""Of texts that are parsed on the event loop; longer ones would hold it up for milliseconds."""
+"""Longer texts are parsed in a thread, as they would block the event loop for milliseconds."""
 INLINE_BYTES = 32 * 1024
-"""The same of a body in JSON."""
-GROWTH = 18
-"""What normalisation (NFKC) makes of a character outside ASCII at most: of U+FDFA."""
+"""Larger JSON bodies are read in a thread, for the same reason."""
+MAX_NFKC_EXPANSION = 18
+"""The most characters that NFKC makes of one character: U+FDFA becomes 18."""
+
+
+class Overloaded(Exception):
+    """The limit of pending requests or characters is reached."""
+
+
+class ClientGone(Exception):
+    """The client disconnected before its request was done."""
 
 
 class Scorer:
-    """Scores off the event loop, so that the health check answers while texts are scored.
+    """Scores in worker threads, so that the event loop stays free for other requests.
 
-    What a client that disconnects has asked for is dropped from the queue, or stopped between two
-    batches of the engine. On Lambda, where one environment serves one request at a time and nobody
-    is seen to disconnect, it scores in the calling thread.
+    When a client disconnects, its work is removed from the queue, or cancelled between two batches
+    of the engine. On Lambda all work is done in the calling thread: an environment serves one
+    request at a time, and disconnects are not visible.
     """
 
     def __init__(self, classifier: SentimentClassifier, settings: Settings) -> None:
@@ -41,90 +48,93 @@ class Scorer:
         self.settings = settings
         self._predictions = Workers(
             "predictions",
-            # More at once than there are processors would only share them out.
+            # More threads than processors would gain nothing.
             threads=settings.threads or processors(),
             max_pending=settings.max_pending,
         )
-        # An explanation takes as long as hundreds of predictions, which must not wait for it.
+        # An explanation takes as long as hundreds of predictions, so it has a queue of its own.
         self._explanations = Workers(
             "explanations", threads=1, max_pending=settings.explain_max_pending
         )
-        # Parsing holds the interpreter for most of its time, so that a second thread gains nothing.
+        # Parsing holds the interpreter's lock most of the time, so a second thread gains nothing.
         self._parsing = Workers("parsing", threads=1, max_pending=settings.max_pending)
         self._pending_characters = 0
 
-    async def read(self, task: Callable[[], Result], size: int, receive: Receive) -> Result:
-        """Return what reading a body of so many bytes gives; a large one in a thread.
+    async def read(
+        self, task: Callable[[], Result], size: int, disconnected: Disconnected
+    ) -> Result:
+        """Run a task that reads a body of ``size`` bytes; in a thread if the body is large.
 
         Raises:
-            ClientDisconnect: the client has gone.
-            Overloaded: ``max_pending`` requests are being parsed or wait to be.
+            ClientGone: the client disconnected.
+            Overloaded: ``max_pending`` requests are being read, parsed, or wait.
         """
         if size <= INLINE_BYTES:
             return task()
-        return await self._run(self._parsing, task, 0, receive)
+        return await self._run(self._parsing, task, 0, disconnected)
 
     async def parse(
-        self, task: Callable[[], Result], sent: Iterable[object], receive: Receive
+        self, task: Callable[[], Result], values: Iterable[object], disconnected: Disconnected
     ) -> Result:
-        """Return what parsing gives; of long texts in a thread.
-
-        ``sent``: the texts, and what was sent in place of texts.
+        """Run a task that parses these values; in a thread if their texts are long.
 
         Raises:
-            ClientDisconnect: the client has gone.
-            Overloaded: ``max_pending`` requests, or ``max_pending_characters`` of text, are being
-                worked on or wait to be.
+            ClientGone: the client disconnected.
+            Overloaded: ``max_pending`` requests are being read, parsed, or wait, or
+                ``max_pending_characters`` of text are pending.
         """
-        texts = [text for text in sent if isinstance(text, str)]
-        if sum(map(_normalised, texts)) <= INLINE_CHARACTERS:
+        texts = [value for value in values if isinstance(value, str)]
+        if sum(map(_max_normalised_length, texts)) <= INLINE_CHARACTERS:
             return task()
-        return await self._run(self._parsing, task, sum(map(len, texts)), receive)
+        return await self._run(self._parsing, task, sum(map(len, texts)), disconnected)
 
-    async def predict(self, texts: Sequence[Text], receive: Receive) -> list[Prediction]:
+    async def predict(self, texts: Sequence[Text], disconnected: Disconnected) -> list[Prediction]:
         """Return a prediction for each text.
 
-        ``receive``: the request's own, its body read, by which a client is seen to disconnect.
-
         Raises:
-            ClientDisconnect: the client has gone.
-            Overloaded: ``max_pending`` requests, or ``max_pending_characters`` of text, are being
-                scored or wait to be.
+            ClientGone: the client disconnected.
+            Overloaded: ``max_pending`` requests are being scored or wait, or
+                ``max_pending_characters`` of text are pending.
         """
         return await self._run(
             self._predictions,
             lambda: self.classifier.predict(texts),
             sum(map(len, texts)),
-            receive,
+            disconnected,
         )
 
     async def explain(
-        self, sent: str, max_evaluations: int, deadline: Deadline, receive: Receive
+        self, text: str, max_evaluations: int, deadline: Deadline, disconnected: Disconnected
     ) -> Explanation:
-        """Return an explanation of a text as it was sent; one is made at a time.
+        """Return an explanation of a text as it was received; one is computed at a time.
 
-        ``deadline``: when it must end. What is explained by then is returned.
+        ``deadline``: when the computation must end. What it has explained by then is returned.
 
         Raises:
-            ClientDisconnect: the client has gone.
-            Overloaded: ``explain_max_pending`` explanations are being made or wait to be, or the
-                deadline has passed before this one's turn.
+            ClientGone: the client disconnected.
+            Overloaded: ``explain_max_pending`` explanations are being computed or wait, or this one
+                waited until its deadline.
         """
 
         def task() -> Explanation:
             if not deadline.left:
                 raise Overloaded
-            return explain(self.classifier, sent, max_evaluations, deadline)
+            return explain(self.classifier, text, max_evaluations, deadline)
 
-        return await self._run(self._explanations, task, 0, receive)  # few wait, of few characters
+        # Few explanations wait, each of a short text: their characters do not count.
+        return await self._run(self._explanations, task, 0, disconnected)
 
     async def _run(
-        self, workers: Workers, task: Callable[[], Result], characters: int, receive: Receive
+        self,
+        workers: Workers,
+        task: Callable[[], Result],
+        characters: int,
+        disconnected: Disconnected,
     ) -> Result:
         if self.settings.on_lambda:
             return task()
         pending = self._pending_characters
-        # A request alone is always taken, whatever the limits of one are.
+        # A single request is always accepted, however long its texts are.
         if pending and pending + characters > self.settings.max_pending_characters:
             raise Overloaded
         cancelled = Event()
@@ -135,11 +145,11 @@ class Scorer:
 
         self._pending_characters += characters
         working = asyncio.ensure_future(workers.run(cancellable))
-        leaving = asyncio.ensure_future(_disconnected(receive))
+        leaving = asyncio.ensure_future(disconnected())
         try:
             await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
             if not working.done():
-                raise ClientDisconnect
+                raise ClientGone
             return await working
         except Full:
             raise Overloaded from None
@@ -150,12 +160,5 @@ class Scorer:
             working.cancel()
 
 
-def _normalised(text: str) -> int:
-    """Return the characters that the text has at most once it is normalised."""
-    return len(text) if text.isascii() else len(text) * GROWTH
-
-
-async def _disconnected(receive: Receive) -> None:
-    """Return once the client has."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
+def _max_normalised_length(text: str) -> int:
+    return len(text) if text.isascii() else len(text) * MAX_NFKC_EXPANSION

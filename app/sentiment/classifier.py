@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,7 +16,6 @@ from app.sentiment.bundle import load as load_bundle
 from app.sentiment.cache import Cache
 from app.sentiment.engines import Engine
 from app.sentiment.text import Limits, Text, check_tokens, parse
-from app.settings import Settings
 
 GROUP_CHARACTERS = 200_000
 """Characters of texts that are tokenised together: tokens take some 500 bytes each until then."""
@@ -49,21 +49,21 @@ class Scores(NamedTuple):
     infer_seconds: float
 
 
-class Pass(NamedTuple):
-    """What one call of `SentimentClassifier.predict` gave, and what it took."""
+class ScoringStats(NamedTuple):
+    """The predictions of one scoring call, and the time and tokens that it took."""
 
     predictions: Sequence[Prediction]
-    """None of what was scored for an explanation alone."""
+    """Empty for the variants of a text that an explanation scores."""
     tokenise_seconds: float
     infer_seconds: float
     variant_tokens: int = 0
-    """Tokens of the variants of a text that were scored for an explanation."""
+    """Tokens of the variants of a text that an explanation scores."""
 
 
 class SentimentClassifier:
     """One loaded model; safe to call from several threads.
 
-    ``observer``: told of each pass, in the thread that asked for it.
+    ``observer`` is called with the stats of each scoring call, in the thread of that call.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class SentimentClassifier:
         bundle: Bundle,
         engine: Engine,
         cache_size: int = 0,
-        observer: Callable[[Pass], None] = lambda done: None,
+        observer: Callable[[ScoringStats], None] = lambda stats: None,
     ) -> None:
         self.bundle = bundle
         self.cache: Cache[Prediction] = Cache(cache_size, bundle.revision)
@@ -119,7 +119,7 @@ class SentimentClassifier:
                 self.cache.put(text, prediction)
                 answers[text] = prediction
         predictions = [answers[text] for text in texts]
-        self.observer(Pass(predictions, tokenise_seconds, infer_seconds))
+        self.observer(ScoringStats(predictions, tokenise_seconds, infer_seconds))
         return predictions
 
     def score(self, texts: Sequence[Text]) -> Scores:
@@ -214,15 +214,22 @@ def _groups(texts: Iterable[Text]) -> Iterator[list[Text]]:
 
 
 def load(
-    settings: Settings, observer: Callable[[Pass], None] = lambda done: None
+    folder: Path,
+    engine: str,
+    *,
+    threads: int = 0,
+    cache_size: int = 0,
+    observer: Callable[[ScoringStats], None] = lambda stats: None,
 ) -> SentimentClassifier:
-    """Load the bundle and its engine, and score a text once so that the first caller waits less.
+    """Load a bundle and an engine, and score one text so that the first request does not warm up.
+
+    ``threads``: threads that compute; 0 starts one for each processor.
 
     Raises:
         BundleError: the bundle is missing or damaged.
     """
-    bundle = load_bundle(settings.model_dir)
-    engine = engines.load(settings.engine, bundle, settings.threads)
-    classifier = SentimentClassifier(bundle, engine, settings.cache_size, observer)
+    bundle = load_bundle(folder)
+    loaded = engines.load(engine, bundle, threads)
+    classifier = SentimentClassifier(bundle, loaded, cache_size, observer)
     classifier.score([Text("warm up")])
     return classifier

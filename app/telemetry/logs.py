@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import sys
 import threading
 import warnings
@@ -97,7 +96,9 @@ class Handler(logging.StreamHandler[TextIO]):
             return
 
 
-def configure(level: str, *, whole: bool = False, stream: TextIO | None = None) -> None:
+def configure(
+    level: str, *, whole: bool = False, on_lambda: bool = False, stream: TextIO | None = None
+) -> None:
     """Write log lines to a stream, by default standard output, as JSON.
 
     The application's from this level on, and those of libraries as the root logger's level says. On
@@ -106,7 +107,7 @@ def configure(level: str, *, whole: bool = False, stream: TextIO | None = None) 
     """
     logging.getLogger("app").setLevel(level)
     root = logging.getLogger()
-    if "AWS_LAMBDA_RUNTIME_API" in os.environ and root.handlers:
+    if on_lambda and root.handlers:
         # Unlike others, the runtime's handler leaves the line's end to its format.
         handlers, end = root.handlers, "\n"
     else:

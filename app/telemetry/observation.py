@@ -10,14 +10,14 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from app.sentiment.classifier import Pass, Prediction
+from app.sentiment.classifier import Prediction, ScoringStats
 from app.sentiment.text import Text
 
 DOUBTFUL = 0.7
 """A confidence under this is doubtful: of such answers, more than three in ten are wrong."""
 
 
-class Predicted(NamedTuple):
+class LoggedPrediction(NamedTuple):
     """A prediction that was given to someone, under the id that feedback names it by."""
 
     id: str
@@ -52,7 +52,7 @@ class Observation:
     feedback: int = 0
     about: dict[str, str] = field(default_factory=dict)
     """What feedback said, of which prediction."""
-    predicted: list[Predicted] = field(default_factory=list)
+    predicted: list[LoggedPrediction] = field(default_factory=list)
     status: int = 500
     """What a request was answered with; what it comes to where nothing was sent."""
     cause: str = ""
@@ -63,9 +63,9 @@ class Observation:
         """How many were scored, or remembered."""
         return self.positive + self.negative
 
-    def add(self, done: Pass) -> None:
-        """Count what a pass of the classifier gave."""
-        for prediction in done.predictions:
+    def add(self, stats: ScoringStats) -> None:
+        """Add the predictions, tokens and seconds of one scoring call."""
+        for prediction in stats.predictions:
             self.positive += prediction.sentiment == "Positive"
             self.negative += prediction.sentiment == "Negative"
             self.doubtful += prediction.confidence < DOUBTFUL
@@ -74,9 +74,9 @@ class Observation:
             self.windows += prediction.windows
             self.cache_hits += prediction.cached
             self.model = prediction.model
-        self.variant_tokens += done.variant_tokens
-        self.tokenise_seconds += done.tokenise_seconds
-        self.infer_seconds += done.infer_seconds
+        self.variant_tokens += stats.variant_tokens
+        self.tokenise_seconds += stats.tokenise_seconds
+        self.infer_seconds += stats.infer_seconds
 
 
 _current: ContextVar[Observation | None] = ContextVar("observation", default=None)
@@ -97,6 +97,6 @@ def current() -> Observation:
     return _current.get() or Observation("")
 
 
-def scored(done: Pass) -> None:
-    """Count a pass: the classifier's observer."""
-    current().add(done)
+def record(stats: ScoringStats) -> None:
+    """Add to the current observation; the classifier's observer."""
+    current().add(stats)

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.sentiment.text import Text
 from app.settings import Settings
-from app.telemetry.observation import Predicted
+from app.telemetry.observation import LoggedPrediction
 
 MAX_FIELD_CHARACTERS = 16_384
 """Of a string of a line; a longer one is cut, and says by how much."""
@@ -43,7 +43,7 @@ class Privacy:
         given = self._given.encode("utf-8", "surrogateescape")[:64]
         return given or secrets.token_bytes(32)
 
-    def describe(self, predicted: Predicted) -> dict[str, Any]:
+    def describe(self, predicted: LoggedPrediction) -> dict[str, Any]:
         """Return what is logged of a prediction."""
         found = predicted.prediction
         return {

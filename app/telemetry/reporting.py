@@ -2,13 +2,10 @@
 
 import json
 import logging
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.settings import Settings
 from app.telemetry.metrics import Exposition, embedded, error_metric
@@ -19,19 +16,6 @@ _logger = logging.getLogger(__name__)
 
 MAX_PREDICTIONS_BYTES = 200_000
 """Of the predictions in one line: CloudWatch takes events of 256 KB, older agents no more."""
-LEFT = 499
-"""The status, as nginx has it, of a request whose caller left before it was answered."""
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
-
-
-def method_of(scope: Scope) -> str:
-    """Return a request's method if it is one of HTTP's, as a caller may send any word."""
-    return scope["method"] if scope["method"] in METHODS else "other"
-
-
-def route_of(scope: Scope) -> str:
-    """Return the template of a request's path, as a path may hold anything."""
-    return getattr(scope.get("route"), "path", None) or "other"
 
 
 class Telemetry:
@@ -45,7 +29,7 @@ class Telemetry:
         if kind == "auto":
             kind = "cloudwatch" if settings.on_lambda else "prometheus"
         self.exposition = Exposition() if kind == "prometheus" else None
-        self._function = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "local")
+        self._function = settings.function_name
         self._embeds = kind == "cloudwatch"
         self._privacy = Privacy(settings)
         self._cold = True
@@ -72,8 +56,10 @@ class Telemetry:
             level = logging.ERROR if failed else logging.INFO
             self._say(level, "batch", observation, {"source": source}, counts)
 
-    def request(self, observation: Observation, scope: Scope) -> None:
-        """Say what a request came to."""
+    def request(
+        self, observation: Observation, *, method: str, route: str, api_key: str | None = None
+    ) -> None:
+        """Report a request that was answered, or that ended without an answer."""
         status = observation.status
         counts = {
             "requests": 1,
@@ -83,10 +69,10 @@ class Telemetry:
         if status >= 400:
             counts[error_metric(status)] = 1
         described = {
-            "method": method_of(scope),
-            "route": route_of(scope),
+            "method": method,
+            "route": route,
             "status": status,
-            **({"api_key": scope["api_key"]} if "api_key" in scope else {}),
+            **({"api_key": api_key} if api_key else {}),
         }
         level = logging.ERROR if status >= 500 else logging.INFO
         self._say(level, "request", observation, described, counts)
@@ -154,41 +140,3 @@ class Telemetry:
                 size = len(json.dumps(described))
             parts[-1].append(described)
         return parts
-
-
-class Observed:
-    """ASGI middleware: observes each request, from its arrival to the last byte of its answer."""
-
-    def __init__(self, app: ASGIApp, *, telemetry: Telemetry) -> None:
-        self.app = app
-        self._telemetry = telemetry
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self.app(scope, receive, send)
-        observation = Observation(scope["correlation_id"])
-        answered = left = False
-
-        async def heard() -> Message:
-            nonlocal left
-            message = await receive()
-            left = left or (message["type"] == "http.disconnect" and not answered)
-            return message
-
-        async def watched(message: Message) -> None:
-            nonlocal answered
-            if message["type"] == "http.response.start":
-                answered = True
-                observation.status = message["status"]
-            await send(message)
-
-        try:
-            with observing(observation):
-                await self.app(scope, heard, watched)
-        except BaseException as error:
-            observation.cause = type(error).__name__
-            raise
-        finally:
-            if left:
-                observation.status = LEFT
-            self._telemetry.request(observation, scope)

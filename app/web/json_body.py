@@ -1,6 +1,7 @@
 """Request bodies: declared to be JSON, and read as every way in reads it."""
 
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from fastapi import Request, Response
@@ -9,7 +10,7 @@ from starlette.exceptions import HTTPException
 
 from app import json_reader
 from app.scoring.scorer import Scorer
-from app.web.problems import UnsupportedMediaType
+from app.web.disconnects import disconnected
 
 MAX_VALUES = 10_000
 """Values that a body may hold besides the texts of a batch: a million take seconds to build."""
@@ -25,8 +26,8 @@ class _JsonRequest(Request):
         """Read the body, a large one off the event loop.
 
         Raises:
-            ClientDisconnect: the client has gone.
-            HTTPException: 400, as the body is not JSON or holds too many values.
+            ClientGone: the client disconnected.
+            HTTPException: 400, the body is not JSON or holds too many values.
             Overloaded: too many large bodies are being read already.
         """
         body = await self.body()
@@ -34,7 +35,9 @@ class _JsonRequest(Request):
         max_values = MAX_VALUES + scorer.settings.max_batch_texts
         try:
             self._value = body and await scorer.read(
-                lambda: json_reader.read(body, max_values=max_values), len(body), self.receive
+                lambda: json_reader.read(body, max_values=max_values),
+                len(body),
+                partial(disconnected, self.receive),
             )
         except json_reader.InvalidJson as error:
             raise HTTPException(400, f"The body {error}; only JSON in UTF-8 is allowed.") from None
@@ -53,9 +56,10 @@ class JsonRoute(APIRoute):
             declared = request.headers.get("content-type", "")
             essence = declared.partition(";")[0].strip().lower()
             if essence != "application/json":
-                raise UnsupportedMediaType(
+                raise HTTPException(
+                    415,
                     f"The content type is {essence[:100] or 'missing'!r}; "
-                    "only 'application/json' is allowed."
+                    "only 'application/json' is allowed.",
                 )
             json_request = _JsonRequest(request.scope, request.receive, request._send)
             await json_request.read()

@@ -12,12 +12,15 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.access.meter import LimitExceeded
+from app.scoring.batches import InvalidBatch
+from app.scoring.scorer import ClientGone, Overloaded
 from app.sentiment.text import InvalidText
 from app.telemetry.exceptions import withheld
 from app.telemetry.observation import current
+from app.web import rate_limits
 from app.web.methods import allowed
 
 MEDIA_TYPE = "application/problem+json"
@@ -45,18 +48,6 @@ class Problem(BaseModel):
     instance: str | None = Field(None, description="The path that was asked for.")
     correlation_id: str | None = Field(None, description="Under which the logs know the request.")
     errors: list[Fault] | None = Field(None, description="Each fault in the body, by its place.")
-
-
-class Overloaded(Exception):
-    """More requests wait for the engine than are allowed to."""
-
-
-class InvalidBatch(ValueError):
-    """Texts that cannot be scored together; the message says why and what is allowed."""
-
-
-class UnsupportedMediaType(Exception):
-    """The body is not declared to be JSON."""
 
 
 def problem(status: int, detail: str, faults: list[Fault] | None = None) -> Problem:
@@ -128,13 +119,13 @@ def install(app: FastAPI) -> None:
         found = problem(error.status_code, _http_detail(request, error.detail, headers))
         return respond(request.scope, found, headers)
 
-    @app.exception_handler(ClientDisconnect)
-    async def disconnected(request: Request, error: ClientDisconnect) -> Response:
+    @app.exception_handler(ClientGone)
+    async def client_gone(request: Request, error: ClientGone) -> Response:
         return _nobody()
 
-    @app.exception_handler(UnsupportedMediaType)
-    async def media_type(request: Request, error: UnsupportedMediaType) -> Response:
-        return respond(request.scope, problem(415, str(error)))
+    @app.exception_handler(LimitExceeded)
+    async def limit_exceeded(request: Request, error: LimitExceeded) -> Response:
+        return too_many(request.scope, error)
 
     @app.exception_handler(InvalidText)
     async def text(request: Request, error: InvalidText) -> Response:
@@ -206,6 +197,11 @@ def respond(scope: Scope, found: Problem, headers: Mapping[str, str] | None = No
         headers={**(headers or {}), **({ID_HEADER: correlation_id} if correlation_id else {})},
         media_type=MEDIA_TYPE,
     )
+
+
+def too_many(scope: Scope, error: LimitExceeded) -> Response:
+    """Return the 429 of a limit that is exceeded."""
+    return respond(scope, problem(429, str(error)), rate_limits.refusal_headers(error))
 
 
 def _nobody() -> Response:

@@ -1,11 +1,16 @@
-"""What requests may hold and what answers hold."""
+"""The fields of requests and responses."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
 from fastapi import Security
 from fastapi.security import APIKeyHeader, HTTPBearer
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
+
+from app.scoring.batches import Batch
+from app.sentiment.classifier import Prediction
+from app.web.problems import Problem, invalid
 
 # `app.sentiment.text` and `app.scoring.batches` validate texts, for every way in alike; here they
 # are only described.
@@ -63,6 +68,42 @@ class BatchRequest(Request):
     ] = Field(
         examples=[["This movie was amazing and thrilling!", "A dull, lifeless mess."]],
     )
+
+
+class Indexed(BaseModel):
+    """What belongs to one text of a batch."""
+
+    index: int = Field(description="The text's index in the request, from 0.")
+
+
+class BatchPrediction(Prediction, Indexed):
+    """The prediction for one text of a batch."""
+
+
+class BatchError(Indexed):
+    """Why one text of a batch was not scored."""
+
+    problem: Problem
+
+
+class BatchAnswer(BaseModel):
+    """The results and errors of a batch; each text is in one of the two."""
+
+    results: list[BatchPrediction]
+    errors: list[BatchError]
+
+    @classmethod
+    def of(cls, batch: Batch, predictions: Sequence[Prediction]) -> Self:
+        """Return the answer to a batch, of whose texts these are the predictions, in order."""
+        results = [
+            BatchPrediction(index=index, **dict(prediction))
+            for index, prediction in zip(batch.texts, predictions, strict=True)
+        ]
+        errors = [
+            BatchError(index=index, problem=invalid(f"#/texts/{index}", reason))
+            for index, reason in batch.errors.items()
+        ]
+        return cls(results=results, errors=errors)
 
 
 PredictionId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:;=@/+#-]{1,160}$")]

@@ -7,8 +7,8 @@ from typing import Any
 from fastapi.testclient import TestClient
 
 from app import settings
-from app.main import create_app
 from app.sentiment import bundle
+from app.web import application
 from bench.report import RESULTS
 
 MODEL = Path(__file__).parents[2] / "model"
@@ -33,7 +33,7 @@ def problem() -> str:
 
 
 def _post(body: dict[str, Any]) -> str:
-    app = create_app(settings.Settings())
+    app = application.create(settings.Settings())
     headers = {"x-correlation-id": CORRELATION_ID}
     return TestClient(app).post("/predict", json=body, headers=headers).text
 

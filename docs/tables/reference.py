@@ -8,10 +8,10 @@ from typing import Any
 from cfnlint.decode import cfn_yaml
 from fastapi.testclient import TestClient
 
-from app.main import create_app
 from app.settings import Settings
 from app.telemetry import logs
 from app.telemetry.metrics import METRICS
+from app.web import application
 from bench.service import ROOT
 
 OPERATIONS = ROOT / "docs/operations.md"
@@ -128,7 +128,7 @@ def _logged(path: str, body: dict[str, Any]) -> int:
     """Return the bytes that a request is logged in."""
     written = io.StringIO()
     logs.configure("INFO", stream=written)
-    TestClient(create_app(Settings(metrics="cloudwatch"))).post(path, json=body)
+    TestClient(application.create(Settings(metrics="cloudwatch"))).post(path, json=body)
     [line] = [line for line in written.getvalue().splitlines() if '"message":"request"' in line]
     return len(line)
 

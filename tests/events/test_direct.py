@@ -10,10 +10,10 @@ from app.events.direct import Direct
 from app.events.records import InvalidRecord
 from app.objects.bucket import ObjectScoring
 from app.objects.formats import UnreadableObject
+from app.scoring.batches import InvalidBatch
 from app.scoring.scorer import Scorer
 from app.settings import Settings
 from app.telemetry.observation import Observation, observing
-from app.web.problems import InvalidBatch
 
 GOOD = {"id": "a", "text": "A great film."}
 

@@ -10,7 +10,7 @@ from app.events.delivery import Arrived, Delivery
 from app.events.records import InvalidRecord, Record
 from app.objects.bucket import StoredObject
 from app.objects.formats import UnreadableObject
-from app.sentiment import classifier
+from app.scoring.configuration import load_classifier
 from app.settings import Settings
 from app.sinks.batching import Entry, Sent
 from app.sinks.results import Unfit
@@ -52,7 +52,7 @@ class Objects:
 
 @pytest.fixture(scope="module")
 def remembering():
-    return classifier.load(Settings(engine="native"))
+    return load_classifier(Settings(engine="native"))
 
 
 FAULTS = [f"{fault} by {sink}" for fault in ("refused", "unfit") for sink in "abc"]

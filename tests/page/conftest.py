@@ -6,8 +6,8 @@ from contextlib import ExitStack
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from app.main import create_app
 from app.settings import Settings
+from app.web import application
 from local.browser import launched
 from local.server import serving
 
@@ -25,7 +25,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def url() -> Iterator[str]:
-    with serving(create_app(Settings())) as address:
+    with serving(application.create(Settings())) as address:
         yield address
 
 

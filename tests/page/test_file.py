@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.main import create_app
 from app.settings import Settings
+from app.web import application
 from local.server import serving
 from tests.access.test_keys import entry
 from tests.page.conftest import Visit
@@ -84,7 +84,7 @@ def test_no_request_is_larger_than_a_batch_may_be(page: Page) -> None:
 
 def test_a_batch_that_is_too_much_for_the_service_is_sent_in_parts(visit: Visit) -> None:
     settings = Settings(max_batch_characters=200, max_text_characters=100)
-    with serving(create_app(settings)) as address:
+    with serving(application.create(settings)) as address:
         page = on_file_tab(visit(f"{address}/demo"))
         choose(page, "a.csv", "\n".join(["text", "x" * 150, "y" * 250, *[GOOD] * 60]))
         score(page)
@@ -271,7 +271,7 @@ def test_a_row_can_be_looked_at_as_a_text(page: Page) -> None:
 
 
 def test_a_service_that_asks_for_patience_gets_it(visit: Visit) -> None:
-    app = create_app(Settings(max_pending=1))
+    app = application.create(Settings(max_pending=1))
     places = app.state.scorer._predictions._places
     with serving(app) as address:
         page = on_file_tab(visit(f"{address}/demo"))
@@ -285,7 +285,7 @@ def test_a_service_that_asks_for_patience_gets_it(visit: Visit) -> None:
 
 
 def test_a_refused_key_stops_it_until_there_is_a_right_one(visit: Visit) -> None:
-    with serving(create_app(Settings(api_keys=entry("shop", "sk_shop")))) as address:
+    with serving(application.create(Settings(api_keys=entry("shop", "sk_shop")))) as address:
         page = on_file_tab(visit(f"{address}/demo"))
         choose(page, "a.csv", reviews(40))
         page.get_by_role("button", name="Score 40 rows").click()

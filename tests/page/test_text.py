@@ -9,8 +9,8 @@ from playwright.sync_api import Page, expect
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from app.main import create_app
 from app.settings import Settings
+from app.web import application
 from local.server import serving
 from tests.access.test_keys import entry
 from tests.page.conftest import Visit
@@ -53,7 +53,7 @@ def test_typing_asks_once_it_pauses(page: Page) -> None:
 
 
 def test_an_answer_to_what_was_typed_before_is_dropped(visit: Visit) -> None:
-    app = create_app(Settings(cache_size=0))
+    app = application.create(Settings(cache_size=0))
     predict, leave = app.state.scorer.classifier.predict, threading.Event()
 
     def slow_about_slow(texts):
@@ -142,7 +142,7 @@ def test_an_explanation_goes_when_the_text_changes(page: Page) -> None:
 
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[str]:
-    with serving(create_app(Settings(api_keys=entry("shop", "sk_shop")))) as address:
+    with serving(application.create(Settings(api_keys=entry("shop", "sk_shop")))) as address:
         yield address
 
 
@@ -176,7 +176,7 @@ def test_a_forgotten_key_is_gone(visit: Visit, guarded: str) -> None:
 
 
 def test_it_works_behind_a_stage(visit: Visit) -> None:
-    behind = Starlette(routes=[Mount("/prod", create_app(Settings()))])
+    behind = Starlette(routes=[Mount("/prod", application.create(Settings()))])
     with serving(behind) as address:
         page = visit(f"{address}/prod/demo")
         expect(page.locator("#sentiment")).to_have_text("Positive")
@@ -186,7 +186,7 @@ def test_it_works_behind_a_stage(visit: Visit) -> None:
 
 
 def test_a_service_that_is_gone_is_said_to_be(visit: Visit) -> None:
-    with serving(create_app(Settings())) as address:
+    with serving(application.create(Settings())) as address:
         page = visit(f"{address}/demo")
         expect(page.locator("#sentiment")).to_have_text("Positive")
     write(page, "Anybody there?")

@@ -2,7 +2,7 @@ import shutil
 
 import pytest
 
-from app.sentiment import classifier
+from app.scoring.configuration import load_classifier
 from app.sentiment.bundle import BundleError, load
 from app.settings import Settings
 from training.export import write_card
@@ -31,14 +31,14 @@ def test_a_corrupted_file_refuses_to_load_and_is_named(copy, engine, name):
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     with pytest.raises(BundleError, match=f"{name} has sha256"):
-        classifier.load(Settings(engine=engine, model_dir=copy))
+        load_classifier(Settings(engine=engine, model_dir=copy))
 
 
 @pytest.mark.parametrize("name", ["model.int8.safetensors", "tokenizer.json", "card.json"])
 def test_a_missing_file_refuses_to_load_and_is_named(copy, name):
     (copy / name).unlink()
     with pytest.raises(BundleError, match=f"{name}: No such file"):
-        classifier.load(Settings(model_dir=copy))
+        load_classifier(Settings(model_dir=copy))
 
 
 def test_a_file_without_a_checksum_is_refused(copy):
@@ -83,7 +83,7 @@ def test_a_text_is_cut_by_the_windows_for_its_length(bundle, tokens, expected):
 def test_lambda_needs_no_file_of_the_other_engines(copy):
     for name in ("model.safetensors", "tokenizer_config.json", "model.onnx"):
         (copy / name).unlink()
-    classifier.load(Settings(model_dir=copy))
+    load_classifier(Settings(model_dir=copy))
 
 
 def test_checksums_cover_every_file(bundle):

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from app.scoring.configuration import text_limits
 from app.sentiment.classifier import MAX_TOKENS_PER_CHARACTER, SentimentClassifier
 from app.sentiment.engines.onnx import OnnxEngine
 from app.sentiment.text import InvalidText, Limits, Text, normalise
@@ -16,7 +17,7 @@ from app.settings import Settings
 from bench.worst import FAMILIES
 from training import graph
 
-LIMITS = Settings().text_limits
+LIMITS = text_limits(Settings())
 ENGLISH = ("The plot is thin but the cast is warm. " * 2600)[:100_000]
 
 

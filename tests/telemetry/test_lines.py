@@ -16,11 +16,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.sentiment.classifier import Pass
-from app.telemetry import logs, reporting
+from app.sentiment.classifier import ScoringStats
+from app.telemetry import logs
 from app.telemetry.logs import WITHHELD, Formatter, Handler
-from app.telemetry.observation import Observation, Predicted
+from app.telemetry.observation import LoggedPrediction, Observation
 from app.telemetry.privacy import MAX_FIELD_CHARACTERS, pseudonym
+from app.web.problems import CLIENT_GONE
 from local.emulator import free_port
 from tests.conftest import ROOT, logging_to
 from tests.test_app import client
@@ -122,14 +123,14 @@ def test_a_stream_that_can_encode_little_takes_every_line(encoding):
 
 def predictions(native, count, text="Good.", id="r"):
     [found] = native.predict([text])
-    return [Predicted(f"{id}#{i}", text, found) for i in range(count)]
+    return [LoggedPrediction(f"{id}#{i}", text, found) for i in range(count)]
 
 
 def say(predicted, **settings):
     observation = Observation("r", predicted=predicted, status=200)
-    observation.add(Pass([one.prediction for one in predicted], 0.1, 0.2))
+    observation.add(ScoringStats([one.prediction for one in predicted], 0.1, 0.2))
     telemetry = client(metrics="cloudwatch", **settings).app.state.telemetry
-    telemetry.request(observation, {"method": "POST"})
+    telemetry.request(observation, method="POST", route="/predict")
 
 
 @pytest.mark.parametrize(
@@ -249,4 +250,4 @@ def test_a_caller_who_left_before_the_answer_is_no_failure_of_ours(lines):
     app = client().app
     asyncio.new_event_loop().run_until_complete(app(scope, leaves, nowhere))
     line = lines()[-1]
-    assert (line["status"], line["errors_other"], line["level"]) == (reporting.LEFT, 1, "INFO")
+    assert (line["status"], line["errors_other"], line["level"]) == (CLIENT_GONE, 1, "INFO")

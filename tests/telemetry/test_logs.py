@@ -9,11 +9,11 @@ import pytest
 
 import handler
 from app import sinks
-from app.main import create_app
 from app.scoring.scorer import Scorer
 from app.settings import Settings
 from app.sinks.batching import Entry, Sent
 from app.telemetry.privacy import pseudonym
+from app.web import application
 from tests.access.test_keys import entry
 from tests.conftest import ROOT
 from tests.test_app import client
@@ -159,7 +159,7 @@ def handle(native, monkeypatch):
         def send(self, entries, deadline):
             return Sent({place: "full" for place, id, _ in entries if id.isdecimal()})
 
-    app = create_app(Settings())
+    app = application.create(Settings())
     monkeypatch.setattr(sinks, "switched_on", lambda settings: [Sink()])
     scorer = Scorer(app.state.scorer.classifier, Settings())
     monkeypatch.setattr(handler, "SOURCES", handler.sources(scorer))

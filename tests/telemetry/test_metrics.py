@@ -27,9 +27,8 @@ def scrape(caller, **headers):
     }
 
 
-def test_on_lambda_a_line_is_embedded_metrics(lines, monkeypatch):
-    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "scorer")
-    client(on_lambda=True).post("/predict", json={"text": "A fine film."})
+def test_on_lambda_a_line_is_embedded_metrics(lines):
+    client(on_lambda=True, function_name="scorer").post("/predict", json={"text": "A fine film."})
     line = line_of(lines)
     [directive] = line["_aws"]["CloudWatchMetrics"]
     assert line["_aws"]["Timestamp"] > 1.7e12

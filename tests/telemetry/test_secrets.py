@@ -16,10 +16,9 @@ from fastapi.testclient import TestClient
 
 import handler
 from app import aws as clients
-from app.main import create_app
-from app.sentiment import classifier
 from app.sentiment.classifier import SentimentClassifier
 from app.settings import Settings
+from app.web import application
 from local.emulator import Emulator, InvocationError
 from tests.contract.conftest import event_of
 from tests.events.conftest import aws  # noqa: F401
@@ -164,14 +163,14 @@ def _loaded_once(native: SentimentClassifier, monkeypatch: pytest.MonkeyPatch) -
     def load(settings: Settings, observer: Any) -> SentimentClassifier:
         return SentimentClassifier(native.bundle, native._engine, settings.cache_size, observer)
 
-    monkeypatch.setattr(classifier, "load", load)
+    monkeypatch.setattr(application, "load_classifier", load)
 
 
 @pytest.fixture
 def handle(quoting: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Any], str]]:
     """The entry point with every sink; returns what Lambda prints of an error."""
     clients.client.cache_clear()
-    app = create_app(
+    app = application.create(
         Settings(
             on_lambda=True,
             max_text_characters=2000,
@@ -284,7 +283,7 @@ def bucket(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[[str, bytes], str]:
     """Put an object and handle each event of it; returns what Lambda prints of errors."""
-    app = create_app(Settings(on_lambda=True, results_table="results"))
+    app = application.create(Settings(on_lambda=True, results_table="results"))
     monkeypatch.setattr(handler, "app", app)
     monkeypatch.setattr(handler, "SOURCES", handler.sources(app.state.scorer))
     monkeypatch.setattr(handler, "TELEMETRY", app.state.telemetry)
@@ -320,7 +319,7 @@ def test_no_object_is_quoted(bucket: Any, emitted: Any, suffix: str, body: bytes
 def caller(quoting: Any) -> Iterator[TestClient]:
     clients.client.cache_clear()
     yield TestClient(
-        create_app(
+        application.create(
             Settings(
                 max_text_characters=2000,
                 results_queue_url=f"{quoting.url}/123456789012/results",

@@ -12,13 +12,13 @@ import pytest
 import handler
 from app import sinks
 from app.events.delivery import FailedRecords
-from app.main import create_app
+from app.scoring.batches import InvalidBatch
 from app.sentiment.text import InvalidText
 from app.settings import Settings
 from app.sinks.batching import Entry, Sent
 from app.sinks.bus import EVENT_SOURCE
 from app.telemetry.metrics import DIMENSION, ERRORS, METRICS, NAMESPACE, error_metric
-from app.web.problems import InvalidBatch
+from app.web import application
 from docs.tables import reference
 from tests.contract.conftest import event_of
 from tests.events.conftest import aws  # noqa: F401
@@ -121,9 +121,8 @@ def environment(
     """Return a way to start a function; it takes events and returns what CloudWatch counts."""
 
     def start(function: str) -> Callable[[Any], dict[str, float]]:
-        monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", function)
         monkeypatch.setattr(sinks, "switched_on", lambda settings: [Sink()])
-        app = create_app(Settings(on_lambda=True))
+        app = application.create(Settings(on_lambda=True, function_name=function))
         monkeypatch.setattr(handler, "app", app)
         monkeypatch.setattr(handler, "SOURCES", handler.sources(app.state.scorer))
         monkeypatch.setattr(handler, "TELEMETRY", app.state.telemetry)

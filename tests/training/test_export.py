@@ -4,7 +4,7 @@ import shutil
 import numpy as np
 import pytest
 
-from app.sentiment import classifier
+from app.scoring.configuration import load_classifier
 from app.settings import Settings
 from tests.training.conftest import RECIPE, sentences, tiny_model, tiny_tokenizer
 from training import export
@@ -33,7 +33,7 @@ def test_a_checkpoint_becomes_a_bundle_that_every_engine_serves(checkpoint, tmp_
     assert json.loads((folder / "card.json").read_text())["license"] == "MIT"
     scores = []
     for engine in ("native", "onnx", "torch"):
-        served = classifier.load(Settings(engine=engine, model_dir=folder))
+        served = load_classifier(Settings(engine=engine, model_dir=folder))
         scores.append(served.score(held_out.texts).logits)
         assert served.predict(["the film was superb"])[0].sentiment == "Positive"
     for served in scores[:2]:
@@ -46,7 +46,7 @@ def test_labels_in_the_other_order_are_turned_round(checkpoint, tmp_path):
     config["label2id"] = {"POSITIVE": 0, "NEGATIVE": 1}
     (checkpoint / "config.json").write_text(json.dumps(config))
     export.export(str(checkpoint), tmp_path / "b", _flipped(sentences(100, 4)), {})
-    served = classifier.load(Settings(model_dir=tmp_path / "b"))
+    served = load_classifier(Settings(model_dir=tmp_path / "b"))
     assert served.predict(["the film was superb"])[0].sentiment == "Negative"
 
 
@@ -81,7 +81,7 @@ def test_a_folder_that_holds_no_bundle_is_left_alone(checkpoint):
 def test_windows_fit_a_checkpoint_that_reads_less(checkpoint, tmp_path):
     """The tiny model has 64 positions, where 384 tokens are a window's usual length."""
     export.export(str(checkpoint), tmp_path / "b", sentences(60, 4), {})
-    served = classifier.load(Settings(model_dir=tmp_path / "b"))
+    served = load_classifier(Settings(model_dir=tmp_path / "b"))
     [prediction] = served.predict(["the plot " * 100])
     assert (prediction.tokens, prediction.windows) == (202, 5)
 

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 import pytest
 from fastapi import FastAPI
 
-from app.main import create_app
 from app.settings import Settings
+from app.web import application
 from local.server import serving
 from tests.conftest import ROOT
 
@@ -41,7 +41,7 @@ def serve() -> Iterator[Callable[..., socket.socket]]:
     with ExitStack() as stack:
 
         def serve(app: FastAPI | None = None, **settings: object):
-            address = stack.enter_context(serving(app or create_app(Settings(**settings))))
+            address = stack.enter_context(serving(app or application.create(Settings(**settings))))
             port = int(address.rpartition(":")[2])
 
             def connect() -> socket.socket:

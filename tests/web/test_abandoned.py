@@ -8,11 +8,11 @@ import time
 
 import pytest
 
-from app.main import create_app
 from app.sentiment.cancellation import Cancelled, cancelled_by
 from app.sentiment.text import Text
 from app.settings import Settings
 from app.sinks.batching import Entry, Sent
+from app.web import application
 from tests.test_app import client
 from tests.web.conftest import read_all, request
 
@@ -20,7 +20,7 @@ BATCH = json.dumps({"texts": [f"{i} times it goes on and on. " * 30 for i in ran
 
 
 def test_batches_whose_sockets_are_closed_do_not_keep_the_next_waiting(serve):
-    app = create_app(Settings(cache_size=0))
+    app = application.create(Settings(cache_size=0))
     scored = 0
     score_tokens = app.state.scorer.classifier.score_tokens
 
@@ -114,7 +114,7 @@ def test_feedback_to_a_sink_that_never_answers_stalls_nothing(serve):
             return Sent({})
 
     answered = threading.Event()
-    app = create_app(Settings(api_keys=""))
+    app = application.create(Settings(api_keys=""))
     app.state.sinks = [Never()]
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("app.web.routes.feedback.SECONDS", 0.5)

@@ -11,9 +11,9 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
-from app.main import create_app
 from app.sentiment.text import InvalidText, parse
 from app.settings import Settings
+from app.web import application
 from app.web.problems import MEDIA_TYPE, Problem
 from tests.access.test_keys import entry
 from tests.events.conftest import aws  # noqa: F401
@@ -22,7 +22,7 @@ CASES = int(os.environ.get("CASES", "500"))
 sent: Counter[str] = Counter()
 
 
-app = create_app(Settings(api_keys=entry("shop", "sk_shop"), results_table="results"))
+app = application.create(Settings(api_keys=entry("shop", "sk_shop"), results_table="results"))
 schema = schemathesis.openapi.from_asgi("/openapi.json", app)
 
 

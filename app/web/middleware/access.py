@@ -8,13 +8,15 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.access.keys import ApiKey, Keyring, matching, parse
-from app.access.rates import Limit, RateLimits, Standing, Unit
+from app.access.meter import LimitExceeded, Meter
+from app.access.rates import RateLimits, Standing
 from app.scoring.workers import Full, Workers
 from app.settings import Settings
 from app.telemetry.observation import current
+from app.web import rate_limits
 from app.web.address import client_address, is_address, is_forwarded, is_loopback, network
 from app.web.paths import behind
-from app.web.problems import problem, respond
+from app.web.problems import problem, respond, too_many
 
 _logger = logging.getLogger(__name__)
 
@@ -23,72 +25,15 @@ OPEN = ("/", "/demo", "/docs", "/openapi.json")
 ASSETS = "/static/"
 METRICS = "/metrics"
 """What has keys of its own: who scores texts need not see how many others do."""
-
-
 _REFRESH_SECONDS = 5.0
 """How long a request waits for keys to be read again; then it goes on with those that are known."""
-
-
-class Meter:
-    """The limits of whoever sent a request, of its address and of its key.
-
-    Requests and texts are counted before there is work on them, tokens when they are known: a
-    request is let in while any are left.
-    """
-
-    def __init__(self, rates: RateLimits) -> None:
-        self._rates = rates
-        self._limits: list[tuple[str, str]] = []
-
-    async def admit(self, limit: str, caller: str) -> Standing | None:
-        """Count a request of this caller, and hold it to this limit from now on.
-
-        Raises:
-            HTTPException: 429, as the limit is used up.
-        """
-        self._limits.append((limit, caller))
-        known = [
-            _within(await self._rates.take(limit, caller, "request")),
-            _within(await self._rates.stands(limit, caller, "text")),
-            _within(await self._rates.stands(limit, caller, "token")),
-        ]
-        return next(filter(None, known), None)
-
-    async def take(self, unit: Unit, amount: int) -> None:
-        """Count so many of a unit.
-
-        Raises:
-            HTTPException: 429, as there are not so many left.
-        """
-        for limit, caller in self._limits:
-            _within(await self._rates.take(limit, caller, unit, amount), amount)
-
-    async def add(self, unit: Unit, amount: int) -> None:
-        """Count what was used, up to the limit."""
-        for limit, caller in self._limits:
-            await self._rates.add(limit, caller, unit, amount)
-
-
-def _within(found: tuple[Limit, Standing] | None, amount: int = 1) -> Standing | None:
-    if found is None:
-        return None
-    limit, standing = found
-    if standing.allowed:
-        return standing
-    detail = f"More than {limit.written} are not allowed"
-    if amount > standing.limit:
-        detail += f"; send fewer than these {amount:,} at once."
-        # No wait makes room for so many.
-        raise HTTPException(429, detail, standing._replace(allowed=True).headers())
-    detail += f"; try again in {standing.reset_seconds} s."
-    raise HTTPException(429, detail, standing.headers())
 
 
 async def take_texts(scope: Scope, count: int) -> None:
     """Count the texts of a request, before they are scored.
 
     Raises:
-        HTTPException: 429, as the caller's limit has not so many left.
+        LimitExceeded: the caller's limit has fewer left.
     """
     meter: Meter | None = scope.get("meter")
     if meter and count:
@@ -123,6 +68,8 @@ class Access:
             return await self.app(scope, receive, send)
         try:
             standing = await self._admit(scope)
+        except LimitExceeded as error:
+            return await too_many(scope, error)(scope, receive, send)
         except HTTPException as refusal:
             found = problem(refusal.status_code, refusal.detail)
             return await respond(scope, found, refusal.headers)(scope, receive, send)
@@ -131,7 +78,7 @@ class Access:
             if standing and message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 if "RateLimit-Limit" not in headers:  # a refusal has those of the limit it names
-                    headers.update(standing.headers())
+                    headers.update(rate_limits.headers(standing))
             await send(message)
 
         try:
@@ -146,7 +93,8 @@ class Access:
         """Return where the caller stands in its limit, if it has one.
 
         Raises:
-            HTTPException: it has no key, a wrong one, or used up its limit.
+            HTTPException: it has no key or a wrong one.
+            LimitExceeded: it used up its limit.
         """
         settings = self._settings
         meter = scope["meter"] = Meter(self._rates) if self._rates else None

@@ -18,23 +18,26 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.telemetry.logs import SERVICE
 from app.telemetry.observation import current
-from app.telemetry.reporting import method_of, route_of
+from app.web.middleware.observation import method_of, route_of
 
 _NOT_CONTINUED = ("tracestate", "baggage")
 """Headers of a trace that may hold anything, which spans would pass on."""
 
 
 class Traced:
-    """ASGI middleware: continues the caller's trace, and says what the log line says of texts."""
+    """ASGI middleware: a span for each request, in the caller's trace.
 
-    def __init__(self, app: ASGIApp) -> None:
+    ``flush``: send spans before the response ends. Lambda freezes the process between invocations,
+    and with it the thread that would send them in batches.
+    """
+
+    def __init__(self, app: ASGIApp, *, flush: bool) -> None:
         self.app = app
         named = {} if "OTEL_SERVICE_NAME" in os.environ else {SERVICE_NAME: SERVICE}
         self._provider = TracerProvider(resource=Resource.create(named))
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer(__name__)
-        # Between invocations Lambda stops the clock, and with it the thread that sends batches.
-        self._flushes = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
+        self._flush = flush
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -42,7 +45,7 @@ class Traced:
         try:
             await self._trace(scope, receive, send)
         finally:
-            if self._flushes:
+            if self._flush:
                 await anyio.to_thread.run_sync(self._provider.force_flush)
 
     async def _trace(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,14 +1,17 @@
 """`POST /explain`: the sentiment of a text, and what each of its words contributes."""
 
 import time
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Request
 
 from app.deadline import Deadline
 from app.explanation.explain import Explanation
-from app.telemetry.observation import Predicted, current
+from app.scoring.configuration import explanation_limits
+from app.telemetry.observation import LoggedPrediction, current
 from app.web import examples
+from app.web.disconnects import disconnected
 from app.web.json_body import JsonRoute
 from app.web.middleware.access import take_texts
 from app.web.problems import documented
@@ -33,14 +36,16 @@ async def explain(
     scorer = scorer_of(request)
     settings = scorer.settings
     deadline = _deadline(request, settings.explain_seconds)
-    text = await parsed(scorer, body.text, settings.explain_limits, request.receive)
+    text = await parsed(scorer, body.text, explanation_limits(settings), request.receive)
     await take_texts(request.scope, 1)
     max_evaluations = min(
         body.max_evaluations or settings.explain_evaluations, settings.explain_max_evaluations
     )
-    explanation = await scorer.explain(body.text, max_evaluations, deadline, request.receive)
+    explanation = await scorer.explain(
+        body.text, max_evaluations, deadline, partial(disconnected, request.receive)
+    )
     observation = current()
-    observation.predicted.append(Predicted(observation.correlation_id, text, explanation))
+    observation.predicted.append(LoggedPrediction(observation.correlation_id, text, explanation))
     return explanation
 
 

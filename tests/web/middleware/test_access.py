@@ -6,8 +6,8 @@ import pytest
 from fastapi.testclient import TestClient
 from limits.storage import MemoryStorage
 
-from app.main import create_app
 from app.settings import Settings, SettingsError
+from app.web import application
 from tests.access.test_keys import entry
 from tests.contract.conftest import Answer
 from tests.test_app import WAYS, client, post
@@ -133,13 +133,13 @@ def test_a_storage_that_does_not_answer_limits_nobody_and_is_logged(monkeypatch,
 )
 def test_a_limit_that_is_none_refuses_to_start(setting, value):
     with pytest.raises(SettingsError):
-        create_app(Settings(**{"address_rate_limit": "1/minute", setting: value}))
+        application.create(Settings(**{"address_rate_limit": "1/minute", setting: value}))
 
 
 def test_keys_with_a_storage_that_is_none_refuse_to_start_without_showing_its_password():
     settings = Settings(api_keys=KEYS, rate_limit_storage="paper://:secret@h")
     with pytest.raises(SettingsError, match="paper:…") as refused:
-        create_app(settings)
+        application.create(settings)
     assert "secret" not in str(refused.value)
 
 
@@ -155,6 +155,6 @@ def test_who_listens_elsewhere_without_keys_is_told_once(way, said, caplog):
 
 
 def test_a_server_on_another_address_without_keys_is_told(caplog):
-    caller = TestClient(create_app(Settings()), base_url="http://192.0.2.1")
+    caller = TestClient(application.create(Settings()), base_url="http://192.0.2.1")
     caller.post("/predict", json={"text": "Good."})
     assert "anyone who reaches this service may use it" in caplog.text

@@ -33,8 +33,6 @@ def collector(monkeypatch):
     server = HTTPServer(("127.0.0.1", 0), Collector)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
-    # So that what was gathered is sent before the answer is, as on Lambda.
-    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "scorer")
     yield lambda: [
         span
         for request in sent
@@ -45,13 +43,18 @@ def collector(monkeypatch):
     server.shutdown()
 
 
+def traced_client():
+    """Return a client of an application that sends spans before it answers, as on Lambda."""
+    return client(tracing=True, on_lambda=True)
+
+
 def attributes(span):
     return {found.key: found.value for found in span.attributes}
 
 
 def test_a_request_is_a_span_of_the_callers_trace(collector):
     parent = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"}
-    client(tracing=True).post("/predict", json={"text": "A fine film."}, headers=parent)
+    traced_client().post("/predict", json={"text": "A fine film."}, headers=parent)
     [span] = collector()
     assert span.trace_id.hex() == TRACE
     assert span.name == "POST /predict"
@@ -62,7 +65,7 @@ def test_a_request_is_a_span_of_the_callers_trace(collector):
 
 
 def test_a_span_holds_no_text(collector):
-    client(tracing=True).post("/predict", json={"text": "Zyzzyva quokkas"})
+    traced_client().post("/predict", json={"text": "Zyzzyva quokkas"})
     assert "Zyzzyva" not in str(collector()[0])
 
 
@@ -76,7 +79,7 @@ def test_a_span_holds_no_header_query_or_method_of_the_caller(collector):
         "content-type": secret,
     }
     for method in ("POST", secret):
-        client(tracing=True).request(method, "/predict", params={"a": secret}, headers=headers)
+        traced_client().request(method, "/predict", params={"a": secret}, headers=headers)
     assert [span.trace_id.hex() for span in collector()] == [TRACE] * 2
     assert secret not in str(collector())
 
@@ -86,7 +89,7 @@ def test_an_exception_that_nobody_handles_is_told_by_its_class_alone(collector):
         await send({"type": "http.response.start", "status": 200, "headers": []})
         raise ValueError("Zyzzyva quokkas")
 
-    caller = client(tracing=True)
+    caller = traced_client()
     caller.app.mount("/broken", broken)
     caller.get("/broken/x")
     [span] = collector()
@@ -125,7 +128,7 @@ def test_the_frameworks_own_telemetry_tells_nothing():
 
 
 def test_a_failure_is_a_failed_span(collector):
-    caller = client(tracing=True)
+    caller = traced_client()
     caller.app.state.scorer.classifier._engine = None
     caller.post("/predict", json={"text": "Good."})
     [span] = collector()

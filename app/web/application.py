@@ -1,0 +1,105 @@
+"""The FastAPI application, made of settings: routes, error handlers and middleware."""
+
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from starlette.types import Receive, Scope, Send
+
+from app import __version__, sinks
+from app.access import keys, rates
+from app.scoring.configuration import load_classifier
+from app.scoring.scorer import Scorer
+from app.settings import Settings
+from app.settings import load as load_settings
+from app.telemetry import logs, observation
+from app.telemetry.reporting import Telemetry
+from app.web import connections, problems
+from app.web.assets import Assets
+from app.web.middleware.access import Access
+from app.web.middleware.body_limit import BodyLimit
+from app.web.middleware.correlation import ID_HEADERS, CorrelationId
+from app.web.middleware.headers import SecurityHeaders
+from app.web.middleware.methods import Requests
+from app.web.middleware.observation import Observed
+from app.web.routes import docs, explain, feedback, health, metrics, model, page, predict
+
+
+class Application(FastAPI):
+    """The application; it bounds what connections may take of the server that starts it."""
+
+    def __init__(self, settings: Settings, **options: Any) -> None:
+        super().__init__(**options)
+        self._receive_seconds = settings.receive_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Not as middleware, which does not get the server's own `receive`.
+        if scope["type"] == "lifespan":
+            connections.complete(receive, self._receive_seconds)
+        await super().__call__(scope, receive, send)
+
+
+def create(settings: Settings) -> FastAPI:
+    """Load the model and return the application that serves it.
+
+    Raises:
+        BundleError: the model bundle is missing or damaged.
+        SettingsError: API keys or limits cannot be read.
+    """
+    app = Application(
+        settings,
+        title="Sentiment",
+        summary="Text in, calibrated sentiment out.",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,  # `Requests` ignores a slash at the end
+        # Its spans and logs have queries, rejected values and messages of exceptions in them.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+    )
+    app.state.scorer = Scorer(load_classifier(settings, observation.record), settings)
+    app.state.sinks = sinks.switched_on(settings)
+    app.state.feedback_writers = feedback.writers()
+    app.state.telemetry = Telemetry(settings)
+    for resource in (health, predict, explain, feedback, model, metrics, docs, page):
+        app.include_router(resource.router)
+    app.mount("/static", Assets(directory=Path(__file__).parent / "static"))
+    problems.install(app)
+    # The last that is added is the outermost.
+    app.add_middleware(problems.Failures)
+    app.add_middleware(
+        BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.receive_seconds
+    )
+    keyring = keys.load(settings)
+    limits = rates.load(settings, keyed=keyring is not None)
+    app.add_middleware(Access, keyring=keyring, rates=limits, settings=settings)
+    app.add_middleware(Requests, routes=app.routes)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "HEAD", "POST"],
+            allow_headers=["content-type", "authorization", "x-api-key", *ID_HEADERS],
+            expose_headers=[problems.ID_HEADER, "RateLimit-Remaining", "RateLimit-Reset"],
+        )
+    app.add_middleware(SecurityHeaders)
+    if settings.tracing:
+        from app.web.middleware import tracing
+
+        app.add_middleware(tracing.Traced, flush=settings.on_lambda)
+    app.add_middleware(Observed, telemetry=app.state.telemetry)
+    app.add_middleware(CorrelationId)
+    return app
+
+
+def from_environment() -> FastAPI:
+    """Configure logging and create the application, by the settings in the environment.
+
+    Raises:
+        BundleError: the model bundle is missing or damaged.
+        SettingsError: a setting is not allowed.
+    """
+    settings = load_settings()
+    logs.configure(settings.log_level, whole=settings.log_texts, on_lambda=settings.on_lambda)
+    return create(settings)

@@ -1,0 +1,9 @@
+"""Waits for a client to disconnect."""
+
+from starlette.types import Receive
+
+
+async def disconnected(receive: Receive) -> None:
+    """Return once the client of a request has disconnected; its body must have been read."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
