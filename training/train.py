@@ -123,14 +123,13 @@ def bf16_is_faster(device: torch.device) -> bool:
     return seconds(torch.bfloat16) < seconds(torch.float32)
 
 
-@torch.inference_mode()
 def predict(model: PreTrainedModel, rows: list[np.ndarray], bf16: bool = False) -> np.ndarray:
     """Return the logits, (rows, labels), one pass a row."""
     model.eval()
     device = model.device
     logits = np.zeros((len(rows), len(LABELS)), dtype=np.float32)
     for chosen, ids, mask in data.padded(rows, 64):
-        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
             out = model(input_ids=ids.to(device), attention_mask=mask.to(device)).logits
         logits[chosen] = out.float().cpu().numpy()
     return logits
