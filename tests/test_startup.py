@@ -14,10 +14,15 @@ HEAVY = {
     "boto3",
     "botocore",
     "limits",
+    "llvmlite",
+    "numba",
     "numpy",
     "onnxruntime",
     "pandas",
     "pyarrow",
+    "scipy",
+    "shap",
+    "sklearn",
     "torch",
     "tqdm",
     "transformers",
@@ -29,13 +34,18 @@ import handler
 event = json.load(open("tests/events/rest-api.json"))
 answer = handler.handler(event, None)
 modules = sorted(name for name, module in sys.modules.items() if module)
-print(json.dumps([answer["statusCode"], modules, gc.isenabled(), gc.get_freeze_count()]))
+event |= {"path": "/explain", "resource": "/explain"}
+event["requestContext"]["path"] = "/prod/explain"
+explanation = json.loads(handler.handler(event, None)["body"])
+more = sorted(name for name, module in sys.modules.items() if module and name not in modules)
+state = [gc.isenabled(), gc.get_freeze_count()]
+print(json.dumps([answer["statusCode"], modules, *state, explanation, more]))
 """
 
 
 @pytest.fixture(scope="module")
 def started():
-    """The status, the modules and the collector's state after a first request."""
+    """What a prediction leaves behind, and what an explanation adds to it."""
     environment = {**os.environ, "AWS_LAMBDA_FUNCTION_NAME": "fn", "SENTIMENT_THREADS": "1"}
     command = [sys.executable, "-c", SCRIPT]
     done = subprocess.run(
@@ -54,12 +64,18 @@ def test_no_heavy_package_is_imported_on_the_way_of_a_request(started):
     assert heavy <= {"botocore"}
 
 
+def test_an_explanation_imports_nothing_that_a_prediction_does_not(started):
+    explanation, imported = started[-2:]
+    assert explanation["complete"]
+    assert imported == []
+
+
 def test_pydantics_old_self_is_not_imported(started):
     assert [name for name in started[1] if name.startswith("pydantic.v1")] == []
 
 
 def test_garbage_is_looked_for_among_what_requests_make_alone(started):
-    _, _, collecting, frozen = started
+    _, _, collecting, frozen, *_ = started
     assert collecting
     assert frozen > 10_000
 

@@ -1,1 +1,1 @@
-"""Why a text has its sentiment: words, a tree over them, and their Owen values."""
+"""Explains predictions: the words of a text, a tree over them, and their Owen values."""

@@ -82,9 +82,9 @@ def owen_values(game: Game, tree: Node, max_evaluations: int, deadline: Deadline
     """
     started = time.monotonic()
     base, grand = game([(), (tree,)])
-    seconds = time.monotonic() - started
+    slowest = time.monotonic() - started  # seconds per evaluation
     evaluations = 2
-    unsplit: defaultdict[Node, float] = defaultdict(float)
+    credit: defaultdict[Node, float] = defaultdict(float)
     order = count()  # among equals, first in, first out
     pending: list[tuple[float, int, _Marginal]] = []
 
@@ -92,36 +92,36 @@ def owen_values(game: Game, tree: Node, max_evaluations: int, deadline: Deadline
         if marginal.node.children:
             heapq.heappush(pending, (-abs(marginal.contribution), next(order), marginal))
         else:
-            unsplit[marginal.node] += marginal.contribution
+            credit[marginal.node] += marginal.contribution
 
     add(_Marginal(tree, (), (), base, grand, 1.0))
     while pending:
-        affordable = min(BATCH, max_evaluations - evaluations, deadline.left / max(seconds, 1e-9))
+        affordable = min(BATCH, max_evaluations - evaluations, deadline.left / max(slowest, 1e-9))
         splits = min(int(affordable) // 2, len(pending))
         if not splits:
             break
         batch = [heapq.heappop(pending)[2] for _ in range(splits)]
         started = time.monotonic()
-        values = iter(game([each for marginal in batch for each in _to_evaluate(marginal)]))
-        seconds = max(seconds, (time.monotonic() - started) / (2 * splits))
+        values = iter(game([each for marginal in batch for each in _coalitions(marginal)]))
+        slowest = max(slowest, (time.monotonic() - started) / (2 * splits))
         evaluations += 2 * splits
         for marginal in batch:
             for part in _split(marginal, next(values), next(values)):
                 add(part)
     for _, _, marginal in pending:
-        unsplit[marginal.node] += marginal.contribution
-    return OwenValues(base, _groups(tree, unsplit), not pending, evaluations)
+        credit[marginal.node] += marginal.contribution
+    return OwenValues(base, _groups(tree, credit), not pending, evaluations)
 
 
-def _to_evaluate(marginal: _Marginal) -> list[Coalition]:
-    """Return the coalition joined by the node's left child alone, and by its right child alone."""
+def _coalitions(marginal: _Marginal) -> list[Coalition]:
+    """Return the coalition with the node's left child alone, and with its right child alone."""
     return [(*marginal.before, child, *marginal.after) for child in marginal.node.children or ()]
 
 
 def _split(marginal: _Marginal, left_value: float, right_value: float) -> list[_Marginal]:
     """Return the children's marginals: joining first, and joining after the other child.
 
-    ``left_value``, ``right_value``: the values of the coalitions of `_to_evaluate`.
+    ``left_value``, ``right_value``: the values of its `_coalitions`.
     """
     node, before, after, without, joined, weight = marginal
     assert node.children is not None
@@ -135,16 +135,16 @@ def _split(marginal: _Marginal, left_value: float, right_value: float) -> list[_
     ]
 
 
-def _groups(tree: Node, unsplit: defaultdict[Node, float]) -> list[Group]:
+def _groups(tree: Node, credit: defaultdict[Node, float]) -> list[Group]:
     """Return the groups whose values are known, in order.
 
-    ``unsplit``: what each node contributes and what was not split between its children. A node
+    ``credit``: what each node contributes and what was not split between its children. A node
     becomes one group if that outweighs, in absolute terms, what was split; otherwise its children
     divide it in proportion to their sizes.
     """
     nodes = list(tree.walk())
-    total = {node: unsplit[node] for node in nodes}
-    absolute = {node: abs(unsplit[node]) for node in nodes}
+    total = {node: credit[node] for node in nodes}
+    absolute = {node: abs(credit[node]) for node in nodes}
     for node in reversed(nodes):
         for child in node.children or ():
             total[node] += total[child]
@@ -153,9 +153,9 @@ def _groups(tree: Node, unsplit: defaultdict[Node, float]) -> list[Group]:
     stack = [(tree, 0.0)]
     while stack:
         node, inherited = stack.pop()
-        if node.children is None or 2 * abs(unsplit[node]) > absolute[node]:
+        if node.children is None or 2 * abs(credit[node]) > absolute[node]:
             groups.append(Group(node.start, node.end, total[node] + inherited))
             continue
-        own = unsplit[node] + inherited
+        own = credit[node] + inherited
         stack += [(child, own * len(child) / len(node)) for child in reversed(node.children)]
     return groups

@@ -46,10 +46,10 @@ def test_words_of_ligatures_in_a_row_are_one_word():
 @pytest.mark.property
 @given(texts())
 def test_words_are_the_normalised_texts_in_order_and_apart(sent):
-    found = words(sent)
-    assert joined(found).replace(" ", "") == normalise(sent).replace(" ", "")
-    ends = [0, *(word.end for word in found)]
-    assert all(end <= word.start < word.end for end, word in zip(ends, found, strict=False))
+    pieces = words(sent)
+    assert joined(pieces).replace(" ", "") == normalise(sent).replace(" ", "")
+    ends = [0, *(word.end for word in pieces)]
+    assert all(end <= word.start < word.end for end, word in zip(ends, pieces, strict=False))
     assert ends[-1] <= len(sent)
 
 
