@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.page.conftest import Visit
 from tests.page.test_file import choose, on_file_tab, reviews, score
-from tests.page.test_text import explain, write
+from tests.page.test_text import answered, explain, write
 
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 
@@ -30,7 +30,17 @@ def a_problem(page: Page) -> None:
     expect(page.get_by_role("alert")).to_be_visible()
 
 
-STATES = [text_tab, file_tab, a_problem]
+def an_uncertain_text(page: Page) -> None:
+    answered(page, 0.6)
+    expect(page.locator("#sentiment")).to_contain_text("Uncertain")
+
+
+def right_to_left(page: Page) -> None:
+    write(page, "فيلم رائع جدا ومثير، لكن النهاية كانت سيئة " * 8)
+    explain(page)
+
+
+STATES = [text_tab, file_tab, a_problem, an_uncertain_text, right_to_left]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -76,20 +86,28 @@ def test_a_text_is_scored_and_explained_by_keyboard_alone(page: Page) -> None:
     reach(page, ".token")
     page.keyboard.press("ArrowRight")
     expect(page.locator(".token:focus")).to_have_text("amazing")
-    expect(page.get_by_role("tooltip")).to_contain_text("to Positive")
+    expect(page.get_by_role("tooltip")).to_contain_text("positive: +")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.closest('#words')") is None
 
 
 def test_the_tabs_are_moved_between_by_arrows(page: Page) -> None:
+    expect(page.get_by_role("tablist").get_by_role("tab")).to_have_text(["Single text", "File"])
     reach(page, "#text-tab")
     page.keyboard.press("ArrowRight")
-    expect(page.get_by_role("tab", name="A file")).to_be_focused()
-    expect(page.get_by_role("tab", name="A file")).to_have_attribute("aria-selected", "true")
-    expect(page.get_by_role("tabpanel", name="A file")).to_be_visible()
-    expect(page.get_by_role("tabpanel", name="A text")).to_be_hidden()
+    expect(page.get_by_role("tab", name="File")).to_be_focused()
+    expect(page.get_by_role("tab", name="File")).to_have_attribute("aria-selected", "true")
+    expect(page.get_by_role("tabpanel", name="File")).to_be_visible()
+    expect(page.get_by_role("tabpanel", name="Single text")).to_be_hidden()
     page.keyboard.press("Home")
-    expect(page.get_by_role("tab", name="A text")).to_be_focused()
+    expect(page.get_by_role("tab", name="Single text")).to_be_focused()
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_role("tab", name="File")).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("tab", name="Single text")).to_be_focused()
+    page.keyboard.press("End")
+    expect(page.get_by_role("tab", name="File")).to_be_focused()
+    assert page.locator("[role=tab][tabindex='-1']").count() == 1
 
 
 def test_a_file_is_scored_sorted_and_had_back_by_keyboard_alone(page: Page) -> None:

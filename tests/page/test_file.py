@@ -1,4 +1,4 @@
-"""The second tab: a file, read in the browser and scored in chunks."""
+"""The "File" tab: a file, read in the browser and scored in chunks."""
 
 import csv
 import io
@@ -24,8 +24,8 @@ def page(page: Page) -> Page:
 
 
 def on_file_tab(page: Page) -> Page:
-    page.get_by_role("tab", name="A file").click()
-    expect(page.locator("#filters label")).to_have_count(4)
+    page.get_by_role("tab", name="File").click()
+    expect(page.locator("#filters label")).to_have_count(5)
     return page
 
 
@@ -53,7 +53,7 @@ def download(page: Page) -> tuple[str, str]:
 
 
 def texts(page: Page) -> list[str]:
-    return page.locator("#rows .look").all_inner_texts()
+    return page.locator("#rows .open").all_inner_texts()
 
 
 def test_500_rows_are_scored_with_progress(page: Page) -> None:
@@ -88,7 +88,7 @@ def test_a_batch_that_is_too_much_for_the_service_is_sent_in_parts(visit: Visit)
         page = on_file_tab(visit(f"{address}/demo"))
         choose(page, "a.csv", "\n".join(["text", "x" * 150, "y" * 250, *[GOOD] * 60]))
         score(page)
-    page.locator("#filters label", has_text="Errors").click()
+    page.locator("#filters label", has_text="Rejected").click()
     expect(page.locator("#rows tbody tr")).to_have_count(2)
     expect(page.locator(".fault").nth(0)).to_have_text(
         "text must have at most 100 characters, not 150"
@@ -169,7 +169,7 @@ def test_a_jsonl_file_comes_back_line_by_line_with_scores(page: Page) -> None:
 def test_columns_of_any_name_are_kept_and_can_be_the_text(page: Page) -> None:
     choose(page, "a.csv", f"sentiment,text,text,\nmine,{GOOD},{BAD},x\n")
     expect(page.locator("#column option")).to_have_text(["sentiment", "text", "text", "Column 4"])
-    page.get_by_label("Column with the text").select_option(index=2)
+    page.get_by_label("Text column").select_option(index=2)
     score(page)
     header, row = download(page)[1].splitlines()
     assert header == "sentiment,text,text,,sentiment_1,confidence,positive"
@@ -196,7 +196,7 @@ def test_a_file_that_cannot_be_read_leaves_the_one_before_alone(page: Page) -> N
 
 def test_another_column_can_be_the_text(page: Page) -> None:
     choose(page, "a.csv", f"text,note\n{GOOD},{BAD[:6]}\n")
-    page.get_by_label("Column with the text").select_option("note")
+    page.get_by_label("Text column").select_option("note")
     expect(page.locator("#preview")).to_have_text("A dull")
     score(page)
     assert texts(page) == ["A dull"]
@@ -211,19 +211,19 @@ def test_rows_are_sorted_filtered_and_found(page: Page) -> None:
     choose(page, "a.csv", f"text\n{GOOD}\nIt is a film.\n{BAD}\n \n")
     score(page)
     assert texts(page) == [GOOD, "It is a film.", BAD]
-    page.get_by_label("Order").select_option("doubtful")
+    page.get_by_label("Order").select_option("least")
     assert texts(page)[0] == "It is a film."
-    page.get_by_label("Order").select_option("confident")
+    page.get_by_label("Order").select_option("most")
     assert texts(page)[-1] == "It is a film."
     page.locator("#filters label", has_text="Positive").click()
     assert texts(page) == [GOOD]
-    page.locator("#filters label", has_text="Errors").click()
+    page.locator("#filters label", has_text="Rejected").click()
     expect(page.locator("#rows tbody tr")).to_contain_text("must not be blank")
     page.locator("#filters label", has_text="All").click()
     page.get_by_label("Containing").fill("WONDER")
     assert texts(page) == [GOOD]
     page.get_by_label("Containing").fill("nothing like it")
-    expect(page.locator("#rows tbody")).to_have_text("No rows like that.")
+    expect(page.locator("#rows tbody")).to_have_text("No matching rows.")
 
 
 def test_many_rows_are_shown_in_pages(page: Page) -> None:
@@ -253,12 +253,63 @@ def test_50_000_rows_are_read_and_shown_within_reach(page: Page) -> None:
     assert texts(page) == ["Row 49999"]
 
 
+def test_once_scored_the_results_come_first_and_the_set_up_is_folded(page: Page) -> None:
+    choose(page, "a.csv", reviews(30))
+    expect(page.locator("#setup")).to_be_visible()
+    expect(page.locator("#scored")).to_be_hidden()
+    score(page)
+    expect(page.locator("#setup")).to_be_hidden()
+    expect(page.get_by_role("heading", name="a.csv")).to_be_in_viewport()
+    expect(page.get_by_role("button", name="Download scored file")).to_be_in_viewport()
+    change = page.get_by_role("button", name="Change file or column")
+    change.press("Enter")
+    expect(change).to_have_attribute("aria-expanded", "true")
+    expect(page.locator("#file")).to_be_focused()
+    expect(page.locator("#results")).to_be_visible()
+    page.get_by_label("Text column").select_option("id")
+    expect(page.locator("#results")).to_be_hidden()
+    expect(page.get_by_role("button", name="Score 30 rows")).to_be_visible()
+
+
+def test_doubtful_rows_are_uncertain_as_a_single_text_is(page: Page) -> None:
+    answer = {"scores": {"Negative": 0.4, "Positive": 0.6}, "confidence": 0.6}
+    results = [answer | {"index": 0, "sentiment": "Positive"}]
+    page.route("**/batch", lambda route: route.fulfill(json={"results": results, "errors": []}))
+    choose(page, "a.csv", f"text\n{GOOD}\n")
+    score(page)
+    page.locator("#filters label", has_text="Uncertain 1").click()
+    expect(page.locator("#rows tbody tr")).to_have_text(f"1{GOOD}Uncertain, leaning positive60.0%")
+    expect(page.locator("#totals")).to_contain_text("Uncertain (under 70%)100.0%")
+
+
+def test_a_rejected_row_says_why(page: Page) -> None:
+    choose(page, "a.csv", f"id,text\n1,{GOOD}\n2,too,many\n3, \n")
+    expect(page.locator("#chosen-note")).to_have_text("3 rows, 1 of them unreadable")
+    score(page)
+    rows = page.locator("#rows tbody tr")
+    expect(rows.nth(1)).to_have_text("22,too,manyhas 3 fields, the first line 2Rejected–")
+    expect(rows.nth(2)).to_contain_text("must not be blank")
+    expect(page.locator("#totals")).to_contain_text("Rejected rows2")
+
+
+def test_the_histogram_names_its_parts_and_its_axes(page: Page) -> None:
+    choose(page, "a.csv", "\n".join(["text", *[GOOD] * 4, BAD]))
+    score(page)
+    drawing = page.locator("#histogram svg text")
+    expect(page.locator("#histogram")).to_contain_text("Rows by confidence")
+    assert set(drawing.all_text_contents()) >= {"Negative", "Uncertain", "Positive", "Confidence"}
+    assert [each for each in drawing.all_text_contents() if each.endswith("%")] == [
+        *("100%", "70%", "50%", "70%", "100%")
+    ]
+    assert drawing.all_text_contents()[:3] == ["0", "2", "4"]
+
+
 def test_the_histogram_is_told_in_words_too(page: Page) -> None:
     choose(page, "a.csv", f"text\n{GOOD}\n{GOOD}\n{BAD}\n")
     score(page)
     picture = page.get_by_role("img", name="Rows by confidence.")
     expect(picture).to_have_accessible_name(
-        re.compile(r"Negative, \d+ to \d+% sure: 1; .*Positive, 95 to 100% sure: 2")
+        re.compile(r"Negative, \d+ to \d+%: 1; .*Positive, 95 to 100%: 2")
     )
 
 
@@ -326,3 +377,6 @@ def test_a_dropped_file_is_read(page: Page) -> None:
     )
     page.dispatch_event("#drop", "drop", {"dataTransfer": transfer})
     expect(page.locator("#chosen-title")).to_have_text("dropped.csv")
+    score(page)
+    page.dispatch_event("#results", "drop", {"dataTransfer": transfer})
+    expect(page.get_by_role("button", name="Score 3 rows")).to_be_visible()

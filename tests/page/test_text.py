@@ -1,4 +1,4 @@
-"""The first tab: a text, its verdict, and what decided."""
+"""The "Single text" tab: the sentiment of a text, and its explanation."""
 
 import re
 import threading
@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from app.settings import Settings
+from app.telemetry.observation import DOUBTFUL
 from app.web import application
 from local.server import serving
 from tests.access.test_keys import entry
@@ -24,14 +25,14 @@ def test_what_is_typed_gets_its_verdict_without_a_button(page: Page) -> None:
     page.get_by_label("Your text").fill("")
     page.get_by_label("Your text").press_sequentially("Dull and far too long.", delay=10)
     expect(page.locator("#sentiment")).to_have_text("Negative")
-    expect(page.locator("#confidence")).to_have_text(re.compile(r"\d\d\.\d% sure"))
+    expect(page.locator("#confidence")).to_have_text(re.compile(r"\d\d\.\d% confidence"))
     expect(page.locator("#facts")).to_contain_text("8 tokens · 1 window")
 
 
 def test_the_bar_shows_the_confidence(page: Page) -> None:
     bar = page.get_by_role("meter", name="Confidence")
-    expect(page.locator("#confidence")).to_contain_text("sure")
-    shown = page.locator("#confidence").inner_text().removesuffix("% sure")
+    expect(page.locator("#confidence")).to_contain_text("confidence")
+    shown = page.locator("#confidence").inner_text().removesuffix("% confidence")
     assert float(bar.get_attribute("aria-valuenow")) == pytest.approx(float(shown))
     page.wait_for_timeout(300)  # it glides there
     whole, positive = (bar.bounding_box(), bar.locator(".positive").bounding_box())
@@ -76,7 +77,7 @@ def test_an_answer_to_what_was_typed_before_is_dropped(visit: Visit) -> None:
 
 def test_an_empty_text_is_no_error(page: Page) -> None:
     write(page, " ")
-    expect(page.locator("#confidence")).to_have_text("Write something, or take an example.")
+    expect(page.locator("#confidence")).to_have_text("Type something to score.")
     expect(page.get_by_role("alert")).to_have_count(0)
     expect(page.get_by_role("button", name="Explain")).to_be_disabled()
 
@@ -111,19 +112,74 @@ def test_explained_words_are_tinted_by_their_weight(page: Page) -> None:
     expect(bad).to_have_attribute("data-towards", "negative")
     tints = {each.evaluate("e => getComputedStyle(e).backgroundColor") for each in (good, bad)}
     assert len(tints) == 2
-    expect(page.locator(".legend")).to_contain_text("to Positive")
 
 
-def test_a_words_weight_is_shown_on_hover_and_on_focus(page: Page) -> None:
+def explained(page: Page, weights: dict[str, float]) -> None:
+    """Have the words of a text explained by these weights."""
+    words, start = [], 0
+    for word, weight in weights.items():
+        words.append({"text": word, "start": start, "end": start + len(word), "weight": weight})
+        start += len(word) + 1
+    answer = {"base_value": 0, "value": sum(weights.values()), "words": words}
+    answer |= {"unit": "words", "complete": True, "evaluations": 9}
+    page.route("**/explain", lambda route: route.fulfill(json=answer))
+    write(page, " ".join(weights))
+    explain(page)
+
+
+def test_an_effect_is_told_in_words_before_its_number(page: Page) -> None:
+    explained(page, {"awful": -1.7, "poor": -0.7, "late": -0.1, "the": 0.05, "new": 0.4, "joy": 3})
+    labels = [each.get_attribute("aria-label") for each in page.locator("#words .token").all()]
+    assert labels == [
+        "awful, strongly negative, −1.70",
+        "poor, moderately negative, −0.70",
+        "late, slightly negative, −0.10",
+        "the, no clear effect, +0.05",
+        "new, slightly positive, +0.40",
+        "joy, strongly positive, +3.00",
+    ]
+
+
+def test_the_legend_explains_the_words(page: Page) -> None:
+    explained(page, {"awful": -1.7, "joy": 3})
+    legend = page.locator("#legend")
+    for adverb in ("strongly", "moderately", "slightly"):
+        expect(legend).to_contain_text(f"{adverb} negative {adverb} positive")
+    expect(legend).to_contain_text("changes the odds 5-fold or more")
+    tint = "each => getComputedStyle(each).backgroundColor"
+    sample = legend.get_by_text("strongly negative", exact=True)
+    assert sample.evaluate(tint) == page.get_by_role("button", name="awful").evaluate(tint)
+
+
+def test_an_effect_is_shown_on_tap(visit: Visit) -> None:
+    page = visit(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
+    explained(page, {"awful": -1.7, "joy": 3})
+    page.get_by_role("button", name="joy").tap()
+    expect(page.get_by_role("tooltip")).to_have_text("strongly positive: +3.00 log-odds")
+    page.get_by_role("button", name="awful").tap()
+    expect(page.get_by_role("tooltip")).to_have_text("strongly negative: −1.70 log-odds")
+
+
+def test_an_effect_is_shown_on_hover_and_on_focus(page: Page) -> None:
     write(page, "An amazing cast, a dull story.")
     explain(page)
     tip = page.get_by_role("tooltip")
     page.get_by_role("button", name=re.compile("dull")).hover()
-    expect(tip).to_have_text(re.compile(r"−\d+\.\d\d to Negative"))
+    expect(tip).to_have_text(re.compile(r"^\w+ly negative: −\d+\.\d\d log-odds$"))
     page.get_by_role("button", name=re.compile("amazing")).focus()
-    expect(tip).to_have_text(re.compile(r"\+\d+\.\d\d to Positive"))
+    expect(tip).to_have_text(re.compile(r"^\w+ly positive: \+\d+\.\d\d log-odds$"))
     page.keyboard.press("Escape")
     expect(tip).to_be_hidden()
+    page.keyboard.press("Enter")
+    expect(tip).to_be_visible()
+
+
+def test_arrows_follow_the_direction_of_the_text(page: Page) -> None:
+    explained(page, {"فيلم": 0.5, "رائع": 2, "جدا": 1})
+    page.locator("#words .token").first.focus()
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#words .token").nth(1)).to_be_focused()
+    expect(page.get_by_role("tooltip")).to_contain_text("strongly positive")
 
 
 def test_words_behind_emoji_and_accents_are_cut_where_they_are(page: Page) -> None:
@@ -140,6 +196,82 @@ def test_an_explanation_goes_when_the_text_changes(page: Page) -> None:
     expect(page.locator("#explanation")).to_be_hidden()
 
 
+def test_the_explain_button_keeps_the_focus_while_it_waits(page: Page) -> None:
+    page.route("**/explain", lambda route: None)
+    button = page.locator("#explain")
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(button).to_have_text("Explaining …")
+    expect(button).to_be_disabled()
+    expect(button).to_be_focused()
+
+
+def answered(page: Page, confidence: float, sentiment: str = "Positive") -> None:
+    """Have every text answered with this confidence."""
+    other = {"Positive": "Negative", "Negative": "Positive"}[sentiment]
+    answer = {
+        "sentiment": sentiment,
+        "confidence": confidence,
+        "scores": {sentiment: confidence, other: 1 - confidence},
+        "tokens": 7,
+        "windows": 1,
+        "cached": False,
+        "model": "0",
+    }
+    page.route("**/predict", lambda route: route.fulfill(json=answer))
+    write(page, f"{confidence} {sentiment}")
+
+
+def colour(page: Page) -> str:
+    return page.locator("#sentiment").evaluate("each => getComputedStyle(each).color")
+
+
+@pytest.mark.parametrize("sentiment", ["Positive", "Negative"])
+def test_a_doubtful_prediction_is_uncertain_in_a_neutral_colour(page: Page, sentiment: str) -> None:
+    label = page.locator("#sentiment")
+    answered(page, DOUBTFUL, sentiment)
+    expect(label).to_have_text(sentiment)
+    confident = colour(page)
+    answered(page, DOUBTFUL - 0.001, sentiment)
+    expect(label).to_have_text(f"Uncertain, leaning {sentiment.lower()}")
+    assert colour(page) != confident
+    red, green, blue = map(int, re.findall(r"\d+", colour(page)))
+    assert max(red, green, blue) - min(red, green, blue) < 16
+    expect(page.get_by_role("meter", name="Confidence")).to_have_attribute(
+        "aria-valuetext", f"69.9% {sentiment}"
+    )
+
+
+def test_a_limited_rate_is_waited_for(page: Page) -> None:
+    expect(page.locator("#sentiment")).to_have_text("Positive")
+    limited = {"title": "Too Many Requests", "detail": "More than 9/minute are not allowed."}
+    page.route(
+        "**/predict",
+        lambda route: route.fulfill(status=429, json=limited, headers={"retry-after": "1"}),
+        times=1,
+    )
+    write(page, "A dreadful bore.")
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("Too Many Requests (429)")
+    expect(alert).to_contain_text("More than 9/minute are not allowed. Trying again in 1 s.")
+    expect(page.locator("#sentiment")).to_have_text("Waiting …")
+    expect(page.locator("#sentiment")).to_have_text("Negative")
+    expect(alert).to_have_count(0)
+
+
+def test_nothing_moves_while_results_come_and_go(visit: Visit) -> None:
+    page = visit(viewport={"width": 360, "height": 740})
+    height = "() => document.querySelector('#verdict').offsetHeight"
+    expect(page.locator("#sentiment")).to_have_text("Positive")
+    full = page.evaluate(height)
+    write(page, " ")
+    expect(page.locator("#sentiment")).to_have_text("No text")
+    assert page.evaluate(height) == full
+    answered(page, 0.6)
+    expect(page.locator("#sentiment")).to_contain_text("Uncertain")
+    assert page.evaluate(height) == full
+
+
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[str]:
     with serving(application.create(Settings(api_keys=entry("shop", "sk_shop")))) as address:
@@ -152,10 +284,10 @@ def test_where_a_key_is_needed_it_is_asked_for_and_kept_for_the_tab(
     page = visit(f"{guarded}/demo")
     expect(page.get_by_role("alert")).to_contain_text("An API key is needed")
     page.get_by_label("API key", exact=True).and_(page.locator("input")).fill("sk_wrong")
-    page.get_by_role("button", name="Use it").click()
+    page.get_by_role("button", name="Use key").click()
     expect(page.get_by_role("alert")).to_contain_text("not one of those that are valid")
     page.locator("#key-input").fill("sk_shop")
-    page.get_by_role("button", name="Use it").click()
+    page.get_by_role("button", name="Use key").click()
     expect(page.locator("#sentiment")).to_have_text("Positive")
     expect(page.locator("#key")).to_be_hidden()
     page.reload()
@@ -170,7 +302,7 @@ def test_a_forgotten_key_is_gone(visit: Visit, guarded: str) -> None:
     page.keyboard.press("Enter")
     expect(page.locator("#sentiment")).to_have_text("Positive")
     page.get_by_role("button", name="API key").click()
-    page.get_by_role("button", name="Forget it").click()
+    page.get_by_role("button", name="Forget key").click()
     expect(page.get_by_role("alert")).to_contain_text("An API key is needed")
     assert page.evaluate("sessionStorage.length") == 0
 

@@ -1,12 +1,12 @@
-// How the page asks the service. Paths are relative to this file, so they hold behind any prefix.
+// Requests to the service. Paths are relative to this file, so they work behind any prefix.
 
 import { key } from "./key.js";
 
-/** What the service, or the way to it, refused: an RFC 9457 problem document. */
+/** A request that failed, as an RFC 9457 problem document. */
 export class Problem extends Error {
   /**
    * @param {{title: string, status?: number, detail?: string, errors?: {pointer: string, detail: string}[], correlation_id?: string}} document
-   * @param {number | null} retryAfter seconds until it is worth asking again, where the answer says so
+   * @param {number | null} retryAfter seconds to wait before another attempt, if the response says so
    */
   constructor(document, retryAfter = null) {
     super(document.detail ?? document.title);
@@ -16,7 +16,7 @@ export class Problem extends Error {
   }
 }
 
-/** Return the JSON that is answered. Throws a Problem, or an AbortError where the signal says so. */
+/** Return the JSON of the response. Throws a Problem, or an AbortError once the signal aborts. */
 export async function ask(path, body, signal) {
   const init = { signal, headers: { accept: "application/json", ...keyHeader() } };
   if (body !== undefined) {
@@ -24,33 +24,33 @@ export async function ask(path, body, signal) {
     init.headers["content-type"] = "application/json";
     init.body = JSON.stringify(body);
   }
-  let answer;
+  let response;
   try {
-    answer = await fetch(new URL(`../../${path}`, import.meta.url), init);
-    if (answer.ok) return await answer.json();
+    response = await fetch(new URL(`../../${path}`, import.meta.url), init);
+    if (response.ok) return await response.json();
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem({
       title: "No answer",
-      detail: "The service cannot be reached from here, or was cut off while it answered.",
+      detail: "The service cannot be reached, or the connection broke off.",
     });
   }
-  throw await refusal(answer);
+  throw await problemOf(response);
 }
 
 function keyHeader() {
   return key() ? { "x-api-key": key() } : {};
 }
 
-async function refusal(answer) {
-  const said = await answer.json().catch(() => ({}));
-  const retryAfter = Number.parseInt(answer.headers.get("retry-after"), 10);
+async function problemOf(response) {
+  const body = await response.json().catch(() => ({}));
+  const retryAfter = Number.parseInt(response.headers.get("retry-after"), 10);
   const document = {
-    ...said,
-    status: answer.status,
-    title: said.title ?? `Error ${answer.status}`,
-    detail: said.detail ?? said.message ?? "The service did not say why.",
-    correlation_id: said.correlation_id ?? answer.headers.get("x-correlation-id") ?? undefined,
+    ...body,
+    status: response.status,
+    title: body.title ?? `Error ${response.status}`,
+    detail: body.detail ?? body.message ?? "The response does not say why.", // API Gateway's own
+    correlation_id: body.correlation_id ?? response.headers.get("x-correlation-id") ?? undefined,
   };
   return new Problem(document, Number.isNaN(retryAfter) ? null : retryAfter);
 }

@@ -1,6 +1,6 @@
-// The page's elements, and how they are made: always from text, never from markup.
+// Finding and making elements, always from text, never from markup; and numbers for people.
 
-/** Return the element of this id. */
+/** Return the element with this id. */
 export function get(id) {
   return document.getElementById(id);
 }
@@ -12,12 +12,12 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
-/** Return a number for people: `1,234`. */
+/** Return a number as `1,234`. */
 export function count(value) {
   return value.toLocaleString("en");
 }
 
-/** Return a probability for people: `99.4%`. */
+/** Return a probability as `99.4%`. */
 export function percent(probability) {
   return `${(100 * probability).toFixed(1)}%`;
 }

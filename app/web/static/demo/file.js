@@ -1,64 +1,77 @@
-// The second tab: a file is read here, scored in chunks, shown, and handed back with its scores.
+// The "File" tab: reads a file, scores it in chunks, shows the results and returns it with scores.
 
 import { scoreRows } from "./batches.js";
 import { count, get, make } from "./dom.js";
 import { guessColumn, read, Unreadable, write } from "./formats.js";
 import { onKey } from "./key.js";
-import { showProblem, showReason } from "./notice.js";
+import { showProblem, showUnreadable } from "./notice.js";
 import { refresh, showResults } from "./results.js";
 
-const REFRESH_SECONDS = 1; // between two looks at the results while they come
+const REFRESH_SECONDS = 1; // between two updates of the results while rows are scored
 
 const problem = get("file-problem");
 const column = get("column");
 let table = null;
-let running = null; // the AbortController of what is being scored
+let running = null; // the AbortController of the scoring under way
 
 const textOf = (row) => row.values[column.value] ?? null;
 
 async function choose(file) {
   problem.replaceChildren();
-  let found;
+  let chosen;
   try {
-    found = await read(file);
+    chosen = await read(file);
   } catch (error) {
     if (!(error instanceof Unreadable)) throw error;
-    return showReason(problem, error.message);
+    return showUnreadable(problem, error.message);
   }
   running?.abort();
   running = null;
-  table = found;
+  table = chosen;
   column.replaceChildren(...table.columns.map(({ key, name }) => make("option", { value: key }, name)));
   column.value = guessColumn(table);
-  get("chosen-title").textContent = file.name;
-  get("chosen-note").textContent = `${count(table.rows.length)} rows`;
+  get("chosen-title").textContent = get("scored-title").textContent = file.name;
+  const unreadable = table.rows.filter((row) => row.fault).length;
+  const note = unreadable ? `, ${count(unreadable)} of them unreadable` : "";
+  get("chosen-note").textContent = rowsOf(table.rows.length) + note;
   get("chosen").hidden = false;
-  begin();
+  reset();
 }
 
-/** Be ready to score the chosen column from the first row. */
-function begin() {
+/** Discard all outcomes and offer to score the chosen column. */
+function reset() {
   for (const row of table.rows) row.outcome = row.fault ? { error: row.fault } : null;
   const samples = table.rows.filter((row) => !row.fault).slice(0, 3);
-  get("preview").replaceChildren(...samples.map((row) => make("li", {}, String(textOf(row)))));
-  get("progress").hidden = get("download").hidden = true;
+  get("preview").replaceChildren(
+    ...samples.map((row) => make("li", { dir: "auto" }, String(textOf(row)))),
+  );
+  get("scored").hidden = true;
+  unfold(true);
   showResults(table.rows, textOf);
   offer();
+}
+
+/** Show or hide the set-up. */
+function unfold(shown) {
+  get("setup").hidden = !shown;
+  get("change").setAttribute("aria-expanded", String(shown));
 }
 
 async function start() {
   const controller = new AbortController();
   running = controller;
   problem.replaceChildren();
-  offer();
   const pace = new Pace(table.rows);
   pace.show();
-  get("progress").hidden = false;
+  get("scored").hidden = false;
+  offer();
+  unfold(false);
+  window.scrollTo({ top: 0 });
   try {
     await scoreRows(table.rows, textOf, {
       signal: controller.signal,
       progress: () => pace.show(),
-      waiting: (seconds, why) => pace.wait(seconds, why),
+      waiting: (seconds, reason) => pace.wait(seconds, reason),
     });
     announce(`Done: ${count(table.rows.length)} rows.`);
   } catch (error) {
@@ -73,21 +86,26 @@ async function start() {
   offer();
 }
 
-/** Offer what can be done now; who was on a button that goes stands on the one that comes. */
+/** Show the buttons that apply now; keep the focus on one of them if it was on one. */
 function offer() {
   const left = table.rows.filter((row) => !row.outcome).length;
   const begun = table.rows.some((row) => row.outcome && !row.fault);
-  const buttons = [get("cancel"), get("start"), get("download")];
-  const stood = buttons.includes(document.activeElement);
-  get("start").hidden = Boolean(running) || !left;
-  get("start").textContent = `Score ${begun ? "the other " : ""}${count(left)} rows`;
+  const buttons = ["start", "cancel", "download", "resume", "change"].map(get);
+  const focused = buttons.includes(document.activeElement);
+  get("start").hidden = !get("scored").hidden || !left;
+  get("start").textContent = `Score ${rowsOf(left)}`;
   get("cancel").hidden = !running;
   get("download").hidden = Boolean(running) || !begun;
+  get("resume").hidden = Boolean(running) || !left;
+  get("resume").textContent = `Score ${begun ? "the other " : ""}${rowsOf(left)}`;
+  get("change").hidden = Boolean(running);
+  get("bar").classList.toggle("done", !left);
   column.disabled = Boolean(running);
-  if (stood) buttons.find((button) => !button.hidden).focus();
+  const order = get("scored").hidden ? ["start"] : left ? ["cancel", "resume"] : ["download"];
+  if (focused) order.map(get).find((button) => !button.hidden)?.focus();
 }
 
-/** How far it is, how fast, and for how long still. */
+/** How many rows are scored, how fast, and how long the others will take. */
 class Pace {
   constructor(rows) {
     this.rows = rows;
@@ -106,7 +124,7 @@ class Pace {
     const rate = (done - this.before) / seconds;
     get("bar").max = this.rows.length;
     get("bar").value = done;
-    const parts = [`${count(done)} of ${count(this.rows.length)} rows`];
+    const parts = [`${count(done)} of ${rowsOf(this.rows.length)}`];
     if (rate > 0) {
       parts.push(`${count(Math.round(rate))} a second`);
       if (done < this.rows.length) parts.push(`${duration((this.rows.length - done) / rate)} left`);
@@ -118,8 +136,8 @@ class Pace {
     }
   }
 
-  wait(seconds, why) {
-    get("pace").textContent = `${why.message} Trying again in ${count(seconds)} s.`;
+  wait(seconds, reason) {
+    get("pace").textContent = `${reason.message} Trying again in ${count(seconds)} s.`;
   }
 
   end() {
@@ -128,13 +146,17 @@ class Pace {
   }
 }
 
+function rowsOf(number) {
+  return `${count(number)} row${number === 1 ? "" : "s"}`;
+}
+
 function duration(seconds) {
   if (seconds < 90) return `${Math.ceil(seconds)} s`;
   return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
 
-function announce(what) {
-  get("announcement").textContent = what;
+function announce(message) {
+  get("file-status").textContent = message;
 }
 
 function download() {
@@ -144,25 +166,33 @@ function download() {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
-function chosen() {
+function toggleSetup() {
+  unfold(get("setup").hidden);
+  if (!get("setup").hidden) get("file").focus();
+}
+
+function chooseInput() {
   const input = get("file");
   if (input.files[0]) choose(input.files[0]);
-  // So that the same file, mended, can be chosen again.
+  // Choosing the same file again, once it is corrected, has to be a change too.
   input.value = "";
 }
 
-const drop = get("drop");
+// Anywhere on the page: a browser would open a file that misses the marked area.
 for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) {
-  drop.addEventListener(kind, (event) => {
+  document.addEventListener(kind, (event) => {
+    if (get("file-panel").hidden) return;
     event.preventDefault();
-    drop.classList.toggle("over", kind === "dragenter" || kind === "dragover");
+    get("drop").classList.toggle("over", kind === "dragenter" || kind === "dragover");
     if (kind === "drop" && event.dataTransfer.files[0]) choose(event.dataTransfer.files[0]);
   });
 }
-get("file").addEventListener("change", chosen);
-column.addEventListener("change", begin);
+get("file").addEventListener("change", chooseInput);
+column.addEventListener("change", reset);
 get("start").addEventListener("click", start);
+get("resume").addEventListener("click", start);
 get("cancel").addEventListener("click", () => running.abort());
 get("download").addEventListener("click", download);
+get("change").addEventListener("click", toggleSetup);
 onKey(() => problem.replaceChildren());
-chosen(); // before this module was there, maybe
+chooseInput(); // a file that was chosen before this module had loaded

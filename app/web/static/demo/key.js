@@ -1,4 +1,4 @@
-// The API key: asked for where one is needed, and kept for this tab only.
+// The API key: asked for where one is needed, and stored for this tab only.
 
 import { get } from "./dom.js";
 
@@ -7,32 +7,36 @@ const panel = get("key");
 const button = get("key-button");
 const input = get("key-input");
 
-/** Return the key, or nothing. */
+/** Return the key, or an empty string. */
 export function key() {
   return sessionStorage.getItem(NAME) ?? "";
 }
 
-/** Show where a key goes. */
+/** Open the form that takes a key. */
 export function askForKey() {
   panel.hidden = false;
   button.setAttribute("aria-expanded", "true");
 }
 
-/** Call back when another key is to be used. */
+/** Call back when the key changes. */
 export function onKey(callback) {
   document.addEventListener("key", callback);
 }
 
-function keep(value) {
+function store(value) {
   if (value) sessionStorage.setItem(NAME, value);
   else sessionStorage.removeItem(NAME);
   panel.hidden = true;
   button.setAttribute("aria-expanded", "false");
-  button.textContent = value ? "API key ✓" : "API key";
+  showState();
   document.dispatchEvent(new Event("key"));
 }
 
-button.textContent = key() ? "API key ✓" : "API key";
+function showState() {
+  button.textContent = key() ? "API key ✓" : "API key";
+}
+
+showState();
 button.addEventListener("click", () => {
   panel.hidden = !panel.hidden;
   button.setAttribute("aria-expanded", String(!panel.hidden));
@@ -40,11 +44,11 @@ button.addEventListener("click", () => {
 });
 get("key-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  keep(input.value.trim());
+  store(input.value.trim());
   button.focus();
 });
 get("key-forget").addEventListener("click", () => {
   input.value = "";
-  keep("");
+  store("");
   button.focus();
 });

@@ -1,33 +1,39 @@
-// What went wrong, said where it matters.
+// Error messages, shown where they matter.
 
 import { Problem } from "./api.js";
 import { make } from "./dom.js";
 import { askForKey } from "./key.js";
 
-/** Show the error in the place, as the API means it; throws what is no refusal. */
-export function showProblem(place, error) {
+/**
+ * Show a Problem in the container, and what happens next; rethrow any other error.
+ *
+ * @param {HTMLElement} container
+ * @param {Error} error
+ * @param {string} next what the user can do or what the page will do, if anything
+ */
+export function showProblem(container, error, next = "") {
   if (!(error instanceof Problem)) throw error;
   if (error.status === 401 || error.status === 403) askForKey();
   const { title, status, detail, errors = [], correlation_id: id } = error.document;
-  const mild = status === 501; // no error: whoever runs the service did without
-  const named = status ? `${title} (${status})` : title;
-  const parts = [make("strong", {}, mild ? "Not available here" : named), make("p", {}, detail)];
-  // One fault is what the detail says already.
+  const parts = [
+    make("strong", {}, status ? `${title} (${status})` : title),
+    make("p", {}, detail, next && ` ${next}`),
+  ];
+  // `detail` already states a single error.
   if (errors.length > 1) {
-    const faults = errors.map((fault) =>
-      make("li", {}, make("code", {}, fault.pointer), ` ${fault.detail}`),
+    const items = errors.map((each) =>
+      make("li", {}, make("code", {}, each.pointer), ` ${each.detail}`),
     );
-    parts.push(make("ul", {}, ...faults));
+    parts.push(make("ul", {}, ...items));
   }
-  if (id && !mild) {
-    parts.push(make("p", { className: "note" }, "To quote, if you ask about it: ", make("code", {}, id)));
-  }
-  const notice = make("div", { className: mild ? "notice mild" : "notice" }, ...parts);
+  if (id) parts.push(make("p", { className: "note" }, "Correlation ID: ", make("code", {}, id)));
+  const busy = error.retryAfter !== null;
+  const notice = make("div", { className: busy ? "notice busy" : "notice" }, ...parts);
   notice.setAttribute("role", "alert");
-  place.replaceChildren(notice);
+  container.replaceChildren(notice);
 }
 
-/** Say in the place what cannot be done, and why. */
-export function showReason(place, reason) {
-  showProblem(place, new Problem({ title: "That cannot be read", detail: reason }));
+/** Say in the container why a file cannot be read. */
+export function showUnreadable(container, reason) {
+  showProblem(container, new Problem({ title: "This file cannot be read", detail: reason }));
 }

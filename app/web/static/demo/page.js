@@ -1,4 +1,4 @@
-// The page: its tabs, and what answers. Each tab is a module of its own.
+// Entry point: the tabs and the footer. Each tab is a module of its own.
 
 import { ask, Problem } from "./api.js";
 import { get } from "./dom.js";
@@ -14,30 +14,34 @@ function select(tab) {
     each.tabIndex = selected ? 0 : -1;
     get(each.getAttribute("aria-controls")).hidden = !selected;
   }
-  // Not before it is asked for: most visitors score a text.
-  if (tab.id === "file-tab") import("./file.js").catch(notLoaded);
+  // Loaded on demand: most visitors score a single text.
+  if (tab.id === "file-tab") import("./file.js").catch(showLoadFailure);
 }
 
-function notLoaded() {
-  const detail = "This part of the page could not be loaded; reload the page to try again.";
+function showLoadFailure() {
+  const detail = "This part of the page did not load. Reload the page to try again.";
   showProblem(get("file-problem"), new Problem({ title: "No answer", detail }));
 }
 
-for (const tab of tabs) {
+/** Return the tab that a key moves to from this index, or undefined. */
+function target(key, index) {
+  const indices = { ArrowLeft: index - 1, ArrowRight: index + 1, Home: 0, End: tabs.length - 1 };
+  return key in indices ? tabs[(indices[key] + tabs.length) % tabs.length] : undefined;
+}
+
+tabs.forEach((tab, index) => {
   tab.addEventListener("click", () => select(tab));
   tab.addEventListener("keydown", (event) => {
-    const steps = { ArrowLeft: -1, ArrowRight: 1, Home: -tabs.length, End: tabs.length };
-    if (!(event.key in steps)) return;
+    const next = target(event.key, index);
+    if (!next) return;
     event.preventDefault();
-    const at = tabs.indexOf(tab) + steps[event.key];
-    const next = tabs[Math.max(0, Math.min(tabs.length - 1, at))];
     select(next);
     next.focus();
   });
-}
+});
 
-// A row of a file that somebody wants to look at.
-document.addEventListener("look", () => {
+// Somebody opens a row of a file as a single text.
+document.addEventListener("open-text", () => {
   select(tabs[0]);
   get("text").focus();
   window.scrollTo({ top: 0 });
@@ -48,5 +52,5 @@ try {
   get("service").textContent =
     `Version ${version} · ${model.name}, revision ${model.revision}, engine ${model.engine}`;
 } catch {
-  get("service").textContent = "The service does not say which model answers.";
+  get("service").textContent = "Model information is unavailable.";
 }

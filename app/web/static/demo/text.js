@@ -1,12 +1,13 @@
-// The first tab: a text, its verdict as it is typed, and on demand what decided.
+// The "Single text" tab: the sentiment of a text as it is typed, and its explanation on demand.
 
 import { ask } from "./api.js";
 import { count, get, make, percent } from "./dom.js";
 import { onKey } from "./key.js";
 import { showProblem } from "./notice.js";
+import { verdictOf } from "./verdict.js";
 import { hideExplanation, showExplanation } from "./words.js";
 
-const PAUSE = 250; // milliseconds without a key until what is there is scored
+const PAUSE = 250; // milliseconds without a key press before the text is scored
 
 const EXAMPLES = {
   Praise: "This movie was amazing and thrilling!",
@@ -30,21 +31,24 @@ const input = get("text");
 const verdict = get("verdict");
 const problem = get("text-problem");
 const explain = get("explain");
-let latest = new AbortController(); // of what is asked about the text as it stands
+let latest = new AbortController(); // of the requests about the current text
 let timer = 0;
 
+const isBlank = () => !input.value.trim();
+
 function changed(pause = PAUSE) {
-  // Whatever is still on its way is about a text that is no longer there.
+  // Requests still under way are about a text that is gone.
   latest.abort();
   latest = new AbortController();
   clearTimeout(timer);
   hideExplanation();
-  explain.disabled = !input.value.trim();
-  if (explain.disabled) {
+  explain.disabled = isBlank();
+  if (isBlank()) {
     problem.replaceChildren();
-    return showNothing();
+    return showNothing("No text", "Type something to score.");
   }
   verdict.setAttribute("aria-busy", "true");
+  if (!verdict.dataset.tone) get("sentiment").textContent = "Scoring …";
   timer = setTimeout(score, pause);
 }
 
@@ -52,63 +56,67 @@ async function score() {
   const { signal } = latest;
   const started = performance.now();
   try {
-    const found = await ask("predict", { text: input.value }, signal);
+    const prediction = await ask("predict", { text: input.value }, signal);
     if (signal.aborted) return;
     problem.replaceChildren();
-    showVerdict(found, performance.now() - started);
+    showVerdict(prediction, performance.now() - started);
   } catch (error) {
     if (signal.aborted) return;
-    showNothing();
-    showProblem(problem, error);
+    const seconds = error.retryAfter ?? null; // rate-limited or overloaded
+    showNothing(seconds === null ? "No result" : "Waiting …", "");
+    showProblem(problem, error, seconds === null ? "" : `Trying again in ${count(seconds)} s.`);
+    if (seconds !== null) timer = setTimeout(score, 1000 * seconds);
   }
 }
 
-async function explainIt() {
+async function requestExplanation() {
+  if (isBlank() || explain.ariaDisabled === "true") return;
   const { signal } = latest;
   const text = input.value;
-  if (!text.trim()) return;
-  explain.disabled = true;
+  // Not the `disabled` property, which would take the focus away.
+  explain.ariaDisabled = "true";
   explain.textContent = "Explaining …";
   try {
-    const found = await ask("explain", { text }, signal);
+    const explanation = await ask("explain", { text }, signal);
     if (signal.aborted) return;
     problem.replaceChildren();
-    showExplanation(text, found);
+    showExplanation(text, explanation);
   } catch (error) {
-    if (!signal.aborted) showProblem(problem, error);
+    if (signal.aborted) return;
+    const { retryAfter } = error;
+    showProblem(problem, error, retryAfter ? `Try again in ${count(retryAfter)} s.` : "");
   } finally {
-    explain.disabled = !input.value.trim();
+    explain.ariaDisabled = null;
     explain.textContent = "Explain";
   }
 }
 
-function showVerdict(found, milliseconds) {
-  const { Negative: negative, Positive: positive } = found.scores;
+function showVerdict(prediction, milliseconds) {
+  const { confidence, scores, sentiment, tokens, windows, cached } = prediction;
+  const { label, tone } = verdictOf(prediction);
   verdict.setAttribute("aria-busy", "false");
-  verdict.dataset.sentiment = found.sentiment;
-  get("sentiment").textContent = found.sentiment;
-  get("confidence").textContent = `${percent(found.confidence)} sure`;
-  get("scale").hidden = get("ends").hidden = false;
-  get("scale").setAttribute("aria-valuenow", (100 * found.confidence).toFixed(1));
-  get("scale").setAttribute("aria-valuetext", `${percent(found.confidence)} ${found.sentiment}`);
-  get("scale").style.setProperty("--positive-share", percent(positive));
-  get("negative-score").textContent = percent(negative);
-  get("positive-score").textContent = percent(positive);
-  const right = Math.min(99, Math.round(100 * found.confidence));
-  get("meaning").textContent = `Of a hundred answers this sure, about ${right} are right.`;
+  verdict.dataset.tone = tone;
+  get("sentiment").textContent = label;
+  get("confidence").textContent = `${percent(confidence)} confidence`;
+  get("scale").setAttribute("aria-valuenow", (100 * confidence).toFixed(1));
+  get("scale").setAttribute("aria-valuetext", `${percent(confidence)} ${sentiment}`);
+  get("scale").style.setProperty("--positive-share", percent(scores.Positive));
+  get("negative-score").textContent = percent(scores.Negative);
+  get("positive-score").textContent = percent(scores.Positive);
+  const correct = Math.min(99, Math.round(100 * confidence));
+  get("meaning").textContent = `About ${correct} of 100 predictions at this confidence are correct.`;
   get("facts").textContent = [
-    `${count(found.tokens)} tokens`,
-    found.windows === 1 ? "1 window" : `${found.windows} overlapping windows`,
-    found.cached ? "from the cache" : `${Math.round(milliseconds)} ms`,
+    `${count(tokens)} tokens`,
+    windows === 1 ? "1 window" : `${windows} overlapping windows`,
+    cached ? "from the cache" : `${Math.round(milliseconds)} ms`,
   ].join(" · ");
 }
 
-function showNothing() {
+function showNothing(label, hint) {
   verdict.setAttribute("aria-busy", "false");
-  delete verdict.dataset.sentiment;
-  get("sentiment").textContent = "—";
-  get("confidence").textContent = input.value.trim() ? "" : "Write something, or take an example.";
-  get("scale").hidden = get("ends").hidden = true;
+  delete verdict.dataset.tone;
+  get("sentiment").textContent = label;
+  get("confidence").textContent = hint;
   get("meaning").textContent = get("facts").textContent = "";
 }
 
@@ -122,11 +130,11 @@ for (const [name, text] of Object.entries(EXAMPLES)) {
 }
 input.addEventListener("input", () => changed());
 input.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) explainIt();
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) requestExplanation();
 });
-explain.addEventListener("click", explainIt);
+explain.addEventListener("click", requestExplanation);
 onKey(() => changed(0));
-document.addEventListener("look", (event) => {
+document.addEventListener("open-text", (event) => {
   input.value = event.detail;
   changed(0);
 });
