@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from app.settings import Settings
 from app.web import application
@@ -39,7 +39,9 @@ def visit(browser: Browser, url: str) -> Iterator[Visit]:
             context = contexts.enter_context(browser.new_context(base_url=address, **options))
             page = context.new_page()
             page.on("pageerror", lambda error: failures.append(str(error)))
-            page.on("console", lambda said: _is_failure(said) and failures.append(said.text))
+            page.on(
+                "console", lambda message: _is_failure(message) and failures.append(message.text)
+            )
             page.goto(address)
             return page
 
@@ -47,9 +49,9 @@ def visit(browser: Browser, url: str) -> Iterator[Visit]:
     assert failures == []
 
 
-def _is_failure(said) -> bool:
-    # A refused request is logged as an error too; what the page makes of it is for the tests.
-    return said.type == "error" and not said.text.startswith("Failed to load resource")
+def _is_failure(message: ConsoleMessage) -> bool:
+    # The browser logs a failed request as an error too; tests check how the page shows it.
+    return message.type == "error" and not message.text.startswith("Failed to load resource")
 
 
 @pytest.fixture

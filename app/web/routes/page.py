@@ -1,4 +1,4 @@
-"""`GET /demo`: the page to try the service on, from files that lie in this package."""
+"""`GET /demo`: the demo page, whose files are part of this package."""
 
 from pathlib import Path
 
@@ -8,17 +8,17 @@ from fastapi.responses import HTMLResponse
 router = APIRouter(include_in_schema=False)
 
 _PAGE = (Path(__file__).parents[1] / "static/demo/page.html").read_text("utf-8")
-_BELOW = _PAGE.replace('="static/', '="../static/').replace('="docs"', '="../docs"')
-"""The same for ``/demo/``, from where its links begin a level higher."""
+_PAGE_WITH_SLASH = _PAGE.replace('="static/', '="../static/').replace('="docs"', '="../docs"')
+"""The page for ``/demo/``, where relative links start one level deeper."""
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""Unlike Swagger UI, the page needs no style in place and no image out of it."""
+"""Stricter than the one for Swagger UI, which needs inline styles and ``data:`` images."""
 
 
 @router.get("/demo")
 async def page(request: Request) -> HTMLResponse:
-    """Return the page; its links are relative, so that they hold behind any prefix."""
-    found = _BELOW if "slash" in request.scope else _PAGE
-    return HTMLResponse(found, headers={"content-security-policy": _POLICY})
+    """Return the page; its links are relative, so they work behind any prefix."""
+    content = _PAGE_WITH_SLASH if "slash" in request.scope else _PAGE
+    return HTMLResponse(content, headers={"content-security-policy": _POLICY})
