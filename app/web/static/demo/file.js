@@ -96,6 +96,7 @@ function offer() {
   get("start").textContent = `Score ${rowsOf(left)}`;
   get("cancel").hidden = !running;
   get("download").hidden = Boolean(running) || !begun;
+  get("download").classList.toggle("quiet", left > 0);
   get("resume").hidden = Boolean(running) || !left;
   get("resume").textContent = `Score ${begun ? "the other " : ""}${rowsOf(left)}`;
   get("change").hidden = Boolean(running);

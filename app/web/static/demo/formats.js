@@ -4,35 +4,35 @@ import { Ambiguous, readTable, TEXT_COLUMNS } from "./table.js";
 
 const SCORES = ["sentiment", "confidence", "positive"];
 
-/** A file none of whose rows can be scored; the message says why and what is allowed. */
+/** A file that cannot be read; the message says why and what is allowed. */
 export class Unreadable extends Error {}
 
 /**
  * Return the file's table: its format, its columns, each with its `name` and `key`, and its rows.
  *
- * A row has its `number` from 1, its `line` as it stands and its `values` by key, or a `fault`: why
- * it cannot be read.
+ * A row has its `number` from 1, its `line` unchanged and its `values` by key, or a `fault` that says
+ * why it cannot be read.
  */
 export async function read(file) {
   const kind = kindOf(file.name);
   const bytes = await file.arrayBuffer();
   const decoded = decode(file.name, new Uint8Array(bytes));
-  // Excel takes a file for UTF-8 by its byte order mark, so what had one keeps it.
+  // Excel recognises UTF-8 by the byte order mark, so a file that has one keeps it.
   const mark = decoded.startsWith("\ufeff") ? "\ufeff" : "";
   const content = decoded.slice(mark.length);
-  const found = kind === "jsonl" ? readJsonl(content) : readCsv(content, file.name);
-  const table = { name: file.name, kind, mark, ...found };
+  const contents = kind === "jsonl" ? readJsonl(content) : readCsv(content, file.name);
+  const table = { name: file.name, kind, mark, ...contents };
   if (!table.rows.length) throw new Unreadable(`${file.name} has no rows.`);
   if (!table.columns.length) throw new Unreadable(`${file.name} has no rows of named values.`);
   table.rows.forEach((row, index) => Object.assign(row, { number: index + 1 }));
   return table;
 }
 
-/** Return the key of the column that is likely to hold the text. */
+/** Return the key of the column that most likely holds the text. */
 export function guessColumn({ columns, rows }) {
-  for (const usual of TEXT_COLUMNS) {
-    const alike = columns.filter(({ name }) => name.trim().toLowerCase() === usual);
-    if (alike.length) return (alike.find(({ name }) => name === usual) ?? alike[0]).key;
+  for (const expected of TEXT_COLUMNS) {
+    const matches = columns.filter(({ name }) => name.trim().toLowerCase() === expected);
+    if (matches.length) return (matches.find(({ name }) => name === expected) ?? matches[0]).key;
   }
   const characters = ({ key }) =>
     rows.slice(0, 100).reduce((sum, { values }) => {
@@ -43,7 +43,7 @@ export function guessColumn({ columns, rows }) {
   return columns.reduce(longest).key;
 }
 
-/** Return the file's name and content, each row with what its `outcome` holds. */
+/** Return the name and the content of the scored file: each row with its `outcome`. */
 export function write(table) {
   const content = table.kind === "jsonl" ? writeJsonl(table) : writeCsv(table);
   return { name: table.name.replace(/(\.[^.]*)$/, ".scored$1"), content: table.mark + content };
@@ -104,7 +104,7 @@ function jsonRow(line) {
   }
 }
 
-/** Write each row as it stands, with its scores behind it, so nothing of it changes. */
+/** Append the scores to each row, which is otherwise unchanged. */
 function writeCsv({ names, rows, layout: { delimiter, sep, end, header } }) {
   const keys = rows.some((row) => row.outcome?.error) ? [...SCORES, "error"] : SCORES;
   const added = freeNames(keys, names);
@@ -114,7 +114,7 @@ function writeCsv({ names, rows, layout: { delimiter, sep, end, header } }) {
   };
   const line = (values) => values.map(quoted).join(delimiter);
   const lines = rows.map(({ fields, line: raw, fault, outcome }) => {
-    // A faulty row is fitted into the columns, so that the scores are in theirs.
+    // A faulty row is fitted into the columns, so that its error is in the right one.
     const last = names.length - 1;
     const fitted = [...fields.slice(0, last), fields.slice(last).join(delimiter)];
     while (fitted.length <= last) fitted.push("");
@@ -125,7 +125,7 @@ function writeCsv({ names, rows, layout: { delimiter, sep, end, header } }) {
   return (sep ? sep + end : "") + first + lines.join("");
 }
 
-/** Return names for what is added beside columns of these names, none of which is replaced. */
+/** Return names for the added columns that none of the existing ones has. */
 function freeNames(keys, taken) {
   const folded = new Set([...taken].map((name) => name.trim().toLowerCase()));
   return keys.map((key) => {
@@ -147,7 +147,7 @@ function writeJsonl({ rows }) {
 function scoredLine({ line, values, fault }, outcome) {
   if (!outcome) return line;
   if (fault) return JSON.stringify({ row: line, ...outcome });
-  // Within the line as it stands: numbers that JavaScript would round stay what they are.
+  // Added to the line itself: parsed and written again, large numbers would be rounded.
   const comma = Object.keys(values).length ? "," : "";
   return `${line.slice(0, -1)}${comma}${JSON.stringify(outcome).slice(1)}`;
 }
