@@ -10,7 +10,7 @@ FROM ${BASE_IMAGE} AS dependencies
 ARG ENGINE
 # For torch: the index of its CPU builds. PyPI's build includes CUDA, but Lambda has no GPU.
 ARG PIP_EXTRA_INDEX_URL
-COPY requirements.txt requirements*.lock constraints.txt /tmp/
+COPY requirements.txt requirements.lock requirements-build.lock constraints.txt /tmp/
 COPY native /tmp/native
 # The lock files name every package with its hashes, so pip resolves nothing (--no-deps). What
 # compiles the engine is locked too; the engine is then built without an index.
