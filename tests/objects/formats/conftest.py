@@ -1,9 +1,14 @@
 """Objects read and written again by their formats, without a model between."""
 
+import contextlib
 import io
+import os
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
+
+import pytest
 
 from app.objects import formats
 from app.objects.formats import Chunk, Column, ReadOptions, Rejected, Row, Score, Scored
@@ -58,3 +63,19 @@ def _scored(chunk: Chunk, keep_rejected: bool) -> Scored:
     reasons = {row.line: row.reason for row in chunk.rejected}
     scores = [None if row.line in reasons else SCORE for row in rows]
     return Scored(rows, scores, chunk.table, [reasons.get(row.line, "") for row in rows])
+
+
+@pytest.fixture(autouse=True)
+def worker_reports_its_coverage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the process that decodes Parquet write its coverage, if measured, before it ends."""
+    if "COVERAGE_PROCESS_CONFIG" not in os.environ:
+        return
+    kill = subprocess.Popen.kill
+
+    def end(process: "subprocess.Popen[bytes]") -> None:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(1)
+        kill(process)
+
+    monkeypatch.setattr(subprocess.Popen, "kill", end)
