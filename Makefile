@@ -78,7 +78,7 @@ score: export SCORE_COLUMN = $(value COLUMN)
 score: export SCORE_DELIMITER = $(value DELIMITER)
 score: export SCORE_ENCODING = $(value ENCODING)
 score: $(VENV)/requirements.installed ## Score the file IN=reviews.csv into OUT=scored.csv (COLUMN= names the text's column, KEEP=1 keeps rejected rows, HEADER=no, DELIMITER=, ENCODING=)
-	@test -n "$$SCORE_IN" && test -n "$$SCORE_OUT" || { echo "score what? make score IN=reviews.csv OUT=scored.csv"; exit 2; }
+	@test -n "$$SCORE_IN" && test -n "$$SCORE_OUT" || { echo "IN or OUT is missing: make score IN=reviews.csv OUT=scored.csv"; exit 2; }
 	@$(BIN)/python -m app.score $(if $(filter no 0 false,$(HEADER)),--no-header) $(if $(filter-out no 0 false,$(KEEP)),--keep-rejected) \
 		$${SCORE_COLUMN:+"--column=$$SCORE_COLUMN"} $${SCORE_DELIMITER:+"--delimiter=$$SCORE_DELIMITER"} \
 		$${SCORE_ENCODING:+"--encoding=$$SCORE_ENCODING"} -- "$$SCORE_IN" "$$SCORE_OUT"
@@ -108,7 +108,7 @@ sanitise: $(ENVIRONMENT) ## Run the kernels and the loader of weights under ASan
 	@$(BIN)/python native/sanitise $(SEED)
 
 invoke: $(VENV)/invoke.installed $(EMULATOR) ## Run EVENT=file.json through the Lambda runtime emulator
-	@test -n "$(EVENT)" || { echo "which event? make invoke EVENT=tests/events/rest-api.json"; exit 2; }
+	@test -n "$(EVENT)" || { echo "EVENT is missing: make invoke EVENT=tests/events/rest-api.json"; exit 2; }
 	@$(BIN)/python -m scripts.invoke $(EVENT)
 
 # torch allocates and frees tensors of many megabytes in each step. With these settings glibc keeps
@@ -118,33 +118,33 @@ train label tune: export MALLOC_TRIM_THRESHOLD_ = 100000000000
 train label tune: export MALLOC_TOP_PAD_ = 268435456
 train label tune: export GLIBC_TUNABLES = glibc.malloc.hugetlb=1
 train: $(VENV)/$(if $(findstring teacher,$(RECIPE)),teacher,train).installed ## Fine-tune on DATA="files", without the texts of TEST="files", into OUT=
-	@test -n "$(DATA)" || { echo 'train on what? make train DATA="imdb-train.parquet sst2-train.parquet" TEST="imdb-test.parquet"'; exit 2; }
+	@test -n "$(DATA)" || { echo 'DATA is missing: make train DATA="imdb-train.parquet sst2-train.parquet" TEST="imdb-test.parquet"'; exit 2; }
 	@$(BIN)/python -m training train --data $(DATA) $(if $(TEST),--test $(TEST)) $(if $(OUT),--out $(OUT)) $(if $(RECIPE),--recipe $(RECIPE)) $(if $(LABELS),--labels $(LABELS))
 
 label: $(VENV)/train.installed ## Score pieces of DATA= with the teacher MODEL=folder into OUT=
-	@test -n "$(MODEL)" -a -n "$(DATA)" || { echo 'make label MODEL=runs/teacher/checkpoint DATA="what it was trained on" TEST="texts to leave out"'; exit 2; }
+	@test -n "$(MODEL)" -a -n "$(DATA)" || { echo 'MODEL or DATA is missing: make label MODEL=runs/teacher/checkpoint DATA="what it was trained on" TEST="texts to leave out"'; exit 2; }
 	@$(BIN)/python -m training label --model $(MODEL) --data $(DATA) $(if $(TEST),--test $(TEST)) $(if $(OUT),--out $(OUT))
 
 tune: $(VENV)/train.installed ## Search for a better recipe with TEXTS=2000 texts of DATA= and TRIALS=20 trials
-	@test -n "$(DATA)" || { echo 'tune on what? make tune DATA="imdb-train.parquet" TEST="imdb-test.parquet"'; exit 2; }
+	@test -n "$(DATA)" || { echo 'DATA is missing: make tune DATA="imdb-train.parquet" TEST="imdb-test.parquet"'; exit 2; }
 	@$(BIN)/python -m training tune --data $(DATA) $(if $(TEST),--test $(TEST)) $(if $(RECIPE),--recipe $(RECIPE)) $(if $(TEXTS),--texts $(TEXTS)) $(if $(TRIALS),--trials $(TRIALS)) $(if $(OUT),--out $(OUT))
 
 snippets: $(VENV)/train.installed ## Download rated sentences of product reviews and tweets into data/
 	@$(BIN)/python -m training snippets
 
 export: $(VENV)/train.installed ## Export the checkpoint MODEL=folder or hub id as a bundle into OUT=model
-	@test -n "$(MODEL)" || { echo "export what? make export MODEL=runs/shipped/checkpoint DATA=runs/shipped/held_out.csv"; exit 2; }
+	@test -n "$(MODEL)" || { echo "MODEL is missing: make export MODEL=runs/shipped/checkpoint DATA=runs/shipped/held_out.csv"; exit 2; }
 	@$(BIN)/python -m training export --model $(MODEL) $(if $(DATA),--data $(DATA)) $(if $(CARD),--card $(CARD)) $(if $(LOSS),--loss $(LOSS)) $(if $(OUT),--out $(OUT))
 
 evaluate: $(VENV)/train.installed ## Evaluate BUNDLE=model on labelled texts, DATA= (RECORD= adds the result to the card)
-	@test -n "$(DATA)" || { echo "evaluate on what? make evaluate DATA=imdb-test.parquet"; exit 2; }
+	@test -n "$(DATA)" || { echo "DATA is missing: make evaluate DATA=imdb-test.parquet"; exit 2; }
 	@$(BIN)/python -m training evaluate --data $(DATA) $(if $(ENGINE),--engine $(ENGINE)) $(if $(BUNDLE),--bundle $(BUNDLE)) $(if $(WINDOW),--window $(WINDOW)) $(if $(STRIDE),--stride $(STRIDE)) $(if $(RECORD),--record "$(RECORD)") $(if $(CARD),--card $(CARD)) $(if $(WEIGHTS),--weights "$(WEIGHTS)")
 
 card: $(VENV)/train.installed ## Write docs/model-card.md from the bundle's card
 	@$(BIN)/python -m training card
 
 drift: $(VENV)/train.installed ## Report accuracy on feedback, and drift, of LOGS="files or folders" (FEEDBACK= adds files)
-	@test -n "$(LOGS)" || { echo 'of which logs? make drift LOGS="logs/" FEEDBACK=feedback.jsonl'; exit 2; }
+	@test -n "$(LOGS)" || { echo 'LOGS is missing: make drift LOGS="logs/" FEEDBACK=feedback.jsonl'; exit 2; }
 	@$(BIN)/python -m training.drift $(LOGS) $(if $(FEEDBACK),--feedback $(FEEDBACK)) $(if $(OUT),--out $(OUT)) $(if $(REFERENCE_DAYS),--reference-days $(REFERENCE_DAYS)) $(ARGS)
 
 bench: $(VENV)/bench.installed $(EMULATOR) ## Run all benchmarks, or ONLY= some of them
