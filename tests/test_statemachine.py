@@ -13,7 +13,7 @@ from cfnlint.decode import cfn_yaml
 PATH = Path(__file__).parents[1] / "statemachine/backfill.asl.json"
 EXPRESS_SECONDS = 300
 """How long an express execution may take."""
-DEAD_LETTER = "Keep what failed"
+DEAD_LETTER = "Send to dead-letter queue"
 
 
 @pytest.fixture(scope="module")
