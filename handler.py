@@ -13,7 +13,7 @@ with startup.cold_start():
     from app.events.http import Http
     from app.events.sources import SOURCES as RECORDS
     from app.events.sources import Records, log_skipped
-    from app.objects.bucket import ObjectScoring
+    from app.objects.invocation import ObjectScorer
     from app.scoring.configuration import text_limits
     from app.scoring.scorer import Scorer
     from app.sentiment.text import Text
@@ -25,7 +25,7 @@ with startup.cold_start():
 
 
 def sources(scorer: Scorer) -> dict[str, Source]:
-    objects = ObjectScoring(scorer.classifier, scorer.settings)
+    objects = ObjectScorer(scorer.classifier, scorer.settings)
     delivery = Delivery(scorer.classifier, sinks.switched_on(scorer.settings), objects)
 
     def parse_text(value: object) -> Text:

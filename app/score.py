@@ -1,7 +1,8 @@
 """Scores a file on this machine: ``python -m app.score IN OUT``, local paths or ``s3://``.
 
-OUT has IN's rows and format with the columns sentiment, confidence and positive. Rows that cannot
-be scored go to OUT.rejected.jsonl with the reason. Interrupted, the same command goes on.
+OUT has the rows and the format of IN, with the columns sentiment, confidence and positive added.
+Rows that cannot be scored go to OUT.rejected.jsonl with the reason. To resume an interrupted run,
+repeat the command.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from app.objects.local import LocalFile
 from app.objects.progress import Progress
 from app.objects.s3 import StoredObject
 from app.objects.scoring import CONFIDENCE_STEPS, Summary, Target, score_object
-from app.objects.storage import Location, Source
+from app.objects.storage import Input, Location
 from app.scoring.configuration import load_classifier, text_limits
 from app.sentiment.bundle import BundleError
 from app.settings import SettingsError
@@ -33,10 +34,10 @@ BLOCK = "█"
 
 
 def score(source: str, scored: str, options: ReadOptions, keep_rejected: bool = False) -> Summary:
-    """Score an object with a progress bar, going on from where an earlier run was interrupted.
+    """Score an object with a progress bar; resume an interrupted run.
 
     Raises:
-        UnreadableObject: it is of no known format, or no column is the text.
+        UnreadableObject: the object has no known format, or no text column.
         OSError: it cannot be read, or the results cannot be written.
     """
     for name in (source, scored):
@@ -45,18 +46,18 @@ def score(source: str, scored: str, options: ReadOptions, keep_rejected: bool = 
     if formats.format_name(source) != formats.format_name(scored):
         raise UnreadableObject(f"{scored}: must have the format of {source}")
     target = Target(
-        storage.parse(scored),
-        storage.parse(f"{scored}.rejected.jsonl"),
-        storage.parse(f"{scored}.summary.json"),
+        storage.parse_location(scored),
+        storage.parse_location(f"{scored}.rejected.jsonl"),
+        storage.parse_location(f"{scored}.summary.json"),
     )
-    location = storage.parse(source)
-    with storage.reading(location) as opened:
+    location = storage.parse_location(source)
+    with storage.open_input(location) as opened:
         for output in (target.scored, target.rejected, target.summary):
             _check_output(output, location)
         return _score(opened, target, options, keep_rejected)
 
 
-def _score(source: Source, target: Target, options: ReadOptions, keep_rejected: bool) -> Summary:
+def _score(source: Input, target: Target, options: ReadOptions, keep_rejected: bool) -> Summary:
     settings = load_settings()
     model = load_classifier(settings.model_copy(update={"cache_size": 0}))
     computed_by = f"{settings.engine} {model.bundle.revision}"
@@ -66,7 +67,7 @@ def _score(source: Source, target: Target, options: ReadOptions, keep_rejected: 
         tqdm(total=source.size, unit="B", unit_scale=True, desc="scoring") as bar,
     ):
 
-        def watch(summary: Summary) -> None:
+        def on_chunk(summary: Summary) -> None:
             bar.set_postfix(rows=summary.rows, rejected=summary.rejected)
             bar.update(min(source.position, source.size) - bar.n)
 
@@ -77,31 +78,31 @@ def _score(source: Source, target: Target, options: ReadOptions, keep_rejected: 
             options=options,
             limits=text_limits(settings),
             keep_rejected=keep_rejected,
-            watch=watch,
+            on_chunk=on_chunk,
             progress=progress,
         )
 
 
 def _check_output(output: Location, source: Location) -> None:
-    """Check that an output can take its place, and that this is not the input's.
+    """Check that an output can be written, and is not the input.
 
     Raises:
-        UnreadableObject: it is the input, or what is there is no file.
-        OSError: no file can have that name.
+        UnreadableObject: it is the input, or a folder, pipe or device has its name.
+        OSError: no file can have its name.
     """
-    same = output == source
+    is_source = output == source
     if isinstance(output, LocalFile):
         with suppress(FileNotFoundError):
-            local.unfinished(output.path).lstat()
+            local.temporary(output.path).lstat()  # its name is longer than the output's
         if output.path.exists():
             local.check_regular(output.path)
-            same = isinstance(source, LocalFile) and output.path.samefile(source.path)
-    if same:
+            is_source = isinstance(source, LocalFile) and output.path.samefile(source.path)
+    if is_source:
         raise UnreadableObject(f"{output}: is the input, and would be overwritten")
 
 
 def _progress_path(scored: Location) -> Path:
-    """Return where the progress of an output is kept: beside it, or here if it lies in S3."""
+    """Return the path of the progress: next to a local output, or in this folder if it is in S3."""
     if isinstance(scored, StoredObject):
         name = re.sub(r"[^\w.-]", "_", scored.key.rpartition("/")[2])[-80:]
         digest = hashlib.sha256(str(scored).encode("utf-8", "surrogateescape")).hexdigest()
@@ -111,7 +112,10 @@ def _progress_path(scored: Location) -> Path:
 
 
 def report(summary: Summary, columns: int, block: str) -> str:
-    """Return what became of a file, for a terminal of so many columns; bars are made of blocks."""
+    """Return the report on a scored file.
+
+    ``columns``: width of the terminal in characters. ``block``: character of which bars are made.
+    """
     rate = summary.rows / summary.seconds if summary.seconds else 0
     scored = summary.positive + summary.negative
     lines = [
@@ -147,10 +151,10 @@ def report(summary: Summary, columns: int, block: str) -> str:
 
 def _bar(name: str, rows: int, of: int, columns: int, block: str) -> str:
     share = rows / of
-    stated = f"{name:>10} {rows:>11,} {share:>6.1%} "
-    # What is there is seen, however little it is.
-    blocks = max(rows > 0, round(share * (columns - len(stated))))
-    return (stated + block * blocks).rstrip()
+    label = f"{name:>10} {rows:>11,} {share:>6.1%} "
+    # At least one block if there are any rows.
+    blocks = max(rows > 0, round(share * (columns - len(label))))
+    return (label + block * blocks).rstrip()
 
 
 def _block() -> str:
@@ -162,7 +166,7 @@ def _block() -> str:
 
 
 def _printable(name: str) -> str:
-    """Return a column's name without what a terminal would obey."""
+    """Return the name of a column with its control characters escaped, for a terminal."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in name)
 
 
@@ -173,17 +177,17 @@ def main() -> None:
     try:
         summary = score(args.source, args.scored, options, args.keep_rejected)
     except KeyboardInterrupt:
-        _end(130, "interrupted; the same command goes on from here")
+        _end(130, "interrupted; the same command resumes here")
     except UnreadableObject as error:
-        columns = ", ".join(map(_printable, error.names))
+        columns = ", ".join(map(_printable, error.columns))
         _end(1, f"{error}: {columns}" if columns else str(error))
     except (BundleError, SettingsError) as error:
         _end(1, str(error))
     except OSError as error:
         _end(1, _reason(error))
-    # Where the output is no terminal, 80 columns are what it would most likely be read in.
-    columns_wide = shutil.get_terminal_size().columns if sys.stdout.isatty() else 80
-    _say(report(summary, columns_wide, _block()))
+    # Without a terminal, assume the usual 80 columns.
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 80
+    _print(report(summary, width, _block()))
     if summary.rejected and summary.rejected == summary.rows:
         _end(1, f"no row could be scored; the reasons are in {summary.rejected_to}")
 
@@ -192,16 +196,16 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m app.score", description=__doc__)
     parser.add_argument("source", metavar="IN", help=formats.ACCEPTED)
     parser.add_argument("scored", metavar="OUT", help="of the same format")
-    parser.add_argument("--column", default="", help="which column is the text")
+    parser.add_argument("--column", default="", help="name of the text column")
     parser.add_argument(
-        "--delimiter", default="", type=_delimiter, help="between a CSV's fields, such as ; or tab"
+        "--delimiter", default="", type=_delimiter, help="delimiter of CSV fields, such as ; or tab"
     )
     parser.add_argument(
-        "--no-header", dest="header", action="store_false", help="the CSV's first line is a row"
+        "--no-header", dest="header", action="store_false", help="the first CSV line is a row"
     )
-    parser.add_argument("--encoding", default="utf-8", help="of the text, such as latin-1")
+    parser.add_argument("--encoding", default="utf-8", help="encoding of the text, such as latin-1")
     parser.add_argument(
-        "--keep-rejected", action="store_true", help="rows without scores stay in their place"
+        "--keep-rejected", action="store_true", help="rejected rows stay, without scores"
     )
     return parser.parse_args()
 
@@ -215,12 +219,12 @@ def _delimiter(value: str) -> str:
     return delimiter
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
-    except BrokenPipeError:  # nobody reads on; Python would say so again at its end
+    except BrokenPipeError:  # nobody reads it; without this, Python would report that at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -8,7 +8,7 @@ from typing import Any, Self
 import boto3
 from moto.server import ThreadedMotoServer
 
-from app.objects.bucket import StoredObject
+from app.objects.s3 import StoredObject
 
 REGION = "us-east-1"
 

@@ -112,7 +112,7 @@ def test_interrupted_it_goes_on_to_the_same_file(tmp_path):
     running.send_signal(signal.SIGINT)
     _, said = running.communicate()
     assert running.returncode == 130
-    assert "the same command goes on from here" in said
+    assert "the same command resumes here" in said
     assert not (tmp_path / "out.jsonl").exists()
     assert len(progress.read_bytes().splitlines()) >= 3
     assert start(source, tmp_path / "out.jsonl").wait() == 0

@@ -9,10 +9,10 @@ from typing import Any
 
 from app.deadline import Deadline
 from app.events.records import InvalidRecord, Record, described
-from app.objects.bucket import ObjectScoring, StoredObject
 from app.objects.formats import UnreadableObject
 from app.objects.handover import DoesNotFit, HandOverFailed
-from app.objects.s3 import StorageError
+from app.objects.invocation import ObjectScorer
+from app.objects.s3 import StorageError, StoredObject
 from app.sentiment.classifier import SentimentClassifier
 from app.sinks import Outbox, Sink
 from app.sinks.batching import Entry
@@ -65,7 +65,7 @@ class Delivery:
     """Scores records and objects, and writes the results to the sinks that are switched on."""
 
     def __init__(
-        self, classifier: SentimentClassifier, sinks: Sequence[Sink], objects: ObjectScoring
+        self, classifier: SentimentClassifier, sinks: Sequence[Sink], objects: ObjectScorer
     ) -> None:
         self._classifier = classifier
         self._sinks = sinks

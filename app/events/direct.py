@@ -11,8 +11,9 @@ from typing import Any, NamedTuple, Self
 from app.events import Event
 from app.events.records import InvalidRecord, identity
 from app.events.skipped import kind_of_object
-from app.objects.bucket import ObjectScoring, StoredObject
-from app.objects.formats import UnreadableObject, column_of
+from app.objects.formats import UnreadableObject, find_text_column
+from app.objects.invocation import ObjectScorer
+from app.objects.s3 import StoredObject
 from app.scoring.batches import Batch, InvalidBatch, parse_batch
 from app.scoring.configuration import text_limits
 from app.scoring.scorer import Scorer
@@ -25,7 +26,7 @@ from app.web.schemas import BatchAnswer
 class Direct:
     """Whoever may invoke the function."""
 
-    def __init__(self, scorer: Scorer, objects: ObjectScoring) -> None:
+    def __init__(self, scorer: Scorer, objects: ObjectScorer) -> None:
         self._classifier = scorer.classifier
         self._settings = scorer.settings
         self._objects = objects
@@ -137,7 +138,7 @@ class Direct:
             return item[wanted]
         try:
             if item.keys() != {"id"}:  # where there is one column alone, that is the text
-                return item[column_of(list(item), self._settings.text_column)]
+                return item[find_text_column(list(item), self._settings.text_column).name]
         except UnreadableObject:
             pass
         raise InvalidRecord("has no field that is the text, such as text or review")

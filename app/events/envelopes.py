@@ -26,7 +26,7 @@ from app.events.records import (
     load,
     parse,
 )
-from app.objects.bucket import StoredObject
+from app.objects.s3 import StoredObject
 from app.sentiment.text import Text
 
 MAX_ENVELOPES = 8

@@ -1,1 +1,1 @@
-"""Whole objects of texts, local or in S3: read as a stream, scored, written in the same format."""
+"""Objects: local files and S3 objects, scored row by row into an object of the same format."""

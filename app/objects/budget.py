@@ -1,20 +1,22 @@
-"""The time of an invocation: work is begun only if it leaves enough to hand the object over."""
+"""The time budget of an object: work begins only if it will end well before a deadline."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
+from app.deadline import Deadline
+
 RESERVE_SECONDS = 15.0
-"""Kept for writing the results, or for handing the object over."""
+"""Time left before the deadline, to publish the results or to hand the object over."""
 PIECE_SECONDS = 4.0
-"""What scoring one piece of a chunk should take; a single long text may take longer."""
+"""Time that scoring one piece of a chunk should take; a single long text may take longer."""
 FIRST_PIECE_TOKENS = 1024
-"""In the first piece, before the pace is known."""
+"""Tokens in the first piece, before the pace is known."""
 FIRST_SECONDS_PER_TOKEN = 0.001
-"""Assumed for it: ten times what one processor needs."""
-MEASURED_TOKENS = 256
-"""A piece of fewer says more about overhead than about the pace."""
-MARGIN = 2.0
-"""How much worse than anything so far the next step may turn out."""
+"""The pace assumed for it: ten times what one processor needs."""
+MIN_MEASURED_TOKENS = 256
+"""The pace of a smaller piece is mostly overhead, and is not measured."""
+SAFETY_FACTOR = 2.0
+"""How much slower than any step so far the next step may be."""
 
 
 class BudgetExhausted(Exception):
@@ -22,44 +24,43 @@ class BudgetExhausted(Exception):
 
 
 class TimeBudget:
-    """The time that is left, spent by the work that is done.
+    """Predicts from the pace so far whether the next step ends in time.
 
-    ``seconds_left``: until the invocation is killed. Two paces are measured: seconds for each token
-    that is scored, and the longest that anything else has taken between two checks: a read, a
-    write, parsing a chunk.
+    Two paces are measured: seconds per scored token, and the longest time that anything else has
+    taken between two checks, such as a read, a write, or parsing a chunk.
     """
 
-    def __init__(self, seconds_left: Callable[[], float]) -> None:
-        self._seconds_left = seconds_left
-        self._checked = seconds_left()
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
+        self._left_at_last_check = deadline.left
         self._slowest_step = 0.0
         self._seconds_per_token = 0.0
 
     def check(self, tokens: int = 0) -> None:
-        """Check that another step, and scoring so many tokens, fit before the reserve.
+        """Check that another step, and scoring so many tokens, will leave the reserve.
 
         Raises:
-            BudgetExhausted: they do not.
+            BudgetExhausted: they will not.
         """
-        left = self._seconds_left()
-        self._slowest_step = max(self._slowest_step, self._checked - left)
-        self._checked = left
+        left = self._deadline.left
+        self._slowest_step = max(self._slowest_step, self._left_at_last_check - left)
+        self._left_at_last_check = left
         pace = self._seconds_per_token or FIRST_SECONDS_PER_TOKEN
-        if left < RESERVE_SECONDS + MARGIN * (self._slowest_step + tokens * pace):
+        if left < RESERVE_SECONDS + SAFETY_FACTOR * (self._slowest_step + tokens * pace):
             raise BudgetExhausted
 
     @contextmanager
     def scoring(self, tokens: int) -> Iterator[None]:
-        """Measure the scoring of so many tokens, which must fit.
+        """Check that so many tokens can be scored, and measure how long their scoring takes.
 
         Raises:
-            BudgetExhausted: it will not be done in time, and is not begun.
+            BudgetExhausted: they cannot, and scoring does not begin.
         """
         self.check(tokens)
         yield
-        left = self._seconds_left()
-        taken, self._checked = self._checked - left, left
-        if tokens >= MEASURED_TOKENS or not self._seconds_per_token:
+        left = self._deadline.left
+        taken, self._left_at_last_check = self._left_at_last_check - left, left
+        if tokens >= MIN_MEASURED_TOKENS or not self._seconds_per_token:
             self._seconds_per_token = max(self._seconds_per_token, taken / max(tokens, 1))
 
     @property

@@ -1,4 +1,4 @@
-"""Objects that outlast an invocation: handed over to the state machine, which maps their rows."""
+"""Hands an object that takes longer than an invocation over to the state machine."""
 
 import hashlib
 import json
@@ -14,22 +14,22 @@ from app.objects.formats import ReadOptions
 from app.objects.s3 import StoredObject, Version
 
 if TYPE_CHECKING:
-    from app.objects.formats.text import Source
+    from app.objects.formats.text import TextObject
 
 _logger = logging.getLogger(__name__)
 
 DELIMITERS = (",", ";", "\t", "|")
-"""What Step Functions can be told to read between a CSV object's fields."""
-_UNFINISHED = ("FAILED", "TIMED_OUT", "ABORTED")
-"""How an execution ends that has not scored its object."""
+"""CSV delimiters that Step Functions supports."""
+_UNSUCCESSFUL = ("FAILED", "TIMED_OUT", "ABORTED")
+"""Statuses of an execution after which its object can be handed over again."""
 
 
 class DoesNotFit(RuntimeError):
-    """An object that takes longer than an invocation, and that no state machine can take over."""
+    """An object takes longer than an invocation, and no state machine can take it over."""
 
 
 class HandOverFailed(RuntimeError):
-    """The state machine could not be started; the object's event must come again."""
+    """The state machine could not be started; the event of the object must be retried."""
 
 
 def hand_over(
@@ -42,16 +42,16 @@ def hand_over(
 ) -> str:
     """Have the state machine score an object, once for each version and model.
 
-    ``machine``: its ARN, empty if there is none. Returns the execution's ARN.
+    ``machine``: its ARN, empty if there is none. Returns the ARN of the execution.
 
     Raises:
-        DoesNotFit: there is no state machine, or it cannot read such objects.
+        DoesNotFit: there is no state machine, or it cannot read the object.
         HandOverFailed: it could not be started.
         OSError: the object cannot be read.
     """
     if not machine:
         raise DoesNotFit(f"{_too_long(stored)}, or set SENTIMENT_STATE_MACHINE")
-    job = {"bucket": stored.bucket, "key": stored.key, **_reader(stored, options)}
+    job = {"bucket": stored.bucket, "key": stored.key, **_input_format(stored, options)}
     if version.id not in (None, "null"):
         job["version_id"] = version.id
     identity = json.dumps([*stored, *version, *astuple(options), model])
@@ -66,51 +66,51 @@ def _too_long(stored: StoredObject) -> str:
     return f"{stored} takes longer than an invocation: {advice}"
 
 
-def _reader(stored: StoredObject, options: ReadOptions) -> Mapping[str, str]:
-    """Return what tells the state machine how to read an object.
+def _input_format(stored: StoredObject, options: ReadOptions) -> Mapping[str, str]:
+    """Return the fields of the job that say how to read the object.
 
     Raises:
-        DoesNotFit: it cannot.
+        DoesNotFit: Step Functions cannot read it.
     """
     kind = formats.format_name(stored.key)
-    unreadable = DoesNotFit(
-        f"{_too_long(stored)}, or have it as JSON Lines or CSV in UTF-8, with a header and not "
-        "compressed, which the state machine takes over"
+    unsupported = DoesNotFit(
+        f"{_too_long(stored)}, or provide it as uncompressed JSON Lines or CSV in UTF-8, with a "
+        "header, which the state machine takes over"
     )
     if kind not in ("jsonl", "csv"):
-        raise unreadable
-    with storage.reading(stored) as source:
-        compressed = source.file.peek(2).startswith(b"\x1f\x8b")  # type: ignore[attr-defined]
-        text = _beginning(source, options)
-    if compressed or text.encoding.name != "utf-8":
-        raise unreadable
+        raise unsupported
+    with storage.open_input(stored) as source:
+        is_compressed = source.file.peek(2).startswith(b"\x1f\x8b")  # type: ignore[attr-defined]
+        text_object = _open_text(source, options)
+    if is_compressed or text_object.encoding.name != "utf-8":
+        raise unsupported
     if kind == "jsonl":
         return {"format": kind}
-    from app.objects.formats.table import dialect_of
+    from app.objects.formats.csv.dialect import sniff_dialect
 
-    dialect = dialect_of(text.head, options)
+    dialect = sniff_dialect(text_object.head, options)
     if dialect.sep or dialect.delimiter not in DELIMITERS or not options.header:
-        raise unreadable
+        raise unsupported
     return {"format": kind, "delimiter": dialect.delimiter}
 
 
-def _beginning(source: storage.Source, options: ReadOptions) -> "Source":
-    from app.objects.formats.text import opened
+def _open_text(source: storage.Input, options: ReadOptions) -> "TextObject":
+    from app.objects.formats.text import open_text
 
-    reading = opened(source.file, options, "text")
+    heartbeats = open_text(source.file, options, "text")
     while True:
         try:
-            next(reading)
+            next(heartbeats)
         except StopIteration as end:
-            found: Source = end.value
-            return found
+            text_object: TextObject = end.value
+            return text_object
 
 
 def _start_once(machine: str, name: str, job: str, deadline: Deadline) -> str:
-    """Start an execution unless one of this name runs or has succeeded; return its ARN.
+    """Start an execution unless one of this name is running or has succeeded; return its ARN.
 
     Raises:
-        HandOverFailed: Step Functions refuses or cannot be reached.
+        HandOverFailed: Step Functions rejects the call, or does not answer.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -126,7 +126,7 @@ def _start_once(machine: str, name: str, job: str, deadline: Deadline) -> str:
                 if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
                     raise
             status = client.describe_execution(executionArn=execution)["status"]
-            if status not in _UNFINISHED:
+            if status not in _UNSUCCESSFUL:
                 return execution
             attempt += 1
     except aws.OutOfTime:

@@ -1,4 +1,4 @@
-"""Files on this machine as streams: what is written replaces its file as a whole."""
+"""Local files as streams; an output replaces the earlier file as a whole."""
 
 import errno
 import io
@@ -22,11 +22,11 @@ class LocalFile:
         return str(self.path)
 
 
-class OpenFile(io.FileIO):
-    """A file to read. Replacing it leaves this one as it is; writing into it is noticed.
+class InputFile(io.FileIO):
+    """A file to read. It stays readable if it is replaced; a write into it is detected.
 
     Raises:
-        UnreadableObject: there is none, or it is no regular file.
+        UnreadableObject: there is no such file, or it is not a regular one.
         OSError: it cannot be read.
     """
 
@@ -38,25 +38,25 @@ class OpenFile(io.FileIO):
         self.size = self.status.st_size
 
     def check_unchanged(self) -> None:
-        """Raise `ObjectChanged` if it was written to since it was opened."""
-        found = os.fstat(self.fileno())
-        if (found.st_size, found.st_mtime_ns) != (self.size, self.status.st_mtime_ns):
+        """Raise `ObjectChanged` if the file was written to since it was opened."""
+        status = os.fstat(self.fileno())
+        if (status.st_size, status.st_mtime_ns) != (self.size, self.status.st_mtime_ns):
             raise ObjectChanged(f"{self._path}: was written to while it was read")
 
 
-class NewFile(io.FileIO):
-    """A file that is written beside its place, and moved there when it is published.
+class OutputFile(io.FileIO):
+    """A file that is written under a temporary name, and renamed when it is published.
 
-    ``like``: of the input; nobody may read the new file who could not read that one, nor who could
-    not read the file that is replaced.
+    ``like``: the status of the input. The output is not more readable than the input, nor than the
+    file that it replaces.
     """
 
     def __init__(self, file: LocalFile, like: os.stat_result | None) -> None:
-        # Through a link its target is replaced, so that the link stays.
+        # The target of a symbolic link is replaced, so that the link stays.
         self._path = Path(os.path.realpath(file.path))
-        self._unfinished = unfinished(self._path)
+        self._temporary = temporary(self._path)
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._unfinished.unlink(missing_ok=True)  # of a run that was killed
+        self._temporary.unlink(missing_ok=True)  # of a run that was killed
         limits = [like] if like else []
         if self._path.exists():
             limits.append(self._path.stat())
@@ -64,27 +64,27 @@ class NewFile(io.FileIO):
         def opener(name: str, flags: int) -> int:
             return open_private(name, flags | os.O_EXCL, limits)
 
-        super().__init__(self._unfinished, "wb", opener=opener)
+        super().__init__(self._temporary, "wb", opener=opener)
 
     def finish(self) -> None:
-        """Have everything that was written on the disk."""
+        """Force everything that was written to the disk."""
         os.fsync(self.fileno())
 
     def publish(self) -> None:
-        """Replace the file that there was."""
-        self._unfinished.replace(self._path)
-        _sync_folder(self._path.parent)
+        """Replace the earlier file."""
+        self._temporary.replace(self._path)
+        _sync_directory(self._path.parent)
 
     def abort(self) -> None:
         """Remove what was written."""
-        self._unfinished.unlink(missing_ok=True)
+        self._temporary.unlink(missing_ok=True)
 
 
 def check_regular(path: Path) -> None:
-    """Check that a file can be read from its beginning to its end, and again.
+    """Check that a file can be read more than once.
 
     Raises:
-        UnreadableObject: there is none, or it is a folder, a pipe or a device.
+        UnreadableObject: there is no such file, or it is a folder, a pipe or a device.
     """
     try:
         mode = path.stat().st_mode
@@ -96,30 +96,33 @@ def check_regular(path: Path) -> None:
         raise UnreadableObject(f"{path}: is not a regular file")
 
 
-def unfinished(path: Path) -> Path:
-    """Return where a file lies until it is complete, under a name that no other program gives."""
+def temporary(path: Path) -> Path:
+    """Return the path of a file until it is complete, which no other program uses."""
     return path.with_name(f".{path.name}.sentiment.unfinished")
 
 
 def open_private(path: str | Path, flags: int, limits: Sequence[os.stat_result]) -> int:
-    """Open or create a file that is no more readable than any of ``limits``; return its number."""
+    """Open or create a file that is not more readable than any of ``limits``.
+
+    Returns the file descriptor.
+    """
     mode = 0o666
     for limit in limits:
         mode &= limit.st_mode
     descriptor = os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, mode | 0o600)
-    found = os.fstat(descriptor)
-    if any(limit.st_gid != found.st_gid for limit in limits):
-        # Another group: what the group of the input may do says nothing about this one.
-        os.fchmod(descriptor, stat.S_IMODE(found.st_mode) & ~stat.S_IRWXG)
+    status = os.fstat(descriptor)
+    if any(limit.st_gid != status.st_gid for limit in limits):
+        # The rights of one file's group must not go to another group.
+        os.fchmod(descriptor, stat.S_IMODE(status.st_mode) & ~stat.S_IRWXG)
     return descriptor
 
 
-def _sync_folder(path: Path) -> None:
+def _sync_directory(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # not every file system can
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # file systems that do not support it
             raise
     finally:
         os.close(descriptor)

@@ -1,7 +1,7 @@
-"""What was scored of an object before it was interrupted, so that a second run goes on from there.
+"""Progress of a run on disk, so that a run that was interrupted can be resumed.
 
-Scores are kept, not the output: reading an object again takes next to no time beside scoring it,
-and any format, local or in S3, can be written anew.
+Only scores are stored. Reading an object again takes little time compared with scoring it, and any
+format, local or in S3, can then be written from its beginning.
 """
 
 import fcntl
@@ -18,76 +18,79 @@ from app.objects.local import check_regular, open_private
 from app.sentiment.text import Text
 
 MAX_LINE_BYTES = 16 * 1024 * 1024
-"""Of a line of the file; a chunk's scores take tens of thousands."""
+"""Longest line that is read; the scores of a chunk take tens of thousands of bytes."""
 
 
 class InUse(OSError):
-    """Another run writes the same output."""
+    """Another run is writing the same output."""
 
 
 class _Header(BaseModel):
     scores_of: str
-    """What computed them."""
+    """The engine and the model that computed the scores."""
 
 
-_BEGINNING = b'{"scores_of":'
+_HEADER_START = b'{"scores_of":'
 
 
 class _Chunk(BaseModel):
     texts: str
-    """The digest of what was scored."""
+    """Digest of the texts."""
     scores: list[Score]
 
 
 class Progress:
-    """A file of scores in the order of the object's rows, a line a chunk, with its texts' digest.
+    """A file of scores in the order of the rows, with a line for each chunk.
 
-    Only scores of the same texts by the same model are used, so that an edited object, another
-    column or another limit never gets scores that are not its own. Others are dropped. It is also
-    the lock of the output, which the system releases however a run ends.
+    Each line has a digest of the chunk's texts. Scores are used only for the same texts and the
+    same model, so an edited object, another column or another limit never gets wrong scores; from
+    the first difference on, the file is discarded. It is also the lock of the output, which the
+    operating system releases however the run ends.
 
-    ``model``: what computes the scores. ``limits``: whose readers alone may read the file.
+    ``model``: computes the scores. ``limits``: the file is not more readable than any of these.
 
     Raises:
-        InUse: another run has it.
-        UnreadableObject: something else than the file of such a run is in its place.
-        OSError: it cannot be written.
+        InUse: another run holds the lock.
+        UnreadableObject: a file with this name exists, and is not the progress of a run.
+        OSError: the file cannot be written.
     """
 
     def __init__(self, path: Path, model: str, limits: Sequence[os.stat_result] = ()) -> None:
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = _locked(path, limits)
+        self._file = _open_locked(path, limits)
         self._header = _Header(scores_of=model).model_dump_json().encode() + b"\n"
         first = self._file.readline(len(self._header))
-        # A run that was killed may have written a part of its first line.
-        if not first.startswith(_BEGINNING) and not _BEGINNING.startswith(first):
+        # A run that was killed may have written only a part of its first line.
+        if not first.startswith(_HEADER_START) and not _HEADER_START.startswith(first):
             self._file.close()
-            raise UnreadableObject(f"{path}: is no progress of a run; move it or name another OUT")
-        self._reading = first == self._header
-        if not self._reading:
-            self._drop_from(0)
+            raise UnreadableObject(
+                f"{path}: is not the progress of a run; move it or choose another OUT"
+            )
+        self._resuming = first == self._header
+        if not self._resuming:
+            self._truncate(0)
             self._append(self._header)
 
-    def known(self, texts: Sequence[Text]) -> list[Score] | None:
-        """Return the scores of the next texts, if they are known."""
-        if not self._reading or not texts:
+    def next_scores(self, texts: Sequence[Text]) -> list[Score] | None:
+        """Return the stored scores of the next texts, if there are any."""
+        if not self._resuming or not texts:
             return None
         start = self._file.tell()
         line = self._file.readline(MAX_LINE_BYTES)
         try:
-            # A line without its end was cut off.
-            found = _Chunk.model_validate_json(line) if line.endswith(b"\n") else None
+            # A line without an end was cut off.
+            chunk = _Chunk.model_validate_json(line) if line.endswith(b"\n") else None
         except ValidationError:
-            found = None
-        if found and found.texts == _digest(texts) and len(found.scores) == len(texts):
-            return found.scores
-        self._reading = False
-        self._drop_from(start)
+            chunk = None
+        if chunk and chunk.texts == _digest(texts) and len(chunk.scores) == len(texts):
+            return chunk.scores
+        self._resuming = False
+        self._truncate(start)
         return None
 
     def add(self, texts: Sequence[Text], scores: Sequence[Score]) -> None:
-        """Keep the scores of the next texts, which were not known."""
+        """Store the scores of the next texts, for which `next_scores` returned None."""
         if texts:
             chunk = _Chunk(texts=_digest(texts), scores=list(scores))
             self._append(chunk.model_dump_json().encode() + b"\n")
@@ -96,24 +99,24 @@ class Progress:
         return self
 
     def __exit__(self, raised: type[BaseException] | None, *_: object) -> None:
-        """Remove the file unless it is of use: the object is not done, but can be."""
+        """Remove the file unless the run can be resumed."""
         with self._file:
-            refused = raised is not None and issubclass(raised, UnreadableObject)
-            empty = os.fstat(self._file.fileno()).st_size <= len(self._header)
-            if not raised or refused or empty:
+            is_unreadable = raised is not None and issubclass(raised, UnreadableObject)
+            is_empty = os.fstat(self._file.fileno()).st_size <= len(self._header)
+            if not raised or is_unreadable or is_empty:
                 self._path.unlink(missing_ok=True)
 
     def _append(self, line: bytes) -> None:
         self._file.write(line)
         self._file.flush()
 
-    def _drop_from(self, offset: int) -> None:
+    def _truncate(self, offset: int) -> None:
         self._file.seek(offset)
         self._file.truncate()
 
 
-def _locked(path: Path, limits: Sequence[os.stat_result]) -> IO[bytes]:
-    """Open the file, made if there is none, and lock it."""
+def _open_locked(path: Path, limits: Sequence[os.stat_result]) -> IO[bytes]:
+    """Open a file, created if it does not exist, and lock it."""
     if path.exists():
         check_regular(path)
     while True:
@@ -128,9 +131,9 @@ def _locked(path: Path, limits: Sequence[os.stat_result]) -> IO[bytes]:
         except BaseException:
             file.close()
             raise
-        file.close()  # the run that held it has ended and removed it in between
+        file.close()  # the run that held the lock has removed the file since it was opened
 
 
 def _digest(texts: Sequence[Text]) -> str:
-    # A text is a single line, so the lines tell where each ends.
+    # A text has no line breaks, so these separate texts unambiguously.
     return hashlib.blake2b("\n".join(texts).encode(), digest_size=16).hexdigest()

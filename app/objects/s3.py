@@ -1,6 +1,6 @@
-"""Objects in S3 as streams: one version is read, and what is written appears as a whole.
+"""S3 objects as streams: one version is read, and an output appears as a whole.
 
-Bucket and key are passed on as they are. No URI is parsed here, so any key that S3 allows works.
+Bucket and key are passed on unchanged. No URI is parsed here, so any key that S3 allows works.
 """
 
 import io
@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 from app import aws
 
 PART_BYTES = 8 * 1024 * 1024
-"""Size of the first parts of an upload; S3 takes 10,000 parts, so later ones are larger."""
-RESUMES = 3
-"""How often a read that broke off is resumed before it fails."""
+"""Size of the first 1,000 parts of an upload; S3 takes 10,000 parts, so later ones are larger."""
+MAX_RESUMES = 3
+"""How often a read is resumed after the connection broke."""
 PAUSE_SECONDS = 0.2
-"""Before the first of them; each further pause doubles."""
+"""Pause before the first resume; it doubles for each further one."""
 
 _REASONS = {
     "NoSuchKey": "there is no such object",
@@ -28,11 +28,11 @@ _REASONS = {
 
 
 class StorageError(OSError):
-    """Storage could not be read or written; the message says which object and why."""
+    """An object cannot be read or written; the message says which one and why."""
 
 
 class ObjectChanged(StorageError):
-    """An object was overwritten while it was read, so nothing of it was written."""
+    """An object was overwritten while it was read, so no result was written."""
 
 
 class StoredObject(NamedTuple):
@@ -49,17 +49,18 @@ class StoredObject(NamedTuple):
         return self.uri
 
 
-def _call(stored: StoredObject, operation: str, **given: Any) -> Any:
+def _call(stored: StoredObject, operation: str, **arguments: Any) -> Any:
     """Call S3 about an object.
 
     Raises:
-        ObjectChanged: the object is not the one that ``IfMatch`` names.
-        StorageError: S3 refuses, or the way to it fails.
+        ObjectChanged: the object no longer has the ETag in ``IfMatch``.
+        StorageError: S3 rejects the call, or does not answer.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        return getattr(aws.client("s3"), operation)(Bucket=stored.bucket, Key=stored.key, **given)
+        method = getattr(aws.client("s3"), operation)
+        return method(Bucket=stored.bucket, Key=stored.key, **arguments)
     except ClientError as error:
         code = str(error.response["Error"].get("Code", ""))
         if code in ("PreconditionFailed", "412"):
@@ -70,28 +71,28 @@ def _call(stored: StoredObject, operation: str, **given: Any) -> Any:
 
 
 class Version(NamedTuple):
-    """What tells the content of an object from any other that was under its key."""
+    """Identifies the content of an object among all that was ever stored under its key."""
 
     etag: str
     id: str | None
-    """None in a bucket that keeps no versions."""
+    """None in a bucket without versioning."""
     modified: str
 
 
-class Body(io.RawIOBase):
+class Download(io.RawIOBase):
     """The version of an object that was current when it was opened.
 
-    Every request names its ETag, so that S3 refuses the rest once the object was overwritten.
-    Reading goes on where a connection broke. ``tick`` is called before each new attempt.
+    Every request names its ETag, so S3 rejects further reads once the object was overwritten. A
+    read resumes where its connection broke; ``on_resume`` is called before.
 
     Raises:
         ObjectChanged: it was overwritten while it was read.
         StorageError: it cannot be read.
     """
 
-    def __init__(self, stored: StoredObject, tick: Callable[[], None]) -> None:
+    def __init__(self, stored: StoredObject, on_resume: Callable[[], None]) -> None:
         super().__init__()
-        self._stored, self._tick = stored, tick
+        self._stored, self._on_resume = stored, on_resume
         self._position = 0
         answer = _call(stored, "get_object")
         self._stream: Any = answer["Body"]
@@ -101,7 +102,7 @@ class Body(io.RawIOBase):
         )
 
     def check_unchanged(self) -> None:
-        """Raise `ObjectChanged` if another version is current by now."""
+        """Raise `ObjectChanged` if another version is current now."""
         _call(self._stored, "head_object", IfMatch=self.version.etag)
 
     def readable(self) -> bool:
@@ -114,10 +115,10 @@ class Body(io.RawIOBase):
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        begin = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}[whence]
-        position = max(0, begin + offset)
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}[whence]
+        position = max(0, start + offset)
         if position != self._position:
-            self._drop()
+            self._close_stream()
             self._position = position
         return position
 
@@ -132,42 +133,42 @@ class Body(io.RawIOBase):
     def _read(self, count: int) -> bytes:
         from botocore.exceptions import BotoCoreError
 
-        for attempt in range(RESUMES + 1):
+        for attempt in range(MAX_RESUMES + 1):
             if attempt:
                 time.sleep(PAUSE_SECONDS * 2**attempt)
-                self._tick()
+                self._on_resume()
             try:
                 if self._stream is None:
-                    self._stream = self._rest()
+                    self._stream = self._request_rest()
                 if data := self._stream.read(count):
                     return bytes(data)
             except StorageError:
                 raise
             except (BotoCoreError, OSError):
                 pass
-            self._drop()
-        raise StorageError(f"{self._stored}: the connection broke {RESUMES + 1} times in a row")
+            self._close_stream()
+        raise StorageError(f"{self._stored}: the connection broke {MAX_RESUMES + 1} times in a row")
 
-    def _rest(self) -> Any:
-        wanted = f"bytes={self._position}-"
-        return _call(self._stored, "get_object", IfMatch=self.version.etag, Range=wanted)["Body"]
+    def _request_rest(self) -> Any:
+        start = f"bytes={self._position}-"
+        return _call(self._stored, "get_object", IfMatch=self.version.etag, Range=start)["Body"]
 
-    def _drop(self) -> None:
+    def _close_stream(self) -> None:
         if self._stream is not None:
             self._stream.close()
             self._stream = None
 
     def close(self) -> None:
         if not self.closed:
-            self._drop()
+            self._close_stream()
         super().close()
 
 
 class Upload(io.RawIOBase):
-    """An object that is written in parts; it appears when it is published, or never.
+    """A multipart upload; the object appears when it is published, or never.
 
     Raises:
-        StorageError: S3 refuses or fails.
+        StorageError: S3 rejects a call, or does not answer.
     """
 
     def __init__(self, stored: StoredObject) -> None:
@@ -184,19 +185,19 @@ class Upload(io.RawIOBase):
         if self.closed:
             raise ValueError("write to a closed upload")
         self._buffer += data
-        # Parts of one size would end at 80 GB.
+        # 10,000 parts of the same size would limit objects to 80 GB.
         while len(self._buffer) >= (size := PART_BYTES * (1 + len(self._parts) // 1000)):
             self._send_part(bytes(self._buffer[:size]))
             del self._buffer[:size]
         return len(data)
 
     def finish(self) -> None:
-        """Send what is left, unless it is all there is."""
+        """Send the last part; an object without other parts is sent when it is published."""
         if self._upload_id and self._buffer:
             self._send_part(bytes(self._buffer))
 
     def publish(self) -> None:
-        """Replace the object that there was."""
+        """Replace the earlier object."""
         if not self._upload_id:
             _call(self._stored, "put_object", Body=bytes(self._buffer))
             return
@@ -218,16 +219,16 @@ class Upload(io.RawIOBase):
         if not self._upload_id:
             self._upload_id = _call(self._stored, "create_multipart_upload")["UploadId"]
         number = len(self._parts) + 1
-        sent = _call(
+        answer = _call(
             self._stored, "upload_part", UploadId=self._upload_id, PartNumber=number, Body=data
         )
-        self._parts.append({"ETag": sent["ETag"], "PartNumber": number})
+        self._parts.append({"ETag": answer["ETag"], "PartNumber": number})
 
 
 def remove(stored: StoredObject) -> None:
-    """Remove an object, or have its versions stay behind a delete marker; none there is no error.
+    """Delete an object, if it exists; a bucket with versioning keeps its versions.
 
     Raises:
-        StorageError: S3 refuses or fails.
+        StorageError: S3 rejects the call, or does not answer.
     """
     _call(stored, "delete_object")

@@ -1,4 +1,4 @@
-"""An object's rows scored into an object of the same format, the others into one of rejects."""
+"""Scores the rows of an object into an object of the same format, and its rejected rows apart."""
 
 import json
 import time
@@ -14,11 +14,11 @@ from app.objects.formats import (
     Rejected,
     Row,
     Score,
-    Scored,
+    ScoredChunk,
     UnreadableObject,
 )
 from app.objects.progress import Progress
-from app.objects.storage import Location, Outputs, Source
+from app.objects.storage import Input, Location, Outputs
 from app.sentiment.bundle import Bundle
 from app.sentiment.classifier import Prediction, SentimentClassifier
 from app.sentiment.text import InvalidText, Limits, Text
@@ -28,27 +28,27 @@ CONFIDENCE_STEPS = 10
 
 @dataclass
 class Summary:
-    """What became of an object."""
+    """The result of scoring an object."""
 
     source: str
     scored_to: str
     rejected_to: str | None = None
-    """Where rows went that could not be scored, if there were any."""
+    """Location of the rejected rows, if there are any."""
     model: str = ""
     column: str = ""
-    """Which held the texts, in a format that has columns."""
+    """The text column, in formats that have columns."""
     other_columns: list[str] = field(default_factory=list)
-    """Further ones that are called as texts usually are."""
+    """Other columns with a usual name of a text column."""
     rows: int = 0
     positive: int = 0
     negative: int = 0
     rejected: int = 0
     confidences: list[int] = field(default_factory=lambda: [0] * CONFIDENCE_STEPS)
-    """How many rows in each of ten steps of confidence, from 0.5 to 1."""
+    """Histogram of the confidence: rows in each of ten steps from 0.5 to 1."""
     seconds: float = 0.0
 
     def count(self, scores: Sequence[Score], rejected: int) -> None:
-        """Count these rows, and so many that were rejected."""
+        """Count scored rows, and a number of rejected ones."""
         self.rows += len(scores) + rejected
         self.rejected += rejected
         for score in scores:
@@ -56,44 +56,51 @@ class Summary:
                 self.positive += 1
             else:
                 self.negative += 1
-            # In whole numbers, of four decimals, so that 0.6 is in the step that it begins.
+            # In whole numbers, of four decimals, so that 0.6 is in the step that begins with it.
             step = (round(score.confidence * 10_000) - 5_000) * CONFIDENCE_STEPS // 5_000
             self.confidences[min(step, CONFIDENCE_STEPS - 1)] += 1
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where the results of an object go."""
+    """Locations of the results."""
 
     scored: Location
     rejected: Location
     summary: Location
 
 
-Watch = Callable[[Summary], None]
-"""Told after each chunk what is done."""
+OnChunk = Callable[[Summary], None]
+"""Called after each chunk with the counts so far."""
 
 
 def score_object(
-    source: Source,
+    source: Input,
     target: Target,
     classifier: SentimentClassifier,
     *,
     options: ReadOptions,
     limits: Limits,
     keep_rejected: bool = False,
-    watch: Watch = lambda summary: None,
+    on_chunk: OnChunk = lambda summary: None,
     progress: Progress | None = None,
     budget: TimeBudget | None = None,
 ) -> Summary:
-    """Score an object in bounded memory; nothing appears at the target unless all of it does.
+    """Score an object in bounded memory; the results appear together, once they are complete.
 
-    ``keep_rejected``: rows that cannot be scored stay in their place, without scores. ``progress``:
-    what an earlier run had scored, and where the scores of this one are kept. ``budget``: the
-    time that there is for it.
+    Args:
+        source: the object.
+        target: where the results are written.
+        classifier: scores the texts.
+        options: how to read the object.
+        limits: of each text; rows with a longer text are rejected.
+        keep_rejected: whether rejected rows keep their position, without scores.
+        on_chunk: called after each chunk.
+        progress: scores of an interrupted run, to which the scores of this one are added.
+        budget: the time for it.
 
     Raises:
-        UnreadableObject: it is of no known format, or no column is the text.
+        UnreadableObject: the object has no known format, or no text column.
         ObjectChanged: it was written to while it was read.
         OSError: it cannot be read, or the results cannot be written.
         BudgetExhausted: there is not enough time.
@@ -109,82 +116,82 @@ def score_object(
                 rejects = outputs.open(target.rejected)
                 summary.rejected_to = str(target.rejected)
             line = {"line": row.line, "reason": row.reason, "row": row.row}
-            rejects.write(_encoded(line) + b"\n")
+            rejects.write(_to_json(line) + b"\n")
 
-        def scored(chunks: Iterable[Chunk]) -> Iterator[Scored]:
+        def scored(chunks: Iterable[Chunk]) -> Iterator[ScoredChunk]:
             for chunk in chunks:
-                judged = _judged(chunk, classifier, limits)
-                for row in judged.rejected:
+                parsed = _parse(chunk, classifier, limits)
+                for row in parsed.rejected:
                     reject(row)
                 outputs.check()
                 if budget:
                     budget.check()
-                scores = progress.known(judged.texts) if progress else None
+                scores = progress.next_scores(parsed.texts) if progress else None
                 if scores is None:
-                    scores = _scores(classifier, judged.texts, budget)
+                    scores = _score(classifier, parsed.texts, budget)
                     if progress:
-                        progress.add(judged.texts, scores)
+                        progress.add(parsed.texts, scores)
                 if chunk.column and not summary.column:
                     summary.column = chunk.column.name
-                    summary.other_columns = list(chunk.column.others)
-                summary.count(scores, len(judged.rejected))
-                watch(summary)
-                yield judged.kept(scores) if keep_rejected else judged.scored(scores)
+                    summary.other_columns = list(chunk.column.alternatives)
+                summary.count(scores, len(parsed.rejected))
+                on_chunk(summary)
+                yield parsed.with_rejected(scores) if keep_rejected else parsed.scored(scores)
 
         try:
-            form = formats.of(str(source.location))
-            form.write(outputs.open(target.scored), scored(form.read(source.file, options)))
+            format_ = formats.by_name(str(source.location))
+            format_.write(outputs.open(target.scored), scored(format_.read(source.file, options)))
         except BaseException as error:
-            # What storage raised, not what a reader in another language made of it.
+            # The exception of the storage, which a reader in another language may have replaced.
             if source.failure:
                 raise source.failure from None
             if isinstance(error, UnreadableObject):
-                raise UnreadableObject(f"{source.location}: {error}", error.names) from None
+                raise UnreadableObject(f"{source.location}: {error}", error.columns) from None
             raise
         source.check_unchanged()
         if rejects is None:
-            outputs.remove(target.rejected)  # of an upload that was mended since
+            outputs.remove(target.rejected)  # an earlier version of the object may have had some
         summary.seconds = round(time.monotonic() - started, 3)
-        outputs.open(target.summary).write(_encoded(asdict(summary), indent=2) + b"\n")
+        outputs.open(target.summary).write(_to_json(asdict(summary), indent=2) + b"\n")
     return summary
 
 
 @dataclass(frozen=True)
-class _Judged:
-    """A chunk's rows that can be scored, their texts, and the others."""
+class _ParsedChunk:
+    """The rows of a chunk that can be scored, their texts, and the other rows."""
 
     rows: list[Row]
     texts: list[Text]
     rejected: list[Rejected]
-    table: Any
+    layout: Any
 
-    def scored(self, scores: Sequence[Score]) -> Scored:
-        """Return the scored rows alone."""
-        return Scored(self.rows, scores, self.table)
+    def scored(self, scores: Sequence[Score]) -> ScoredChunk:
+        """Return the scored rows."""
+        return ScoredChunk(self.rows, scores, self.layout)
 
-    def kept(self, scores: Sequence[Score]) -> Scored:
-        """Return all rows in their order, those that were rejected without scores.
+    def with_rejected(self, scores: Sequence[Score]) -> ScoredChunk:
+        """Return all rows in their order, the rejected ones without scores.
 
-        A row that was never read, as it is too large, has no content to be written again.
+        A row that is too large was never read, so it cannot be written.
         """
         rows: list[tuple[Row, Score | None, str]] = [
             (row, score, "") for row, score in zip(self.rows, scores, strict=True)
         ]
         rows += [
-            (Row(row.line, None, row.content), None, row.reason)
+            (Row(row.line, None, row.original), None, row.reason)
             for row in self.rejected
-            if row.content is not None
+            if row.original is not None
         ]
-        rows.sort(key=lambda found: found[0].line)
-        return Scored(
+        rows.sort(key=lambda entry: entry[0].line)
+        return ScoredChunk(
             [row for row, _, _ in rows],
             [score for _, score, _ in rows],
-            self.table,
+            self.layout,
             [reason for _, _, reason in rows],
         )
 
 
-def _judged(chunk: Chunk, classifier: SentimentClassifier, limits: Limits) -> _Judged:
+def _parse(chunk: Chunk, classifier: SentimentClassifier, limits: Limits) -> _ParsedChunk:
     rows: list[Row] = []
     texts: list[Text] = []
     rejected = list(chunk.rejected)
@@ -194,17 +201,17 @@ def _judged(chunk: Chunk, classifier: SentimentClassifier, limits: Limits) -> _J
             rows.append(row)
         except InvalidText as error:
             shown = row.text if isinstance(row.text, str) else json.dumps(row.text, default=str)
-            rejected.append(Rejected(row.line, f"text {error}", shown, row.content))
+            rejected.append(Rejected(row.line, f"text {error}", shown, row.original))
     rejected.sort(key=lambda row: row.line)
-    return _Judged(rows, texts, rejected, chunk.table)
+    return _ParsedChunk(rows, texts, rejected, chunk.layout)
 
 
-def _scores(
+def _score(
     classifier: SentimentClassifier, texts: Sequence[Text], budget: TimeBudget | None
 ) -> list[Score]:
-    """Score the texts, at once or, where time is limited, in pieces of bounded cost."""
+    """Score the texts, at once or, if the time is limited, in pieces of bounded cost."""
     if not budget:
-        return [_score(found) for found in classifier.predict(texts)]
+        return [_to_score(prediction) for prediction in classifier.predict(texts)]
     scores: list[Score] = []
     costs = [_cost(classifier.bundle, len(tokens)) for tokens in classifier.tokenise(texts)]
     start = 0
@@ -214,22 +221,22 @@ def _scores(
             cost += costs[end]
             end += 1
         with budget.scoring(cost):
-            scores += [_score(found) for found in classifier.predict(texts[start:end])]
+            scores += [_to_score(prediction) for prediction in classifier.predict(texts[start:end])]
         start = end
     return scores
 
 
 def _cost(bundle: Bundle, tokens: int) -> int:
-    """Return how many tokens are computed for a text of so many: windows overlap."""
+    """Return how many tokens are computed for a text of so many; windows overlap."""
     return sum(end - start + 2 for start, end in bundle.spans(tokens))
 
 
-def _score(prediction: Prediction) -> Score:
+def _to_score(prediction: Prediction) -> Score:
     return Score(prediction.sentiment, prediction.confidence, prediction.scores["Positive"])
 
 
-def _encoded(value: Any, indent: int | None = None) -> bytes:
-    """Return JSON in UTF-8; what UTF-8 has no form for, half of a character, is escaped."""
+def _to_json(value: Any, indent: int | None = None) -> bytes:
+    """Return JSON in UTF-8; lone surrogates, which UTF-8 cannot encode, are escaped."""
     try:
         return json.dumps(value, ensure_ascii=False, indent=indent).encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Objects wherever they lie, locally or in S3: read as streams, and written all or none."""
+"""Objects in local files or S3: inputs are streams, and outputs appear together or not at all."""
 
 import io
 import os
@@ -16,12 +16,12 @@ BUFFER_BYTES = 256 * 1024
 _S3 = "s3://"
 
 Location = LocalFile | StoredObject
-Tick = Callable[[], None]
+OnTransfer = Callable[[], None]
 """Called after each transfer; may raise to stop the work."""
 
 
-def parse(uri: str) -> Location:
-    """Return where a path or ``s3://bucket/key`` leads; the key is taken as it stands.
+def parse_location(uri: str) -> Location:
+    """Return the location of a path or of ``s3://bucket/key``, whose key is used unchanged.
 
     Raises:
         UnreadableObject: the bucket or the key is missing.
@@ -34,23 +34,22 @@ def parse(uri: str) -> Location:
     return StoredObject(bucket, key)
 
 
-class _Watched(io.RawIOBase):
-    """Another stream, whose transfers tick and whose first failure is kept.
+class _MonitoredStream(io.RawIOBase):
+    """Another stream, whose transfers are reported and whose first failure is kept.
 
-    A reader or writer in another language loses the class of what a stream raises, or ends the
-    process. So a write that fails is not raised: what follows it is dropped, and whoever writes
-    asks for the failure.
+    A reader or writer in another language loses the class of an exception, or ends the process. So
+    a failed write raises nothing and later writes are dropped; the caller checks ``failure``.
     """
 
-    def __init__(self, raw: io.RawIOBase, tick: Tick) -> None:
+    def __init__(self, raw: io.RawIOBase, on_transfer: OnTransfer) -> None:
         super().__init__()
-        self._raw, self._tick = raw, tick
+        self._raw, self._on_transfer = raw, on_transfer
         self.failure: BaseException | None = None
 
     def readinto(self, buffer: Any) -> int | None:
         try:
             count = self._raw.readinto(buffer)
-            self._tick()
+            self._on_transfer()
         except BaseException as error:
             self.failure = self.failure or error
             raise
@@ -60,7 +59,7 @@ class _Watched(io.RawIOBase):
         if not self.failure:
             try:
                 count = self._raw.write(data)
-                self._tick()
+                self._on_transfer()
                 return count
             except BaseException as error:
                 self.failure = error
@@ -82,34 +81,36 @@ class _Watched(io.RawIOBase):
         return self._raw.seekable()
 
 
-class Source:
-    """An object that is open to be read."""
+class Input:
+    """An object that is open for reading."""
 
-    def __init__(self, location: Location, raw: local.OpenFile | s3.Body, tick: Tick) -> None:
+    def __init__(
+        self, location: Location, raw: local.InputFile | s3.Download, on_transfer: OnTransfer
+    ) -> None:
         self.location = location
         self.size = raw.size
         self._raw = raw
-        self._watched = _Watched(raw, tick)
-        self.file = cast(IO[bytes], io.BufferedReader(self._watched, BUFFER_BYTES))
+        self._stream = _MonitoredStream(raw, on_transfer)
+        self.file = cast(IO[bytes], io.BufferedReader(self._stream, BUFFER_BYTES))
 
     @property
     def failure(self) -> BaseException | None:
-        """What reading raised first."""
-        return self._watched.failure
+        """The first exception of a read."""
+        return self._stream.failure
 
     @property
     def status(self) -> os.stat_result | None:
-        """Who may read it, where it is a local file."""
-        return self._raw.status if isinstance(self._raw, local.OpenFile) else None
+        """The owner and permissions of a local file; None in S3."""
+        return self._raw.status if isinstance(self._raw, local.InputFile) else None
 
     @property
     def version(self) -> s3.Version | None:
-        """Which version is read, where it is in S3."""
-        return self._raw.version if isinstance(self._raw, s3.Body) else None
+        """The version that is read of an S3 object; None for a local file."""
+        return self._raw.version if isinstance(self._raw, s3.Download) else None
 
     @property
     def position(self) -> int:
-        """Bytes read so far; a format that seeks may have skipped some."""
+        """Offset of the next byte to read; a format that seeks may have skipped some."""
         return self._raw.tell()
 
     def check_unchanged(self) -> None:
@@ -118,60 +119,60 @@ class Source:
 
 
 @contextmanager
-def reading(location: Location, tick: Tick = lambda: None) -> Iterator[Source]:
-    """Open an object.
+def open_input(location: Location, on_transfer: OnTransfer = lambda: None) -> Iterator[Input]:
+    """Open an object for reading.
 
     Raises:
-        UnreadableObject: there is no such file, or it is no regular one.
+        UnreadableObject: there is no such file, or it is not a regular one.
         OSError: it cannot be read.
     """
-    raw: local.OpenFile | s3.Body
+    raw: local.InputFile | s3.Download
     if isinstance(location, StoredObject):
-        raw = s3.Body(location, tick)
+        raw = s3.Download(location, on_transfer)
     else:
-        raw = local.OpenFile(location)
+        raw = local.InputFile(location)
     with raw:
-        yield Source(location, raw, tick)
+        yield Input(location, raw, on_transfer)
 
 
 class Outputs:
-    """What a run writes: all of it appears when the context ends, none after an exception.
+    """The outputs of a run: all appear when the context ends, none if it ends with an exception.
 
-    ``like``: the input; no file is more readable than it.
+    ``like``: the input; no output file is more readable than it.
     """
 
-    def __init__(self, like: Source | None = None, tick: Tick = lambda: None) -> None:
+    def __init__(self, like: Input | None = None, on_transfer: OnTransfer = lambda: None) -> None:
         self._like = like.status if like else None
-        self._tick = tick
-        self._raw: list[local.NewFile | s3.Upload] = []
-        self._watched: list[_Watched] = []
+        self._on_transfer = on_transfer
+        self._raw: list[local.OutputFile | s3.Upload] = []
+        self._streams: list[_MonitoredStream] = []
         self._files: list[io.BufferedWriter] = []
         self._stale: list[Location] = []
 
     def check(self) -> None:
-        """Raise what a write met with first, if any did."""
-        for watched in self._watched:
-            if watched.failure:
-                raise watched.failure
+        """Raise the first exception of a write, if there was one."""
+        for stream in self._streams:
+            if stream.failure:
+                raise stream.failure
 
     def open(self, location: Location) -> IO[bytes]:
-        """Begin an object; whether it can be written, `check` tells.
+        """Open an object for writing. Later, `check` tells whether the writes have succeeded.
 
         Raises:
-            OSError: it cannot be begun.
+            OSError: it cannot be opened.
         """
-        raw: local.NewFile | s3.Upload
+        raw: local.OutputFile | s3.Upload
         if isinstance(location, StoredObject):
             raw = s3.Upload(location)
         else:
-            raw = local.NewFile(location, self._like)
+            raw = local.OutputFile(location, self._like)
         self._raw.append(raw)
-        self._watched.append(_Watched(raw, self._tick))
-        self._files.append(io.BufferedWriter(self._watched[-1], BUFFER_BYTES))
+        self._streams.append(_MonitoredStream(raw, self._on_transfer))
+        self._files.append(io.BufferedWriter(self._streams[-1], BUFFER_BYTES))
         return cast(IO[bytes], self._files[-1])
 
     def remove(self, location: Location) -> None:
-        """Remove an object of an earlier run once those of this one have appeared."""
+        """Remove an output of an earlier run once those of this run have appeared."""
         self._stale.append(location)
 
     def __enter__(self) -> Self:
@@ -199,6 +200,6 @@ class Outputs:
                 location.path.unlink(missing_ok=True)
 
 
-def _abort(raw: local.NewFile | s3.Upload) -> None:
+def _abort(raw: local.OutputFile | s3.Upload) -> None:
     with suppress(OSError):
         raw.abort()

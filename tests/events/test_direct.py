@@ -8,8 +8,8 @@ import pytest
 import handler as entry
 from app.events.direct import Direct
 from app.events.records import InvalidRecord
-from app.objects.bucket import ObjectScoring
 from app.objects.formats import UnreadableObject
+from app.objects.invocation import ObjectScorer
 from app.scoring.batches import InvalidBatch
 from app.scoring.scorer import Scorer
 from app.settings import Settings
@@ -145,6 +145,6 @@ def test_items_that_are_too_much_for_one_batch_are_scored_in_several(native):
     text = "A film of which I remember nothing at all. " * 40
     items = [{"id": str(i), "text": text} for i in range(8)]
     settings = Settings(max_batch_characters=4 * len(text), max_batch_tokens=1000)
-    direct = Direct(Scorer(native, settings), ObjectScoring(native, settings))
+    direct = Direct(Scorer(native, settings), ObjectScorer(native, settings))
     answer = direct.handle({"Items": items}, None)
     assert [row["id"] for row in answer["results"]] == [str(i) for i in range(8)]

@@ -19,8 +19,7 @@ from app.events import skipped
 from app.events.envelopes import ENVELOPES, MAX_ENVELOPES, Skipped, contents, objects_of
 from app.events.records import MAX_ID_BYTES, InvalidRecord, Record
 from app.json_reader import MAX_DEPTH
-from app.objects.bucket import StoredObject
-from app.objects.s3 import StorageError
+from app.objects.s3 import StorageError, StoredObject
 from app.scoring.scorer import Scorer
 from app.sentiment.text import Text, parse
 from app.settings import Settings

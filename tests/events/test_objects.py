@@ -279,13 +279,13 @@ def test_a_late_text_that_takes_too_long_is_not_begun(aws, machine, takes):
 def test_storage_that_turns_slow_leaves_time_to_hand_over(aws, machine, monkeypatch):
     aws.put(KEY, ROWS * 40_000)
     clock = Clock(100)
-    read = s3.Body._read
+    read = s3.Download._read
 
     def slow(body, count):
         clock.left -= 9
         return read(body, count)
 
-    monkeypatch.setattr(s3.Body, "_read", slow)
+    monkeypatch.setattr(s3.Download, "_read", slow)
     entry.handler(event("s3"), clock)
     assert len(machine()) == 1
     assert clock.left >= RESERVE_SECONDS

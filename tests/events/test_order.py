@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from app.events.delivery import Arrived, Delivery
 from app.events.records import InvalidRecord, Record
-from app.objects.bucket import StoredObject
 from app.objects.formats import UnreadableObject
+from app.objects.s3 import StoredObject
 from app.scoring.configuration import load_classifier
 from app.settings import Settings
 from app.sinks.batching import Entry, Sent

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from app.objects.bucket import StoredObject
+from app.objects.s3 import StoredObject
 from local.aws import LocalAws
 from local.emulator import Emulator, InvocationError
 from tests.conftest import ROOT

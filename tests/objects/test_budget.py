@@ -88,7 +88,7 @@ def test_whatever_rows_cost_the_reserve_is_left(native, tmp_path_factory, length
     budget = TimeBudget(clock)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(native, "predict", slow)
-        with storage.reading(LocalFile(folder / "in.jsonl"), budget.check) as source:
+        with storage.open_input(LocalFile(folder / "in.jsonl"), budget.check) as source:
             try:
                 summary = score_object(
                     source,

@@ -27,7 +27,7 @@ def write(path: Path, like: Path | None = None) -> None:
         with storage.Outputs() as outputs:
             outputs.open(LocalFile(path)).write(b"new")
         return
-    with storage.reading(LocalFile(like)) as source, storage.Outputs(source) as outputs:
+    with storage.open_input(LocalFile(like)) as source, storage.Outputs(source) as outputs:
         outputs.open(LocalFile(path)).write(b"new")
 
 
@@ -72,7 +72,7 @@ def test_a_missing_folder_is_made(tmp_path):
 
 
 def test_what_a_killed_run_left_is_in_nobodys_way(tmp_path):
-    local.unfinished(tmp_path / "out").write_bytes(b"left")
+    local.temporary(tmp_path / "out").write_bytes(b"left")
     write(tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
@@ -120,7 +120,7 @@ def test_the_group_of_the_input_is_no_reason_to_let_another_read(tmp_path):
 def test_a_file_that_is_replaced_while_it_is_read_is_read_to_its_end(tmp_path):
     path = tmp_path / "in"
     path.write_bytes(b"old" * 100_000)
-    with storage.reading(LocalFile(path)) as source:
+    with storage.open_input(LocalFile(path)) as source:
         source.file.read(10)
         write(path)
         assert len(source.file.read()) == 299_990
@@ -131,7 +131,7 @@ def test_a_file_that_is_written_to_while_it_is_read_is_noticed(tmp_path):
     path = tmp_path / "in"
     path.write_bytes(b"old")
     os.utime(path, (0, 0))
-    with storage.reading(LocalFile(path)) as source:
+    with storage.open_input(LocalFile(path)) as source:
         path.write_bytes(b"new")
         with pytest.raises(ObjectChanged, match="was written to while it was read"):
             source.check_unchanged()

@@ -34,43 +34,43 @@ def path(tmp_path):
 def test_scores_of_the_same_texts_are_known(path):
     keep(path, [(["a", "b"], [GOOD, BAD]), (["c"], [GOOD])])
     with Progress(path, "m") as again:
-        assert again.known(["a", "b"]) == [GOOD, BAD]
-        assert again.known(["c"]) == [GOOD]
-        assert again.known(["d"]) is None
+        assert again.next_scores(["a", "b"]) == [GOOD, BAD]
+        assert again.next_scores(["c"]) == [GOOD]
+        assert again.next_scores(["d"]) is None
 
 
 @pytest.mark.parametrize("texts", [["a", "B"], ["a"], ["a", "b", "c"], ["a\nb"], ["ab", ""]])
 def test_scores_of_other_texts_are_not(path, texts):
     keep(path, [(["a", "b"], [GOOD, BAD])])
     with Progress(path, "m") as again:
-        assert again.known(texts) is None
+        assert again.next_scores(texts) is None
 
 
 def test_scores_of_another_model_are_not_known(path):
     keep(path, [(["a"], [GOOD])])
     with Progress(path, "other") as again:
-        assert again.known(["a"]) is None
+        assert again.next_scores(["a"]) is None
 
 
 def test_what_comes_after_a_difference_is_scored_anew_and_kept(path):
     keep(path, [(["a"], [GOOD]), (["b"], [GOOD]), (["c"], [GOOD])])
     with pytest.raises(Interrupted), Progress(path, "m") as again:
-        assert again.known(["a"]) == [GOOD]
-        assert again.known(["x"]) is None
+        assert again.next_scores(["a"]) == [GOOD]
+        assert again.next_scores(["x"]) is None
         again.add(["x"], [BAD])
-        assert again.known(["c"]) is None
+        assert again.next_scores(["c"]) is None
         raise Interrupted
     with Progress(path, "m") as third:
-        assert third.known(["a"]) == [GOOD]
-        assert third.known(["x"]) == [BAD]
+        assert third.next_scores(["a"]) == [GOOD]
+        assert third.next_scores(["x"]) == [BAD]
 
 
 def test_a_line_cut_off_keeps_those_before(path):
     keep(path, [(["a"], [GOOD]), (["b"], [BAD])])
     path.write_bytes(path.read_bytes()[:-5])
     with Progress(path, "m") as again:
-        assert again.known(["a"]) == [GOOD]
-        assert again.known(["b"]) is None
+        assert again.next_scores(["a"]) == [GOOD]
+        assert again.next_scores(["b"]) is None
 
 
 @pytest.mark.property
@@ -84,7 +84,7 @@ def test_a_damaged_file_gives_right_scores_or_none(tmp_path_factory, data):
     path.write_bytes(whole[:start] + data.draw(st.binary(max_size=20)) + whole[end:])
     with Progress(path, "m") as again:
         for texts in (["a", "b"], ["c"], ["d"]):
-            scores = again.known(texts)
+            scores = again.next_scores(texts)
             assert scores is None or len(scores) == len(texts)
             if scores is None:
                 again.add(texts, [GOOD] * len(texts))
@@ -97,13 +97,13 @@ def test_a_damaged_file_gives_right_scores_or_none(tmp_path_factory, data):
 def test_a_file_without_scores_of_this_model_is_begun_anew(path, content):
     path.write_bytes(content)
     with Progress(path, "m") as progress:
-        assert progress.known(["a"]) is None
+        assert progress.next_scores(["a"]) is None
 
 
 @pytest.mark.parametrize("content", [b"\0" * 5000, b"my notes\n", b"[]\n", b"{}", b"\n", b"\xff"])
 def test_a_file_of_another_program_is_refused_and_left_alone(path, content):
     path.write_bytes(content)
-    with pytest.raises(UnreadableObject, match=re.escape(f"{path}: is no progress of a run")):
+    with pytest.raises(UnreadableObject, match=re.escape(f"{path}: is not the progress of a run")):
         Progress(path, "m")
     assert path.read_bytes() == content
 
@@ -136,7 +136,7 @@ def test_two_runs_cannot_have_it_at_once(path):
 def test_a_file_left_by_a_killed_run_is_nobodys_lock(path):
     keep(path, [(["a"], [GOOD])])
     with Progress(path, "m") as progress:
-        assert progress.known(["a"]) == [GOOD]
+        assert progress.next_scores(["a"]) == [GOOD]
 
 
 def test_it_is_no_more_readable_than_the_input(path, tmp_path):

@@ -33,8 +33,8 @@ def put(bucket):
     return lambda body, key="a": bucket.put_object(Bucket="reviews", Key=key, Body=body)
 
 
-def body() -> s3.Body:
-    return s3.Body(HERE, lambda: None)
+def body() -> s3.Download:
+    return s3.Download(HERE, lambda: None)
 
 
 def break_off(monkeypatch, error: Exception, after: int, times: int) -> None:
@@ -59,7 +59,7 @@ BROKEN = [
 
 def test_an_object_is_read_and_sought_like_a_file(put):
     put(bytes(range(256)))
-    with storage.reading(HERE) as source:
+    with storage.open_input(HERE) as source:
         file = source.file
         assert source.size == 256
         assert file.read(3) == b"\x00\x01\x02"
@@ -73,14 +73,14 @@ def test_an_object_is_read_and_sought_like_a_file(put):
 
 def test_an_empty_object_has_nothing_to_read(put):
     put(b"")
-    with storage.reading(HERE) as source:
+    with storage.open_input(HERE) as source:
         assert (source.size, source.file.read()) == (0, b"")
 
 
 @pytest.mark.parametrize("error", BROKEN, ids=lambda error: type(error).__name__)
 def test_reading_goes_on_where_a_connection_broke(put, monkeypatch, error):
     put(OLD)
-    break_off(monkeypatch, error, after=1500, times=s3.RESUMES)
+    break_off(monkeypatch, error, after=1500, times=s3.MAX_RESUMES)
     with body() as stream:
         assert b"".join(iter(lambda: stream.read(100), b"")) == OLD
 
@@ -151,7 +151,7 @@ def test_an_object_removed_while_it_is_read_fails(put, bucket):
 )
 def test_what_is_not_there_is_said_without_what_s3_adds(bucket, place, reason):
     with pytest.raises(StorageError) as raised:
-        s3.Body(place, lambda: None)
+        s3.Download(place, lambda: None)
     assert str(raised.value) == reason
 
 

@@ -41,7 +41,7 @@ def target(tmp_path):
 def score(native, target):
     def run(path: Path, column: str = "", **given):
         given = {"limits": Limits(1000, 100_000), "options": ReadOptions(column), **given}
-        with storage.reading(LocalFile(path)) as source:
+        with storage.open_input(LocalFile(path)) as source:
             return score_object(source, target(path.name), native, **given)
 
     return run
@@ -177,7 +177,7 @@ def test_a_line_without_end_takes_no_more_memory_than_a_row_may(tmp_path, score,
             "r.csv",
             b"id,text\n1,x\n",
             "body",
-            "no column has the name asked for",
+            "no column has the requested name",
         ),
         ("r.parquet", b"no", "", "is not Parquet"),
         ("r.csv.gz", b"\x1f\x8bno", "", "cannot be read: the gzip data is damaged"),
@@ -232,14 +232,14 @@ def whole_and_interrupted(
         return [GOOD if "reat" in text else BAD for text in texts]
 
     def run(out: str, stop_at: int | None = None) -> bytes:
-        def watch(summary):
+        def on_chunk(summary):
             if summary.rows == stop_at:
                 raise Interrupted
 
         target = Target(*(LocalFile(folder / f"{out}.{part}") for part in ("scored", "r", "s")))
-        with storage.reading(LocalFile(path)) as source, Progress(folder / out, "m") as progress:
+        with storage.open_input(LocalFile(path)) as source, Progress(folder / out, "m") as progress:
             options = {"options": ReadOptions(), "limits": Limits(1000, 100_000)}
-            score_object(source, target, native, **options, watch=watch, progress=progress)
+            score_object(source, target, native, **options, on_chunk=on_chunk, progress=progress)
         assert not (folder / out).exists()
         return (folder / f"{out}.scored").read_bytes()
 
@@ -349,7 +349,7 @@ def test_a_file_written_to_while_it_is_read_is_not_scored_in_part(tmp_path, scor
             file.write(path.read_bytes()[:1])
 
     with pytest.raises(ObjectChanged):
-        score(path, watch=edit)
+        score(path, on_chunk=edit)
     assert [found.name for found in tmp_path.rglob("*") if found.is_file()] == [name]
 
 
@@ -363,7 +363,7 @@ def test_what_storage_raises_is_raised_whatever_the_format(tmp_path, score, name
         raise Failed
 
     path = write(tmp_path / name)
-    raw = local.OpenFile if kind == "read" else local.NewFile
+    raw = local.InputFile if kind == "read" else local.OutputFile
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Failed):
         patch.setattr(raw, "readinto" if kind == "read" else "write", fail, raising=False)
         score(path)
@@ -402,7 +402,7 @@ def test_any_bytes_are_scored_in_part_or_refused(
     (folder / name).write_bytes(data[: len(data) - cut])
     target = Target(*(LocalFile(folder / part) for part in ("scored", "rejected", "summary")))
     with (
-        storage.reading(LocalFile(folder / name)) as source,
+        storage.open_input(LocalFile(folder / name)) as source,
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setattr(os, "fsync", lambda descriptor: None)

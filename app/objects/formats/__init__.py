@@ -1,8 +1,8 @@
-"""The formats of objects: rows in, in chunks of bounded cost; the same rows out, with scores."""
+"""File formats: each reads an object as chunks of rows, and writes the rows with their scores."""
 
 from typing import Literal
 
-from app.objects.formats.columns import TEXT_COLUMNS, column_among, column_of
+from app.objects.formats.columns import TEXT_COLUMNS, find_text_column
 from app.objects.formats.rows import (
     Chunk,
     Column,
@@ -11,7 +11,7 @@ from app.objects.formats.rows import (
     Rejected,
     Row,
     Score,
-    Scored,
+    ScoredChunk,
     UnreadableObject,
 )
 
@@ -26,13 +26,12 @@ __all__ = [
     "Rejected",
     "Row",
     "Score",
-    "Scored",
+    "ScoredChunk",
     "UnreadableObject",
-    "column_among",
-    "column_of",
+    "by_name",
+    "find_text_column",
     "format_name",
     "is_accepted",
-    "of",
 ]
 
 Kind = Literal["jsonl", "csv", "txt", "parquet"]
@@ -47,58 +46,59 @@ SUFFIXES: dict[str, Kind] = {
     ".txt": "txt",
     ".parquet": "parquet",
 }
-"""The ends of names, in any case, by which formats are known; all but Parquet also with .gz."""
+"""The format of each suffix, in any case; ``.gz`` may follow all but Parquet's."""
 _TEXT = [suffix for suffix, kind in SUFFIXES.items() if kind != "parquet"]
 ACCEPTED = f"expected {', '.join(_TEXT[:-1])} or {_TEXT[-1]}, each also .gz, or .parquet"
 
 
-def of(name: str) -> Format:
-    """Return the format of an object by the end of its name.
+def by_name(name: str) -> Format:
+    """Return the format of an object with this name.
 
     Raises:
-        UnreadableObject: it has none that is known.
+        UnreadableObject: the suffix belongs to no format.
     """
-    # Imported here, so that the start of a function that serves requests does not pay for them.
+    # Imported here, as requests need none of them, and most objects need one.
     from app.objects.formats.csv import Csv
     from app.objects.formats.gzip import Gzipped
     from app.objects.formats.jsonl import JsonLines
     from app.objects.formats.lines import Lines
     from app.objects.formats.parquet import Parquet
 
-    suffix, zipped = _suffix_of(name)
-    kinds: dict[Kind, type[Format]] = {
+    suffix, is_compressed = _suffix(name)
+    formats: dict[Kind, type[Format]] = {
         "jsonl": JsonLines,
         "csv": Csv,
         "txt": Lines,
         "parquet": Parquet,
     }
-    form = kinds[SUFFIXES[suffix]]()
-    return Gzipped(form) if zipped else form
+    content = formats[SUFFIXES[suffix]]()
+    return Gzipped(content) if is_compressed else content
 
 
 def is_accepted(name: str) -> bool:
-    """Return whether an object's name ends as that of a known format."""
+    """Return whether the suffix of an object's name belongs to a format."""
     try:
-        _suffix_of(name)
+        _suffix(name)
     except UnreadableObject:
         return False
     return True
 
 
 def format_name(name: str) -> str:
-    """Return what objects of one format and compression have in common: ``csv``, ``jsonl.gz``.
+    """Return the format and compression of an object with this name: ``csv``, ``jsonl.gz``.
 
     Raises:
-        UnreadableObject: the name's end is of no known format.
+        UnreadableObject: the suffix belongs to no format.
     """
-    suffix, zipped = _suffix_of(name)
-    return SUFFIXES[suffix] + ".gz" * zipped
+    suffix, is_compressed = _suffix(name)
+    return SUFFIXES[suffix] + ".gz" * is_compressed
 
 
-def _suffix_of(name: str) -> tuple[str, bool]:
+def _suffix(name: str) -> tuple[str, bool]:
+    """Return the suffix before ``.gz``, and whether that follows."""
     stem = name.lower().removesuffix(".gz")
-    zipped = stem != name.lower()
+    is_compressed = stem != name.lower()
     for suffix, kind in SUFFIXES.items():
-        if stem.endswith(suffix) and not (zipped and kind == "parquet"):
-            return suffix, zipped
-    raise UnreadableObject(f"its name ends as that of no known format: {ACCEPTED}")
+        if stem.endswith(suffix) and not (is_compressed and kind == "parquet"):
+            return suffix, is_compressed
+    raise UnreadableObject(f"the suffix of its name is unknown: {ACCEPTED}")

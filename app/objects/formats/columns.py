@@ -1,64 +1,61 @@
-"""Columns by name: which one is the text, and what the scores are called beside the others."""
+"""Which column of an object is the text, and how the columns of scores are named."""
 
 from collections.abc import Iterable, Sequence
 
 from app.objects.formats.rows import Column, Score, UnreadableObject
 
 TEXT_COLUMNS = ("text", "review", "comment", "content", "body", "message", "sentence")
-"""Usual names of a column of texts; the first of them that there is counts."""
-REASON = "reason"
-OURS = (*Score._fields, REASON)
+"""Usual names of a text column, by priority."""
+ADDED_COLUMNS = (*Score._fields, "reason")
+"""Columns that are added to an object; the reason only if rejected rows are kept."""
 
 
-def column_among(
-    names: Sequence[str], wanted: str, *, alone: bool = True, advice: str = ""
+def find_text_column(
+    names: Sequence[str], requested: str = "", *, accept_only: bool = True, advice: str = ""
 ) -> Column:
-    """Return the column that is the text: the one wanted, else one of a usual name, else the only.
+    """Return the text column: the requested one, else one with a usual name, else the only one.
 
-    An exact match comes before one that differs in case or in white space around it, and the
-    first of several columns of one name before the others. ``alone``: whether an only column will
-    do whatever its name. ``advice`` ends the error's message.
+    An exact match has priority over one that differs in case or surrounding white space. Of several
+    columns with the same name, the first one counts.
+
+    Args:
+        names: all columns.
+        requested: the name of the text column, empty to find it by the usual names.
+        accept_only: whether an only column is the text column, whatever its name.
+        advice: ends the error message.
 
     Raises:
-        UnreadableObject: the one wanted is not there or, where none is, none looks like it.
+        UnreadableObject: the requested column does not exist or, if none is requested, no column
+            has a usual name.
     """
-    candidates = [wanted] if wanted else TEXT_COLUMNS
     folded = [name.strip().lower() for name in names]
-    places = []
-    for candidate in candidates:
+    matches: list[int] = []
+    for candidate in [requested] if requested else TEXT_COLUMNS:
         alike = [i for i, name in enumerate(folded) if name == candidate.strip().lower()]
-        places += sorted(alike, key=lambda i: names[i] != candidate)
-    if not places and not wanted and alone and len(names) == 1:
-        places = [0]
-    if not places:
-        sought = "has the name asked for" if wanted else f"is named {', '.join(TEXT_COLUMNS)}"
+        matches += sorted(alike, key=lambda i: names[i] != candidate)
+    if not matches and not requested and accept_only and len(names) == 1:
+        matches = [0]
+    if not matches:
+        missing = "has the requested name" if requested else f"is named {', '.join(TEXT_COLUMNS)}"
         count = "is 1 column" if len(names) == 1 else f"are {len(names)} columns"
-        raise UnreadableObject(f"no column {sought}; there {count}{advice}", names)
-    return Column(places[0], names[places[0]], tuple(names[i] for i in places[1:]))
+        raise UnreadableObject(f"no column {missing}; there {count}{advice}", names)
+    index, *others = matches
+    return Column(index, names[index], tuple(names[i] for i in others))
 
 
-def column_of(names: Sequence[str], wanted: str) -> str:
-    """Return the name of the column that is the text.
+def added_column_names(existing: Iterable[str]) -> list[str]:
+    """Return names for `ADDED_COLUMNS` that no existing column has, in any case.
 
-    Raises:
-        UnreadableObject: the one wanted is not there or, where none is, none looks like it.
+    A name that exists gets the first free suffix: ``sentiment_1``, ``sentiment_2``, … So no column
+    of an object is ever replaced.
     """
-    return column_among(names, wanted).name
+    folded = {name.strip().lower() for name in existing}
+    return [_unused_name(name, folded) for name in ADDED_COLUMNS]
 
 
-def score_columns(taken: Iterable[str]) -> list[str]:
-    """Return names for the scores and the reason beside columns of these names.
-
-    Those of `OURS`, unless a column has that name in any case: then the first of ``sentiment_1``,
-    ``sentiment_2``, … that is free. No column of an object is ever replaced.
-    """
-    folded = {name.strip().lower() for name in taken}
-    return [_free(name, folded) for name in OURS]
-
-
-def _free(name: str, taken: set[str]) -> str:
-    number, free = 0, name
-    while free in taken:
+def _unused_name(name: str, existing: set[str]) -> str:
+    number, candidate = 0, name
+    while candidate in existing:
         number += 1
-        free = f"{name}_{number}"
-    return free
+        candidate = f"{name}_{number}"
+    return candidate

@@ -1,4 +1,4 @@
-"""JSON Lines: a JSON object a line."""
+"""JSON Lines: a JSON object on each line."""
 
 import json
 import re
@@ -7,7 +7,8 @@ from typing import IO, Any
 
 from app import json_reader
 from app.json_reader import InvalidJson
-from app.objects.formats.columns import OURS, column_among, score_columns
+from app.objects.formats.columns import ADDED_COLUMNS, added_column_names, find_text_column
+from app.objects.formats.csv.dialect import sniff_header
 from app.objects.formats.rows import (
     DEFAULTS,
     Chunk,
@@ -15,75 +16,76 @@ from app.objects.formats.rows import (
     ReadOptions,
     Rejected,
     Row,
-    Scored,
+    ScoredChunk,
     UnreadableObject,
     chunked,
 )
-from app.objects.formats.table import header_of
-from app.objects.formats.text import Line, Source, fault_of, opened, shown
+from app.objects.formats.text import Line, TextObject, decoding_fault, open_text, printable
 
-_FORM = "expected JSON Lines, an object a line"
-_LIKE_OURS = re.compile(rf"\s*({'|'.join(OURS)})(_\d+)?\s*", re.IGNORECASE)
+_EXPECTED = "expected JSON Lines, an object a line"
+_ADDED_NAME = re.compile(rf"\s*({'|'.join(ADDED_COLUMNS)})(_\d+)?\s*", re.IGNORECASE)
 
 
 class JsonLines:
-    """A JSON object a line.
+    """A JSON object on each line.
 
-    A row is written as it stands, with its scores at its end, so nothing of it changes.
+    A row is written unchanged, with its scores as the last members.
     """
 
     def read(self, file: IO[bytes], options: ReadOptions = DEFAULTS) -> Iterator[Chunk]:
-        source = yield from opened(file, options, "JSON Lines")
-        _refuse_other_forms(source.head)
-        yield from _Reader(source, options.column).chunks()
+        text_object = yield from open_text(file, options, "JSON Lines")
+        _check_form(text_object.head)
+        yield from _Reader(text_object, options.column).chunks()
 
-    def write(self, file: IO[bytes], scored: Iterable[Scored]) -> None:
-        for part in scored:
-            names = part.table or OURS
-            count = len(OURS) - (part.reasons is None)
-            reasons = part.reasons or [""] * len(part.rows)
-            for row, score, reason in zip(part.rows, part.scores, reasons, strict=True):
+    def write(self, file: IO[bytes], chunks: Iterable[ScoredChunk]) -> None:
+        for chunk in chunks:
+            names = chunk.layout or ADDED_COLUMNS
+            count = len(ADDED_COLUMNS) - (chunk.reasons is None)
+            reasons = chunk.reasons or [""] * len(chunk.rows)
+            for row, score, reason in zip(chunk.rows, chunk.scores, reasons, strict=True):
                 values = [*(score or (None, None, None)), reason or None]
-                ours = dict(zip(names[:count], values[:count], strict=True))
-                file.write(_with(row.content, ours).encode() + b"\n")
+                added = dict(zip(names[:count], values[:count], strict=True))
+                file.write(_append(row.original, added).encode() + b"\n")
 
 
-def _with(row: str, ours: Mapping[str, Any]) -> str:
-    """Return an object's JSON with more members at its end; of what is no object, one made."""
+def _append(row: str, added: Mapping[str, Any]) -> str:
+    """Return the JSON of an object with members appended, and other JSON as it is."""
     row = row.strip()
     if not row.startswith("{"):
         return row
-    begun = row[:-1].rstrip()
-    return f"{begun}{'' if begun == '{' else ', '}{json.dumps(ours)[1:]}"
+    members = row[:-1].rstrip()
+    return f"{members}{'' if members == '{' else ', '}{json.dumps(added)[1:]}"
 
 
 class _Reader:
-    def __init__(self, source: Source, wanted: str) -> None:
-        self._source, self._wanted = source, wanted
+    def __init__(self, text_object: TextObject, requested: str) -> None:
+        self._text_object, self._requested = text_object, requested
         self._column: Column | None = None
-        self._taken: set[str] = set()
-        """Names of members so far that are such as ours."""
-        self._misshapen: tuple[int, UnreadableObject] | None = None
-        """The first line that is no object with a text, and why."""
-        self._shapely = False
-        """Whether a line is one, be it readable or not."""
+        self._existing: set[str] = set()
+        """Names of members so far that names of added columns could repeat."""
+        self._first_fault: tuple[int, UnreadableObject] | None = None
+        """The first line that is not an object with a text, and why."""
+        self._is_json_lines = False
+        """Whether any line is an object with a text, even if it cannot be decoded."""
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield the rows.
 
         Raises:
-            UnreadableObject: not one of them is an object with a text.
+            UnreadableObject: no line is an object with a text.
         """
-        yield from chunked(self._rows(), self._finish)
-        if self._misshapen and not self._shapely:
-            line, error = self._misshapen
-            raise UnreadableObject(f"{_FORM}, but no line is one: line {line} {error}", error.names)
+        yield from chunked(self._rows(), self._complete)
+        if self._first_fault and not self._is_json_lines:
+            line, error = self._first_fault
+            raise UnreadableObject(
+                f"{_EXPECTED}, but no line is one: line {line} {error}", error.columns
+            )
 
-    def _finish(self, chunk: Chunk) -> None:
-        chunk.column, chunk.table = self._column, score_columns(self._taken)
+    def _complete(self, chunk: Chunk) -> None:
+        chunk.column, chunk.layout = self._column, added_column_names(self._existing)
 
     def _rows(self) -> Iterator[Row | Rejected | None]:
-        for line in self._source.lines:
+        for line in self._text_object.lines:
             if line is None:
                 yield None
             elif line.fault or line.text.strip():
@@ -91,56 +93,51 @@ class _Reader:
 
     def _row(self, line: Line) -> Row | Rejected:
         row = line.text.strip().removeprefix("\ufeff")
-        content = ""
+        original = ""
         try:
-            if fault := line.fault or fault_of(line.text, self._source.encoding):
+            if fault := line.fault or decoding_fault(line.text, self._text_object.encoding):
                 raise InvalidJson(fault)
             members = json_reader.read(row)
             if not isinstance(members, dict):
                 raise UnreadableObject("is not a JSON object")
-            content = row
-            self._taken.update(filter(_LIKE_OURS.fullmatch, members))
-            alone = self._column is None or self._column.name in members
-            column = column_among(list(members), self._wanted, alone=alone)
+            original = row
+            self._existing.update(filter(_ADDED_NAME.fullmatch, members))
+            accept_only = self._column is None or self._column.name in members
+            column = find_text_column(list(members), self._requested, accept_only=accept_only)
         except ValueError as error:
             reason = str(error).replace("at line 1, column", "at column")
             if isinstance(error, UnreadableObject) or reason.startswith("is not JSON"):
-                names = error.names if isinstance(error, UnreadableObject) else ()
-                self._misshapen = self._misshapen or (line.number, UnreadableObject(reason, names))
+                names = error.columns if isinstance(error, UnreadableObject) else ()
+                fault_of_line = line.number, UnreadableObject(reason, names)
+                self._first_fault = self._first_fault or fault_of_line
             else:
-                self._shapely = True
-            text = shown(line.text)
-            return Rejected(line.number, reason, text, content or json.dumps({"row": text}))
-        self._shapely = True
+                self._is_json_lines = True
+            text = printable(line.text)
+            return Rejected(line.number, reason, text, original or json.dumps({"row": text}))
+        self._is_json_lines = True
         self._column = self._column or column
         return Row(line.number, members[column.name], row)
 
 
-def looks_like_json(head: bytes) -> bool:
-    """Return whether an object's beginning is a JSON object's, or that of an array of them."""
-    return bool(_JSON.match(head.lstrip()))
-
-
-_MEMBER = rb'\{\s*"(?:[^"\\]|\\.){0,1000}"\s*:'
-_JSON = re.compile(rb"(?:\[\s*)?" + _MEMBER)
 _ARRAY = re.compile(rb"\[\s*[\r\n{]")
-_PRETTY = re.compile(rb'\{[ \t]*[\r\n]\s*"(?:[^"\\]|\\.){0,1000}"\s*:')
+_INDENTED = re.compile(rb'\{[ \t]*[\r\n]\s*"(?:[^"\\]|\\.){0,1000}"\s*:')
 
 
-def _refuse_other_forms(head: bytes) -> None:
-    """Refuse JSON that is not a line for each object, and tables.
+def _check_form(head: bytes) -> None:
+    """Check that an object is not JSON of another form, nor a table.
 
     Raises:
-        UnreadableObject: it is one of these; the message says which.
+        UnreadableObject: it is; the message names the form.
     """
     head = head.lstrip()
     if _ARRAY.match(head):
-        raise UnreadableObject(f"is a JSON array; {_FORM} (jq -c '.[]' writes it so)")
-    if _PRETTY.match(head):
-        raise UnreadableObject(f"is JSON over several lines; {_FORM} (jq -c . writes it so)")
+        raise UnreadableObject(f"is a JSON array; {_EXPECTED} (jq -c '.[]' converts it)")
+    several_lines = f"is JSON over several lines; {_EXPECTED} (jq -c . converts it)"
+    if _INDENTED.match(head):
+        raise UnreadableObject(several_lines)
     if not head.startswith((b"{", b"[")):
-        if header_of(head):
-            raise UnreadableObject(f"is a table, which is called .csv or .tsv; {_FORM}")
+        if sniff_header(head):
+            raise UnreadableObject(f"is a table, which is called .csv or .tsv; {_EXPECTED}")
         return
     text = head.decode("utf-8", "replace")
     try:
@@ -148,10 +145,10 @@ def _refuse_other_forms(head: bytes) -> None:
     except (ValueError, RecursionError):
         return
     if re.search(r"[\r\n]", text[:end]):
-        raise UnreadableObject(f"is JSON over several lines; {_FORM} (jq -c . writes it so)")
+        raise UnreadableObject(several_lines)
     if text[end:].lstrip(" \t,").startswith("{"):
         raise UnreadableObject(
-            f"has several JSON objects on a line; {_FORM} (jq -c . writes it so)"
+            f"has several JSON objects on a line; {_EXPECTED} (jq -c . converts it)"
         )
     if text[end:].lstrip(" \t").startswith(","):
-        raise UnreadableObject(f"has commas between its JSON objects; {_FORM}")
+        raise UnreadableObject(f"has commas between its JSON objects; {_EXPECTED}")

@@ -1,60 +1,61 @@
-"""A text a line."""
+"""Plain text: a text on each line."""
 
 from collections.abc import Iterable, Iterator
 from typing import IO
 
 from app.objects.formats.columns import TEXT_COLUMNS
-from app.objects.formats.jsonl import looks_like_json
+from app.objects.formats.csv.dialect import sniff_header
 from app.objects.formats.rows import (
     DEFAULTS,
     Chunk,
     ReadOptions,
     Rejected,
     Row,
-    Scored,
+    ScoredChunk,
     UnreadableObject,
     chunked,
 )
-from app.objects.formats.table import header_of
-from app.objects.formats.text import Source, fault_of, opened, shown
+from app.objects.formats.signatures import looks_like_json
+from app.objects.formats.text import TextObject, decoding_fault, open_text, printable
 
 
 class Lines:
-    """A text a line; written with its scores before it, separated by tabs."""
+    """A text on each line, written with its scores before it, separated by tabs."""
 
     def read(self, file: IO[bytes], options: ReadOptions = DEFAULTS) -> Iterator[Chunk]:
-        source = yield from opened(file, options, "lines of text")
-        _refuse_rows_of_columns(source.head)
-        yield from chunked(self._rows(source), lambda chunk: None)
+        text_object = yield from open_text(file, options, "lines of text")
+        _check_has_no_columns(text_object.head)
+        yield from chunked(_rows(text_object), lambda chunk: None)
 
-    def _rows(self, source: Source) -> Iterator[Row | Rejected | None]:
-        for line in source.lines:
-            if line is None:
-                yield None
-            elif reason := line.fault or fault_of(line.text, source.encoding):
-                text = shown(line.text)
-                yield Rejected(line.number, reason, text, text)
-            elif line.text.strip():
-                yield Row(line.number, line.text, line.text)
-
-    def write(self, file: IO[bytes], scored: Iterable[Scored]) -> None:
-        for part in scored:
-            reasons = part.reasons or [""] * len(part.rows)
-            for row, score, reason in zip(part.rows, part.scores, reasons, strict=True):
+    def write(self, file: IO[bytes], chunks: Iterable[ScoredChunk]) -> None:
+        for chunk in chunks:
+            reasons = chunk.reasons or [""] * len(chunk.rows)
+            for row, score, reason in zip(chunk.rows, chunk.scores, reasons, strict=True):
                 values = [*map(str, score or ("", "", ""))]
-                values += [reason] if part.reasons is not None else []
-                file.write("\t".join([*values, row.content]).encode() + b"\n")
+                values += [reason] if chunk.reasons is not None else []
+                file.write("\t".join([*values, row.original]).encode() + b"\n")
 
 
-def _refuse_rows_of_columns(head: bytes) -> None:
-    """Refuse what would be scored with all its columns as one text.
+def _rows(text_object: TextObject) -> Iterator[Row | Rejected | None]:
+    for line in text_object.lines:
+        if line is None:
+            yield None
+        elif reason := line.fault or decoding_fault(line.text, text_object.encoding):
+            text = printable(line.text)
+            yield Rejected(line.number, reason, text, text)
+        elif line.text.strip():
+            yield Row(line.number, line.text, line.text)
+
+
+def _check_has_no_columns(head: bytes) -> None:
+    """Check that lines are texts, as otherwise all columns would be scored as one text.
 
     Raises:
-        UnreadableObject: it is JSON Lines, or a table under a header that names its texts.
+        UnreadableObject: the object is JSON Lines, or a table with the name of a text column.
     """
     if looks_like_json(head):
         raise UnreadableObject(
-            "is JSON, not lines of text: if it has an object a line, call it .jsonl"
+            "is JSON, not lines of text: if it has one object per line, name it .jsonl"
         )
-    if set(header_of(head)) & set(TEXT_COLUMNS):
-        raise UnreadableObject("is a table, not lines of text: call it .csv or .tsv")
+    if set(sniff_header(head)) & set(TEXT_COLUMNS):
+        raise UnreadableObject("is a table, not lines of text: name it .csv or .tsv")

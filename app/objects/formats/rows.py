@@ -1,4 +1,4 @@
-"""What formats exchange with the scoring: chunks of rows in, scored rows out."""
+"""The rows of an object, as formats read and write them and the scoring sees them."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -6,35 +6,37 @@ from typing import IO, Any, NamedTuple, Protocol
 
 CHUNK_ROWS = 512
 CHUNK_CHARACTERS = 100_000
-"""Characters of text in a chunk, so that scoring one takes seconds at most."""
+"""Characters of text in a chunk, so that scoring one takes a few seconds at most."""
 CHUNK_BYTES = 4 * 1024 * 1024
-"""Bytes of rows in a chunk, whatever share of them is text."""
+"""Bytes of rows in a chunk, whether or not they are text."""
 MAX_ROW_BYTES = 16 * 1024 * 1024
-"""Longest row that is read; a longer one is rejected."""
+"""Size of the longest row that is read; a longer one is rejected."""
 
 
 class UnreadableObject(ValueError):
-    """An object none of whose rows can be scored; the message says why and what is allowed.
+    """No row of an object can be scored; the message says why and what is allowed.
 
-    The message holds nothing of the object. ``names`` holds its columns, for its owner's eyes only.
+    The message holds no content of the object. ``columns`` holds the names of its columns, which
+    only the object's owner may see.
     """
 
-    def __init__(self, message: str, names: Sequence[str] = ()) -> None:
+    def __init__(self, message: str, columns: Sequence[str] = ()) -> None:
         super().__init__(message)
-        self.names = tuple(names)
+        self.columns = tuple(columns)
 
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How to read an object, where its owner says more than its name and content do."""
+    """What its owner says about an object, in addition to its name and content."""
 
     column: str = ""
-    """Column with the text; by default the first of `TEXT_COLUMNS` that there is."""
+    """Name of the text column; by default the first of `TEXT_COLUMNS` that exists."""
     delimiter: str = ""
-    """What separates a CSV file's fields; by default it is detected."""
+    """Delimiter of CSV fields; detected by default."""
     header: bool = True
-    """Whether a CSV file's first line names its columns; without it they are ``1``, ``2``, …"""
+    """Whether the first CSV line names the columns; without it they are ``1``, ``2``, …"""
     encoding: str = "utf-8"
+    """Encoding of an object without a byte order mark."""
 
 
 DEFAULTS = ReadOptions()
@@ -44,47 +46,48 @@ class Rejected(NamedTuple):
     """A row that cannot be scored."""
 
     line: int
-    """Its line, or in Parquet its row, from 1."""
+    """Its line number or, in Parquet, its row number, from 1."""
     reason: str
-    """Why; holds nothing of the row."""
+    """Holds no content of the row."""
     row: str
-    """The row as it stands, as far as it is text; may hold lone surrogates."""
-    content: Any = None
-    """The row in its format's own form, to be written again; None if it cannot be."""
+    """The row as text, as far as it can be decoded; may hold lone surrogates."""
+    original: Any = None
+    """The row in the form that its format writes; None if it cannot be written."""
 
 
 class Row(NamedTuple):
-    """A row of the object."""
+    """A row that has a value in the text column."""
 
     line: int
     text: Any
-    content: Any
-    """The row in its format's own form, to be written again."""
+    original: Any
+    """The row in the form that its format writes."""
 
 
-class Column(NamedTuple):
-    """The column that is the text."""
+@dataclass(frozen=True)
+class Column:
+    """The text column."""
 
-    place: int
+    index: int
     name: str
-    others: tuple[str, ...]
-    """Further columns that are called as texts usually are."""
+    alternatives: tuple[str, ...]
+    """Other columns with a usual name of a text column."""
 
 
 @dataclass
 class Chunk:
-    """Consecutive rows. One without rows says that the reader is at work."""
+    """Consecutive rows. A chunk without rows is a heartbeat of a reader at work."""
 
     rows: list[Row] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
-    table: Any = None
-    """What the format needs to write these rows again, such as a header; passed on to `Scored`."""
+    layout: Any = None
+    """What the format needs to write these rows, such as a header; passed on to `ScoredChunk`."""
     column: Column | None = None
-    """The column that the texts are from, where the format has columns."""
+    """The text column, in formats that have columns."""
 
 
 class Score(NamedTuple):
-    """What is added to a row, under these names."""
+    """The values added to a row, in columns of these names."""
 
     sentiment: str
     confidence: float
@@ -92,49 +95,50 @@ class Score(NamedTuple):
     """The probability of Positive."""
 
 
-class Scored(NamedTuple):
-    """The rows of a chunk to be written, in order; a chunk without any is passed on as well."""
+class ScoredChunk(NamedTuple):
+    """The rows of a chunk in the order in which they are written; may be empty."""
 
     rows: Sequence[Row]
     scores: Sequence[Score | None]
-    """One for each row; None for a rejected row that keeps its place."""
-    table: Any = None
-    """The chunk's."""
+    """One for each row; None for a rejected row that keeps its position."""
+    layout: Any = None
+    """The layout of the `Chunk`."""
     reasons: Sequence[str] | None = None
-    """One for each row, empty where it is scored; if given, they are written as a column."""
+    """One for each row, empty if it is scored. If given, they are written as a column."""
 
 
 class Format(Protocol):
-    """How an object's rows are read and written."""
+    """Reads and writes the rows of an object."""
 
     def read(self, file: IO[bytes], options: ReadOptions = DEFAULTS) -> Iterator[Chunk]:
-        """Yield the rows in chunks of bounded cost, and an empty chunk now and then meanwhile.
+        """Yield the rows in chunks of bounded cost, with heartbeats between them.
 
         Raises:
-            UnreadableObject: it is not of this format, or no column is the text.
+            UnreadableObject: the object has another format, or no text column.
         """
         ...
 
-    def write(self, file: IO[bytes], scored: Iterable[Scored]) -> None:
-        """Write the scored rows as they come."""
+    def write(self, file: IO[bytes], chunks: Iterable[ScoredChunk]) -> None:
+        """Write each chunk as it arrives."""
         ...
 
 
 def chunked(
-    found: Iterable[Row | Rejected | None],
-    finish: Callable[[Chunk], None],
-    size_of: Callable[[Row | Rejected], int] = lambda row: len(row.content),
+    rows: Iterable[Row | Rejected | None],
+    complete: Callable[[Chunk], None],
+    size_of: Callable[[Row | Rejected], int] = lambda row: len(row.original),
 ) -> Iterator[Chunk]:
-    """Yield rows in chunks of bounded cost, at least one, and an empty one for each None.
+    """Yield the rows in chunks of bounded cost, at least one, and a heartbeat for each None.
 
-    ``finish`` completes a chunk before it is yielded. ``size_of`` returns a row's bytes.
+    ``complete``: sets the layout and the column of a chunk before it is yielded. ``size_of``:
+    returns the size of a row in bytes.
     """
     chunk, characters, size = Chunk(), 0, 0
-    for row in found:
+    for row in rows:
         if row is None:
-            tick = Chunk()
-            finish(tick)
-            yield tick
+            heartbeat = Chunk()
+            complete(heartbeat)
+            yield heartbeat
             continue
         size += size_of(row)
         if isinstance(row, Rejected):
@@ -144,8 +148,8 @@ def chunked(
             characters += len(row.text) if isinstance(row.text, str) else 0
         count = len(chunk.rows) + len(chunk.rejected)
         if count >= CHUNK_ROWS or characters >= CHUNK_CHARACTERS or size >= CHUNK_BYTES:
-            finish(chunk)
+            complete(chunk)
             yield chunk
             chunk, characters, size = Chunk(), 0, 0
-    finish(chunk)
+    complete(chunk)
     yield chunk

@@ -1,4 +1,6 @@
-"""What an object is that is not what its name says, told by its first bytes."""
+"""Signatures: the first bytes by which other file formats are recognised."""
+
+import re
 
 from app.objects.formats.rows import UnreadableObject
 
@@ -48,32 +50,32 @@ _CONTROL = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1a\x1b\x1c\x1d\x1e\x1f"))
 _CONTROL_SHARE = 0.05
 
 
-def refuse_other_formats(head: bytes, expected: str) -> None:
-    """Refuse an object that begins as one of another format does.
+def check_signature(head: bytes, expected: str) -> None:
+    """Check that an object has no signature of another format than the expected one.
 
     Raises:
-        UnreadableObject: it does; the message says what it is.
+        UnreadableObject: it has; the message names that format.
     """
-    found = _kind(head)
-    if found:
-        what, _, advice = found.partition(": ")
-        raise UnreadableObject(f"is {what}, not {expected}{advice and ': '}{advice}")
+    if description := _describe(head):
+        name, _, advice = description.partition(": ")
+        raise UnreadableObject(f"is {name}, not {expected}{advice and ': '}{advice}")
 
 
-def _kind(head: bytes) -> str:
+def _describe(head: bytes) -> str:
+    """Return the other format, and after a colon what to do about it; nothing if there is none."""
     if head.startswith(_ZIP):
-        return next((kind for sign, kind in _OFFICE if sign in head), "a ZIP archive: unpack it")
+        return next((name for sign, name in _OFFICE if sign in head), "a ZIP archive: unpack it")
     binary = any(head.count(control) for control in _CONTROL) or not _is_utf8(head)
-    for sign, kind in _BINARY:
-        # Words such as ORC begin a text as well, which has no control characters.
-        if head.startswith(sign) and (binary or not sign.isalnum()):
-            return kind
+    for signature, name in _BINARY:
+        # A text may begin with a word such as ORC too, but it has no control characters.
+        if head.startswith(signature) and (binary or not signature.isalnum()):
+            return name
     beginning = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:20].lower()
-    return next((kind for sign, kind in _MARKUP if beginning.startswith(sign)), "")
+    return next((name for sign, name in _MARKUP if beginning.startswith(sign)), "")
 
 
 def is_binary(head: bytes) -> bool:
-    """Return whether more of it is control characters than a text has, whatever its encoding."""
+    """Return whether it has more control characters than text in UTF-8."""
     return sum(head.count(control) for control in _CONTROL) > len(head) * _CONTROL_SHARE
 
 
@@ -83,3 +85,12 @@ def _is_utf8(head: bytes) -> bool:
     except UnicodeDecodeError as error:
         return error.start > len(head[:1000]) - 4
     return True
+
+
+def looks_like_json(head: bytes) -> bool:
+    """Return whether an object begins with a JSON object, or an array of JSON objects."""
+    return bool(_JSON.match(head.lstrip()))
+
+
+_FIRST_MEMBER = rb'\{\s*"(?:[^"\\]|\\.){0,1000}"\s*:'
+_JSON = re.compile(rb"(?:\[\s*)?" + _FIRST_MEMBER)

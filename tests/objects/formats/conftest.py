@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from app.objects import formats
-from app.objects.formats import Chunk, Column, ReadOptions, Rejected, Row, Score, Scored
+from app.objects.formats import Chunk, Column, ReadOptions, Rejected, Row, Score, ScoredChunk
 
 SCORE = Score("Positive", 0.75, 0.75)
 
@@ -39,10 +39,10 @@ def through(
     name: str, data: bytes | io.IOBase, *, keep_rejected: bool = False, **options: Any
 ) -> Object:
     """Read an object, give each row the same score, and write it."""
-    form, found, file = formats.of(name), Object(), io.BytesIO()
+    form, found, file = formats.by_name(name), Object(), io.BytesIO()
     source = io.BytesIO(data) if isinstance(data, bytes) else data
 
-    def scored() -> Iterator[Scored]:
+    def scored() -> Iterator[ScoredChunk]:
         for chunk in form.read(source, ReadOptions(**options)):
             found.chunks += 1
             found.rows += chunk.rows
@@ -55,14 +55,14 @@ def through(
     return found
 
 
-def _scored(chunk: Chunk, keep_rejected: bool) -> Scored:
+def _scored(chunk: Chunk, keep_rejected: bool) -> ScoredChunk:
     if not keep_rejected:
-        return Scored(chunk.rows, [SCORE] * len(chunk.rows), chunk.table)
-    kept = [Row(row.line, None, row.content) for row in chunk.rejected if row.content is not None]
+        return ScoredChunk(chunk.rows, [SCORE] * len(chunk.rows), chunk.layout)
+    kept = [Row(row.line, None, row.original) for row in chunk.rejected if row.original is not None]
     rows = sorted([*chunk.rows, *kept], key=lambda row: row.line)
     reasons = {row.line: row.reason for row in chunk.rejected}
     scores = [None if row.line in reasons else SCORE for row in rows]
-    return Scored(rows, scores, chunk.table, [reasons.get(row.line, "") for row in rows])
+    return ScoredChunk(rows, scores, chunk.layout, [reasons.get(row.line, "") for row in rows])
 
 
 @pytest.fixture(autouse=True)

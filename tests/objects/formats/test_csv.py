@@ -103,7 +103,7 @@ def test_a_first_line_that_is_a_row_is_refused_with_how_to_say_so(data, names):
     with pytest.raises(UnreadableObject, match="--no-header") as raised:
         through("r.csv", data)
     if names:
-        assert raised.value.names == names
+        assert raised.value.columns == names
     assert "film" not in str(raised.value)
 
 
@@ -118,7 +118,7 @@ def test_an_only_column_may_have_any_name_if_it_is_said():
 
 
 def test_columns_that_are_not_the_text_are_counted():
-    with pytest.raises(UnreadableObject, match="has the name asked for; there is 1 column"):
+    with pytest.raises(UnreadableObject, match="has the requested name; there is 1 column"):
         through("r.csv", b"text\na\n", column="body")
 
 
@@ -131,7 +131,7 @@ def test_without_a_header_columns_are_numbered_and_none_is_written():
 def test_columns_of_one_name_or_none_stay_in_their_places():
     found = through("r.csv", b"id,text,,text,\n1,first,a,second,b\n")
     assert found.texts == ["first"]
-    assert found.column.others == ("text",)
+    assert found.column.alternatives == ("text",)
     assert found.written == (
         b"id,text,,text,,sentiment,confidence,positive\n1,first,a,second,b,Positive,0.75,0.75\n"
     )
@@ -157,7 +157,7 @@ def test_an_exact_name_comes_before_another_case():
 
 def test_what_else_might_be_the_text_is_said():
     column = through("r.csv", b"body,text\na,b\n").column
-    assert (column.name, column.others) == ("text", ("body",))
+    assert (column.name, column.alternatives) == ("text", ("body",))
 
 
 UNCLOSED_QUOTES = [

@@ -8,8 +8,8 @@ import pytest
 from app.objects import formats
 from app.objects.formats import UnreadableObject
 from app.objects.formats import rows as limits
-from app.objects.formats.fields import MAX_FIELDS
-from app.objects.formats.table import SAMPLE_RECORDS
+from app.objects.formats.csv.dialect import SAMPLE_RECORDS
+from app.objects.formats.csv.quoting import MAX_FIELDS
 from tests.conftest import ROOT
 from tests.objects.formats.conftest import through
 

@@ -93,7 +93,7 @@ def test_json_of_another_form_is_told_in_one_message(data, reason):
 def test_the_members_that_there_are_are_kept_from_the_message():
     with pytest.raises(UnreadableObject) as raised:
         through("r.jsonl", b'{"secret": "a", "id": 1}\n')
-    assert raised.value.names == ("secret", "id")
+    assert raised.value.columns == ("secret", "id")
     assert "secret" not in str(raised.value)
 
 

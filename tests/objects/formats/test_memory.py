@@ -37,7 +37,7 @@ def test_a_row_without_end_takes_no_more_memory_than_a_row_may(name, unit, monke
     monkeypatch.setattr(limits, "MAX_ROW_BYTES", 128 * 1024)
     tracemalloc.start()
     try:
-        for _ in formats.of(name).read(Endless(BEGINNINGS[name], unit, 16 * 1024 * 1024)):
+        for _ in formats.by_name(name).read(Endless(BEGINNINGS[name], unit, 16 * 1024 * 1024)):
             pass
         _, peak = tracemalloc.get_traced_memory()
     finally:
@@ -50,25 +50,25 @@ def test_a_row_without_end_takes_no_more_memory_than_a_row_may(name, unit, monke
 def test_chunks_are_bounded_by_what_they_cost(name, unit, monkeypatch):
     monkeypatch.setattr(limits, "CHUNK_BYTES", 1000)
     monkeypatch.setattr(limits, "MAX_ROW_BYTES", 2000)
-    for chunk in formats.of(name).read(Endless(BEGINNINGS[name], unit, 100_000)):
+    for chunk in formats.by_name(name).read(Endless(BEGINNINGS[name], unit, 100_000)):
         assert len(chunk.rows) + len(chunk.rejected) <= limits.CHUNK_ROWS
-        assert sum(len(row.content) for row in (*chunk.rows, *chunk.rejected)) < 6000
+        assert sum(len(row.original) for row in (*chunk.rows, *chunk.rejected)) < 6000
 
 
 def test_a_chunk_ends_at_so_many_characters_of_text():
     rows = b"".join(b"%s\n" % (b"x" * 30_000) for _ in range(10))
-    chunks = [len(chunk.rows) for chunk in formats.of("r.txt").read(io.BytesIO(rows))]
+    chunks = [len(chunk.rows) for chunk in formats.by_name("r.txt").read(io.BytesIO(rows))]
     assert chunks == [4, 4, 2]
 
 
 @pytest.mark.parametrize("name", ["r.csv", "r.jsonl", "r.txt"])
 @pytest.mark.parametrize("unit", [b"\n", b"\r\n", b" \n"])
 def test_blank_lines_let_the_clock_be_looked_at(name, unit, monkeypatch):
-    monkeypatch.setattr(text, "TICK_BYTES", 64 * 1024)
+    monkeypatch.setattr(text, "HEARTBEAT_BYTES", 64 * 1024)
     source = Endless(BEGINNINGS[name].splitlines(keepends=True)[0], unit, 1024 * 1024)
-    assert sum(1 for _ in formats.of(name).read(source)) > 15
+    assert sum(1 for _ in formats.by_name(name).read(source)) > 15
 
 
 def test_members_of_gzip_that_hold_nothing_let_the_clock_be_looked_at():
     source = Endless(gzip.compress(b"id,text\n1,a\n"), gzip.compress(b""), 20 * 5000)
-    assert sum(1 for _ in formats.of("r.csv.gz").read(source)) > 2
+    assert sum(1 for _ in formats.by_name("r.csv.gz").read(source)) > 2

@@ -11,8 +11,9 @@ import pytest
 from pyarrow import parquet
 
 from app.objects import formats
-from app.objects.formats import UnreadableObject, frames, parquet_worker
+from app.objects.formats import UnreadableObject
 from app.objects.formats import parquet as module
+from app.objects.formats.parquet import protocol, worker
 from tests.objects.formats.conftest import through
 
 TEXTS = ["A fine film.", None, "Schön 😍", ""]
@@ -147,7 +148,7 @@ def test_a_column_of_texts_of_another_type_is_refused():
 def test_columns_are_named_to_their_owner_alone():
     with pytest.raises(UnreadableObject, match="there are 2 columns") as raised:
         through("r.parquet", written(pa.table({"secret": ["a"], "id": [1]})))
-    assert raised.value.names == ("secret", "id")
+    assert raised.value.columns == ("secret", "id")
 
 
 def test_many_rows_come_in_order_and_chunks():
@@ -259,26 +260,26 @@ def test_a_row_larger_than_a_row_may_be_is_rejected_alone(monkeypatch):
 
 
 def test_a_worker_that_is_silent_ticks_and_is_given_up(monkeypatch):
-    monkeypatch.setattr(module, "TICK_SECONDS", 0.05)
+    monkeypatch.setattr(module, "HEARTBEAT_SECONDS", 0.05)
     monkeypatch.setattr(module, "STALL_SECONDS", 0.2)
     monkeypatch.setattr(module, "_COMMAND", [sys.executable, "-c", "import time; time.sleep(60)"])
     chunks = []
     with pytest.raises(UnreadableObject, match="takes more than"):
-        chunks.extend(formats.of("r.parquet").read(io.BytesIO(written(SMALL))))
+        chunks.extend(formats.by_name("r.parquet").read(io.BytesIO(written(SMALL))))
     with pytest.raises(UnreadableObject, match="takes more than"):
-        for chunk in formats.of("r.parquet").read(io.BytesIO(written(SMALL))):
+        for chunk in formats.by_name("r.parquet").read(io.BytesIO(written(SMALL))):
             chunks.append(chunk)
     assert len(chunks) > 1
     assert not any(chunk.rows for chunk in chunks)
 
 
 def test_what_scoring_and_files_raise_while_parquet_is_written_is_raised_as_it_is():
-    form = formats.of("r.parquet")
+    form = formats.by_name("r.parquet")
     chunks = form.read(io.BytesIO(written(SMALL)))
 
     def failing():
         chunk = next(chunks)
-        yield formats.Scored([], [], chunk.table)
+        yield formats.ScoredChunk([], [], chunk.layout)
         raise KeyError("scoring")
 
     with pytest.raises(KeyError):
@@ -288,7 +289,7 @@ def test_what_scoring_and_files_raise_while_parquet_is_written_is_raised_as_it_i
         def write(self, data):
             raise OSError(28, "No space left on device")
 
-    scored = (formats.Scored(chunk.rows, [None] * len(chunk.rows), chunk.table)
+    scored = (formats.ScoredChunk(chunk.rows, [None] * len(chunk.rows), chunk.layout)
               for chunk in form.read(io.BytesIO(written(SMALL))))  # fmt: skip
     with pytest.raises(OSError, match="No space"):
         form.write(Full(), scored)
@@ -298,19 +299,19 @@ def test_the_worker_asks_and_answers_in_process():
     """The worker's own code, which a child process runs elsewhere."""
     data, sent = written(SMALL), io.BytesIO()
 
-    class Parent(parquet_worker.Pipe):
+    class FakeParent(worker.Parent):
         def __init__(self):
             super().__init__(io.BytesIO(), sent)
 
         def ask(self, kind, *parts):
             if kind == b"R":
-                offset, length = frames.json.loads(b"".join(parts))
+                offset, length = protocol.json.loads(b"".join(parts))
                 return b"D", data[offset : offset + length]
             return b"P", b"1"
 
-    parquet_worker.read(Parent(), len(data))
+    worker.read(FakeParent(), len(data))
     sent.seek(0)
-    kind, message = frames.receive(sent)
-    assert (kind, frames.parted(message)[0]) == (b"B", [0, []])
-    kind, message = frames.receive(sent)
-    assert frames.parted(message)[0][1][:2] == ["text 0", "text 1"]
+    kind, message = protocol.receive(sent)
+    assert (kind, protocol.unpack(message)[0]) == (b"B", [0, []])
+    kind, message = protocol.receive(sent)
+    assert protocol.unpack(message)[0][1][:2] == ["text 0", "text 1"]

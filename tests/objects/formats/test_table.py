@@ -5,9 +5,9 @@ import json
 import pytest
 
 from app.objects.formats import ReadOptions, UnreadableObject
-from app.objects.formats.records import Records
-from app.objects.formats.table import dialect_of
-from app.objects.formats.text import lines_of
+from app.objects.formats.csv.dialect import sniff_dialect
+from app.objects.formats.csv.records import RecordReader
+from app.objects.formats.text import read_lines
 from tests.conftest import ROOT
 
 CASES = json.loads((ROOT / "tests/objects/tables.json").read_text("utf-8"))
@@ -18,14 +18,14 @@ def test_a_table_is_told_from_its_content(case):
     content = case["content"].encode()
     if "refused" in case:
         with pytest.raises(UnreadableObject) as raised:
-            dialect_of(content, ReadOptions())
+            sniff_dialect(content, ReadOptions())
         assert str(raised.value) == case["refused"]
         return
-    dialect = dialect_of(content, ReadOptions())
-    lines = lines_of(iter([content]))
+    dialect = sniff_dialect(content, ReadOptions())
+    lines = read_lines(iter([content]))
     if dialect.sep:
         next(lines)
-    header, *records = filter(None, Records(lines, dialect.delimiter, dialect.quotings))
+    header, *records = filter(None, RecordReader(lines, dialect.delimiter, dialect.quotings))
     assert dialect.delimiter == case["delimiter"]
     assert header.fields == case["columns"]
     assert [[each.line, *each.fields] for each in records if not each.fault] == case["rows"]

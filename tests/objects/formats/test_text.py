@@ -57,7 +57,7 @@ def test_encodings_of_several_bytes_are_read_if_they_are_said(encoding):
 
 @pytest.mark.parametrize("encoding", ["", "klingon", "hex", "utf-7", "a\0b", "rot13", "idna"])
 def test_an_encoding_that_is_none_is_refused(encoding):
-    with pytest.raises(UnreadableObject, match="encoding asked for is not known"):
+    with pytest.raises(UnreadableObject, match="requested encoding is unknown"):
         through("r.csv", b"text\na\n", encoding=encoding)
 
 
@@ -240,7 +240,7 @@ def test_names_are_known_by_their_end_in_any_case(name, kind):
 def test_other_names_are_refused(name):
     assert not formats.is_accepted(name)
     with pytest.raises(UnreadableObject, match=r"expected .jsonl, .ndjson, .jsonlines, .csv, .tsv"):
-        formats.of(name)
+        formats.by_name(name)
 
 
 @pytest.mark.property

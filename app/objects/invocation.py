@@ -1,7 +1,6 @@
-"""Objects of a bucket, each scored within an invocation or handed over to the state machine."""
+"""Scores an S3 object within one Lambda invocation, or hands it over to the state machine."""
 
 import logging
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -10,7 +9,7 @@ from app.objects import storage
 from app.objects.budget import BudgetExhausted, TimeBudget
 from app.objects.formats import ReadOptions
 from app.objects.handover import hand_over
-from app.objects.s3 import StoredObject as StoredObject
+from app.objects.s3 import StoredObject
 from app.objects.scoring import Summary, Target, score_object
 from app.scoring.configuration import text_limits
 from app.sentiment.classifier import SentimentClassifier
@@ -20,8 +19,8 @@ from app.telemetry.observation import current
 _logger = logging.getLogger(__name__)
 
 
-class ObjectScoring:
-    """Scores objects into the prefixes that the settings name, or has a state machine do it."""
+class ObjectScorer:
+    """Scores objects into the prefixes that the settings name."""
 
     def __init__(self, classifier: SentimentClassifier, settings: Settings) -> None:
         self._classifier = classifier
@@ -34,25 +33,28 @@ class ObjectScoring:
         )
 
     def score(self, stored: StoredObject, context: Any) -> dict[str, Any] | None:
-        """Score an object, unless it is one of the function's own or empty.
+        """Score an object; skip one that is empty, or itself a result.
 
-        Returns what became of it. ``context``: Lambda's, which knows the time that is left.
+        Returns the summary, or the execution that the object was handed over to, or None if it was
+        skipped.
+
+        ``context``: Lambda's, which limits the time.
 
         Raises:
-            UnreadableObject: none of its rows can be scored.
-            ObjectChanged: it was overwritten meanwhile, so that its event must come again.
-            OSError: it cannot be read, or its results cannot be written.
-            DoesNotFit: it takes longer than an invocation.
-            HandOverFailed: so it does, and the state machine could not be started.
+            UnreadableObject: no row can be scored.
+            ObjectChanged: the object was overwritten meanwhile, so its event must be retried.
+            OSError: the object cannot be read, or the results cannot be written.
+            DoesNotFit: it takes longer than an invocation, and cannot be handed over.
+            HandOverFailed: it takes longer than an invocation, and the state machine did not start.
         """
         settings = self._settings
         if stored.key.startswith((settings.scored_prefix, settings.rejected_prefix)):
             _logger.info("%s is a result and is not scored", stored)
             current().skipped += 1
             return None
-        left = _seconds_left(context)
-        budget = TimeBudget(left) if context else None
-        with storage.reading(stored, budget.check if budget else lambda: None) as source:
+        deadline = Deadline.of_invocation(context) if context else None
+        budget = TimeBudget(deadline) if deadline else None
+        with storage.open_input(stored, budget.check if budget else lambda: None) as source:
             if source.size == 0:
                 _logger.info("%s is empty and is not scored", stored)
                 current().skipped += 1
@@ -60,14 +62,14 @@ class ObjectScoring:
             try:
                 summary = self._score(source, stored, budget)
             except BudgetExhausted:
-                assert source.version
+                assert source.version and deadline
                 execution = hand_over(
                     settings.state_machine,
                     stored,
                     source.version,
                     self._options,
                     self._classifier.bundle.revision,
-                    Deadline(left()),
+                    deadline,
                 )
                 return {"handed_over_to": execution}
         current().rejected += summary.rejected
@@ -75,17 +77,16 @@ class ObjectScoring:
         return asdict(summary)
 
     def _score(
-        self, source: storage.Source, stored: StoredObject, budget: TimeBudget | None
+        self, source: storage.Input, stored: StoredObject, budget: TimeBudget | None
     ) -> Summary:
         settings = self._settings
         scored = f"{settings.scored_prefix}{stored.key}"
+        rejected = f"{settings.rejected_prefix}{stored.key}.jsonl"
         return score_object(
             source,
             Target(
                 scored=StoredObject(stored.bucket, scored),
-                rejected=StoredObject(
-                    stored.bucket, f"{settings.rejected_prefix}{stored.key}.jsonl"
-                ),
+                rejected=StoredObject(stored.bucket, rejected),
                 summary=StoredObject(stored.bucket, f"{scored}.summary.json"),
             ),
             self._classifier,
@@ -94,8 +95,3 @@ class ObjectScoring:
             limits=text_limits(settings),
             budget=budget,
         )
-
-
-def _seconds_left(context: Any) -> Callable[[], float]:
-    """Return how Lambda tells the time until it ends the invocation."""
-    return lambda: float(context.get_remaining_time_in_millis() / 1000)
