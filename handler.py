@@ -1,22 +1,19 @@
-"""The Lambda entry point: one function for every event."""
+"""The Lambda entry point: routes each event by its shape."""
 
 import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from functools import cached_property
 from typing import Any
 
 from app import startup
 
 with startup.cold_start():
-    from app import sinks
-    from app.events import Source, UnsupportedEvent, skipped
-    from app.events.delivery import Delivery
-    from app.events.direct import Direct
+    from fastapi import FastAPI
+
+    from app.events import Source, UnsupportedEvent
     from app.events.http import Http
-    from app.events.sources import SOURCES as RECORDS
-    from app.events.sources import Records, log_skipped
-    from app.objects.invocation import ObjectScorer
-    from app.scoring.configuration import text_limits
     from app.scoring.scorer import Scorer
-    from app.sentiment.text import Text
     from app.telemetry.exceptions import boundary
     from app.telemetry.reporting import Telemetry
     from app.web import application
@@ -24,26 +21,61 @@ with startup.cold_start():
     app = application.from_environment()
 
 
-def sources(scorer: Scorer) -> dict[str, Source]:
-    objects = ObjectScorer(scorer.classifier, scorer.settings)
-    delivery = Delivery(scorer.classifier, sinks.switched_on(scorer.settings), objects)
+class Router:
+    """Routes each event to the first source that it matches."""
 
-    def parse_text(value: object) -> Text:
-        return scorer.classifier.parse(value, text_limits(scorer.settings))
+    def __init__(self, app: FastAPI, scorer: Scorer, telemetry: Telemetry) -> None:
+        self._http = Http(app)
+        self._scorer = scorer
+        self._telemetry = telemetry
 
-    return {
-        "HTTP (REST API, HTTP API, Function URL, ALB)": Http(app),
-        'direct ({"text": …}, {"texts": […]}, {"Items": […]} or {"object": …})': Direct(
-            scorer, objects
-        ),
-        **{name: Records(source, delivery, parse_text) for name, source in RECORDS.items()},
-    }
+    @property
+    def sources(self) -> Iterator[Source]:
+        """The sources, in the order in which they are tried."""
+        yield self._http
+        yield from self._other_sources
+
+    @cached_property
+    def _other_sources(self) -> Sequence[Source]:
+        # Imported for the first event that is not HTTP, so that requests start faster.
+        from app.events import sources
+
+        return sources.load(self._scorer)
+
+    def handle(self, event: Any, context: Any) -> Any:
+        """Answer an event; one that holds nothing to score is skipped, and answered with None.
+
+        Raises:
+            UnsupportedEvent: it has no known shape, and nothing was done.
+            InternalError: an exception that is not the application's own, without its message.
+        """
+        request_id = str(getattr(context, "aws_request_id", None) or uuid.uuid4())
+        with boundary(request_id):
+            return self._route(event, context, request_id)
+
+    def _route(self, event: Any, context: Any, request_id: str) -> Any:
+        if isinstance(event, list) and event:  # EventBridge Pipes send a bare list of records
+            event = {"Records": event}
+        if not isinstance(event, dict):
+            raise self._unsupported(f"the type {type(event).__name__}")
+        for source in self.sources:
+            if source.matches(event):
+                observed = self._telemetry.batch(source.name, request_id)
+                with nullcontext() if source.is_observed else observed:
+                    return source.handle(event, context)
+        from app.events import skipped
+
+        if kind := skipped.kind_of(event):
+            skipped.log({kind: 1})
+            return None
+        raise self._unsupported(_describe_keys(event))
+
+    def _unsupported(self, description: str) -> UnsupportedEvent:
+        known = ", ".join(f"{source.name} ({source.shape})" for source in self.sources)
+        return UnsupportedEvent(f"no known event has {description}; known: {known}")
 
 
-SOURCES = sources(app.state.scorer)
-TELEMETRY: Telemetry = app.state.telemetry
-
-_KNOWN_KEYS = frozenset(
+_LOGGED_KEYS = frozenset(
     [
         "text",
         "texts",
@@ -63,46 +95,16 @@ _KNOWN_KEYS = frozenset(
         "version",
     ]
 )
-"""Keys that a message may name: they are ours or AWS's, and no content of a caller."""
+"""Keys that an error message may show: they are ours or those of AWS, not content of a caller."""
 
 
-def invocation_id(context: Any) -> str:
-    """Return the id by which Lambda knows the invocation, or a new one elsewhere."""
-    return str(getattr(context, "aws_request_id", None) or uuid.uuid4())
-
-
-def handler(event: Any, context: Any) -> Any:
-    """Answer an event by the source whose shape it has; one that has nothing to score, by nothing.
-
-    Raises:
-        UnsupportedEvent: it has no known shape; nothing was done.
-        InternalError: something failed that is no error of ours.
-    """
-    with boundary(invocation_id(context)):
-        return _answer(event, context)
-
-
-def _answer(event: Any, context: Any) -> Any:
-    if isinstance(event, list) and event:  # as EventBridge Pipes hands records on
-        event = {"Records": event}
-    if isinstance(event, dict):
-        for name, source in SOURCES.items():
-            if isinstance(source, Http) and source.matches(event):
-                return source.handle(event, context)  # observed by the application itself
-            if source.matches(event):
-                with TELEMETRY.batch(name.partition(" ")[0], invocation_id(context)):
-                    return source.handle(event, context)
-        if kind := skipped.kind_of(event):
-            log_skipped({kind: 1})
-            return None
-    raise UnsupportedEvent(f"no known event has {_looks(event)}; known: {', '.join(SOURCES)}")
-
-
-def _looks(event: Any) -> str:
-    if not isinstance(event, dict):
-        return f"the type {type(event).__name__}"
-    named = sorted(_KNOWN_KEYS & event.keys())
-    others = len(event) - len(named)
-    if not named:
+def _describe_keys(event: dict[Any, Any]) -> str:
+    shown = sorted(_LOGGED_KEYS & event.keys())
+    others = len(event) - len(shown)
+    if not shown:
         return f"{others} keys, none of them known"
-    return f"the keys {', '.join(named)}" + (f" and {others} more" if others else "")
+    return f"the keys {', '.join(shown)}" + (f" and {others} more" if others else "")
+
+
+router = Router(app, app.state.scorer, app.state.telemetry)
+handler = router.handle

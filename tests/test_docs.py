@@ -140,7 +140,7 @@ def busy(method: str, path: str) -> Response:
             return Entry(place, kept, 1)
 
         def send(self, entries: Any, deadline: Any) -> Sent:
-            return Sent({entry.place: "full" for entry in entries})
+            return Sent({entry.position: "full" for entry in entries})
 
     caller = client()
     for queue in (caller.app.state.scorer._predictions, caller.app.state.scorer._explanations):

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 import handler
-from app.events.http import Http
 from app.sentiment.text import MAX_GROWTH
 from app.settings import PREFIX, Settings
 from app.telemetry import reporting
@@ -150,11 +149,7 @@ def test_fields_of_log_lines_are_documented_and_those_that_are_documented_are_lo
 def test_sources_are_documented_as_they_are_logged() -> None:
     [row] = re.findall(r"^\| `source` \|.*$", OPERATIONS, re.MULTILINE)
     documented = set(re.findall(r"`(\w+)`", row)) - {"source"}
-    logged = {
-        name.partition(" ")[0]
-        for name, source in handler.SOURCES.items()
-        if not isinstance(source, Http)
-    }
+    logged = {source.name for source in handler.router.sources if not source.is_observed}
     assert documented == logged
 
 

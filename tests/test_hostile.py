@@ -62,4 +62,4 @@ def test_any_text_of_a_record_is_read_or_refused(native, sent):
         return native.parse(value, Limits(200, 100))
 
     with contextlib.suppress(InvalidRecord):
-        assert records.parse({"text": sent}, "1", parse_text).text
+        assert records.parse_record({"text": sent}, "1", parse_text).text

@@ -1,4 +1,4 @@
-"""What invokes the function: HTTP, direct invocations and AWS's sources of records."""
+"""Events that invoke the function: HTTP requests, direct invocations and AWS records."""
 
 from typing import Any, Protocol
 
@@ -6,16 +6,31 @@ Event = dict[str, Any]
 
 
 class Source(Protocol):
-    """A kind of event and what answers it."""
+    """A source of events, recognised by their shape."""
+
+    @property
+    def name(self) -> str:
+        """Its name in logs."""
+        ...
+
+    @property
+    def shape(self) -> str:
+        """What its events look like, for error messages."""
+        ...
+
+    @property
+    def is_observed(self) -> bool:
+        """Whether its events are observed while they are handled, as HTTP requests are."""
+        ...
 
     def matches(self, event: Event) -> bool:
-        """Return whether the event has this source's shape."""
+        """Return whether the event is one of this source."""
         ...
 
     def handle(self, event: Event, context: Any) -> Any:
-        """Return what Lambda answers the invoker."""
+        """Handle the event; return Lambda's answer to the invoker."""
         ...
 
 
 class UnsupportedEvent(ValueError):
-    """An event of no known shape; the message says what it looked like and what is known."""
+    """An event has no known shape; the message describes it and lists the known ones."""

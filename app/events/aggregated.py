@@ -1,7 +1,7 @@
-"""Records of Kinesis that the Kinesis Producer Library has put together into one.
+"""Kinesis records that the Kinesis Producer Library has aggregated into one.
 
-The format is given in awslabs/amazon-kinesis-producer, "aggregation-format.md": four bytes, a
-message of Protocol Buffers, and the MD5 sum of that message.
+The format is documented in awslabs/amazon-kinesis-producer, "aggregation-format.md": a magic
+number, a Protocol Buffers message, and the MD5 digest of the message.
 """
 
 import hashlib
@@ -10,28 +10,29 @@ from collections.abc import Iterator
 from app.events.records import InvalidRecord
 
 MAGIC = b"\xf3\x89\x9a\xc2"
-_SUM_BYTES = 16
+_DIGEST_BYTES = 16
 _RECORD, _DATA = 3, 3
-"""Numbers of the fields: of a record in the message, and of the data in a record."""
+"""Field numbers: of a record in the message, and of the data in a record."""
 _VARINT, _LENGTH_DELIMITED = 0, 2
+"""Wire types."""
 
 
 def is_aggregated(data: bytes) -> bool:
-    """Return whether a record's data are several records."""
-    body, digest = data[len(MAGIC) : -_SUM_BYTES], data[-_SUM_BYTES:]
+    """Return whether the data of a record holds several records."""
+    body, digest = data[len(MAGIC) : -_DIGEST_BYTES], data[-_DIGEST_BYTES:]
     return data.startswith(MAGIC) and hashlib.md5(body, usedforsecurity=False).digest() == digest
 
 
-def records_of(data: bytes) -> list[bytes]:
+def split_records(data: bytes) -> list[bytes]:
     """Return the data of each record.
 
     Raises:
-        InvalidRecord: it is not in the format.
+        InvalidRecord: the message is malformed.
     """
     try:
         return [
             value
-            for number, record in _fields(data[len(MAGIC) : -_SUM_BYTES])
+            for number, record in _fields(data[len(MAGIC) : -_DIGEST_BYTES])
             if number == _RECORD
             for inner, value in _fields(record)
             if inner == _DATA
@@ -41,28 +42,29 @@ def records_of(data: bytes) -> list[bytes]:
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield the fields that have bytes, by their number, and pass over those that are integers."""
-    place = 0
-    while place < len(message):
-        tag, place = _varint(message, place)
-        kind, number = tag & 7, tag >> 3
-        size, place = _varint(message, place)
-        if kind == _VARINT:
+    """Yield the number and the bytes of each length-delimited field; skip integers."""
+    offset = 0
+    while offset < len(message):
+        tag, offset = _varint(message, offset)
+        wire_type, number = tag & 7, tag >> 3
+        size, offset = _varint(message, offset)
+        if wire_type == _VARINT:
             continue
-        if kind != _LENGTH_DELIMITED or place + size > len(message):
+        if wire_type != _LENGTH_DELIMITED or offset + size > len(message):
             raise ValueError
-        yield number, message[place : place + size]
-        place += size
+        yield number, message[offset : offset + size]
+        offset += size
 
 
-def _varint(message: bytes, place: int) -> tuple[int, int]:
+def _varint(message: bytes, offset: int) -> tuple[int, int]:
+    """Return an integer, and the offset of the byte after it."""
     value = shift = 0
     while True:
-        byte = message[place]
-        place += 1
+        byte = message[offset]
+        offset += 1
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
-            return value, place
+            return value, offset
         shift += 7
         if shift > 63:
             raise ValueError

@@ -1,4 +1,4 @@
-"""Records in, results in every sink, within the time that the invocation has."""
+"""Delivers records to the sinks, scored, within the time of an invocation."""
 
 import logging
 import time
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app.deadline import Deadline
-from app.events.records import InvalidRecord, Record, described
+from app.events.records import InvalidRecord, Record
 from app.objects.formats import UnreadableObject
 from app.objects.handover import DoesNotFit, HandOverFailed
 from app.objects.invocation import ObjectScorer
@@ -16,38 +16,39 @@ from app.objects.s3 import StorageError, StoredObject
 from app.sentiment.classifier import SentimentClassifier
 from app.sinks import Outbox, Sink
 from app.sinks.batching import Entry
-from app.sinks.results import Result, Unfit
+from app.sinks.results import Result, Unstorable
+from app.telemetry.exceptions import located
 from app.telemetry.observation import LoggedPrediction, current
 
 _logger = logging.getLogger(__name__)
 
 RESERVE_SECONDS = 3.0
-"""Of an invocation, kept for its answer and its log lines."""
+"""Time at the end of an invocation for its answer and its log lines."""
 SINKS_SHARE = 0.25
-"""Of the time that an invocation has when it begins, kept for the sinks."""
+"""Share of an invocation's time that is reserved for the sinks."""
 PASS_CHARACTERS = 100_000
-"""Of the texts in one pass: seconds of work, after which the time left is looked at."""
-SECONDS_ELSEWHERE = 60.0
-"""For the sinks, where no Lambda says how much time is left."""
+"""Characters scored in one pass: seconds of work, after which the time left is checked."""
+SINK_SECONDS = 60.0
+"""Time for the sinks outside Lambda."""
 
 
 class NoSink(RuntimeError):
-    """There is nowhere to put results, so that nothing was scored."""
+    """No sink is configured, so nothing was scored."""
 
 
 class FailedRecords(RuntimeError):
-    """Records of an event that can only fail as a whole; the message names each with its reason."""
+    """Records failed, and their whole event must be retried; the message lists their ids."""
 
 
 @dataclass(frozen=True)
-class Arrived:
-    """A part of an event, and where it stands in it."""
+class Arrival:
+    """A content of an event, and the record that it is from."""
 
     content: Record | StoredObject | InvalidRecord
     id: str
-    """What the event calls the record that it is of; empty where it says nothing."""
+    """The id of the record in the event; empty if it has none."""
     group: str | None = None
-    """What keeps its order, such as a shard; None where nothing does."""
+    """The group within which order is kept, such as a shard, or None."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,13 @@ class Failure:
 
     reason: str
     cause: Exception | None = None
-    """What scoring an object raised."""
-    held: bool = False
-    """Nothing is wrong with it: it stands behind a failure, or there was no time for it."""
+    """The exception that scoring an object raised."""
+    deferred: bool = False
+    """Whether it is valid, but follows a failure or was not reached in time."""
 
 
 class Delivery:
-    """Scores records and objects, and writes the results to the sinks that are switched on."""
+    """Scores records and objects, and writes the results to the sinks."""
 
     def __init__(
         self, classifier: SentimentClassifier, sinks: Sequence[Sink], objects: ObjectScorer
@@ -71,95 +72,97 @@ class Delivery:
         self._sinks = sinks
         self._objects = objects
 
-    def deliver(self, arrived: Sequence[Arrived], context: Any) -> dict[int, Failure]:
-        """Return what was not delivered, by its place, and log why.
+    def deliver(self, arrivals: Sequence[Arrival], context: Any) -> dict[int, Failure]:
+        """Return the failures by index, and log their reasons.
 
-        What fails fails alone, and all sinks hold what does not. Within a group, order holds to the
-        letter: before anything is sent to any sink, all that stands before it in its group is in
-        every sink; what stands behind a failure is sent to none. So each sink has of each group a
-        beginning, that beginning of a sink is at most one longer than that of another, and what
-        is returned are all the others. What has no group is sent in as few calls as the services
-        allow; of a group one result is sent at a time, together with those of other groups.
+        A failure affects nothing but what follows it in its group; everything else is in all sinks.
+        Before anything of a group is sent to any sink, everything that precedes it in the group is
+        in every sink. So each sink holds a prefix of each group, and no prefix is longer by more
+        than one than that of another sink. Arrivals without a group are sent in as few calls as the
+        services allow; of a group, one result is sent at a time, together with those of other
+        groups.
 
         Raises:
-            NoSink: no sink is switched on, and there is nothing but texts.
+            NoSink: no sink is configured, and all arrivals are texts.
         """
         failures = {
-            place: Failure(str(one.content))
-            for place, one in enumerate(arrived)
-            if isinstance(one.content, InvalidRecord)
+            index: Failure(str(arrival.content))
+            for index, arrival in enumerate(arrivals)
+            if isinstance(arrival.content, InvalidRecord)
         }
-        groups = _Groups(arrived, failures)
-        ready = [place for place in range(len(arrived)) if groups.may_go(place)]
-        texts = any(isinstance(arrived[place].content, Record) for place in ready)
-        outbox = Outbox(self._sinks, _deadline(context if texts else None))
-        score_by = _score_by(context)
+        groups = _Groups(arrivals, failures)
+        ready = [index for index in range(len(arrivals)) if groups.may_send(index)]
+        has_texts = any(isinstance(arrivals[index].content, Record) for index in ready)
+        outbox = Outbox(self._sinks, _sinks_deadline(context if has_texts else None))
         prepared = self._prepare(
-            {place: arrived[place] for place in ready}, outbox, groups, score_by
+            {index: arrivals[index] for index in ready}, outbox, groups, _scoring_deadline(context)
         )
         for wave in groups.waves(ready):
-            entries = {place: prepared[place] for place in wave if place in prepared}
-            for place, reason in outbox.send(entries).items():
-                groups.fail(place, Failure(reason))
-            for place in wave:
-                content = arrived[place].content
-                if isinstance(content, StoredObject) and (failure := self._score(content, context)):
-                    groups.fail(place, failure)
-        groups.hold_back()
-        for place, failure in sorted(failures.items()):
-            _logger.error("record %s failed: %s", arrived[place].id, failure.reason)
-        current().rejected += sum(not failure.held for failure in failures.values())
+            entries = {index: prepared[index] for index in wave if index in prepared}
+            for index, reason in outbox.send(entries).items():
+                groups.fail(index, Failure(reason))
+            for index in wave:
+                content = arrivals[index].content
+                if isinstance(content, StoredObject):
+                    failure = self._score_object(content, context)
+                    if failure:
+                        groups.fail(index, failure)
+        groups.defer_followers()
+        for index, failure in sorted(failures.items()):
+            _logger.error("record %s failed: %s", arrivals[index].id, failure.reason)
+        current().rejected += sum(not failure.deferred for failure in failures.values())
         return failures
 
     def _prepare(
-        self, ready: Mapping[int, Arrived], outbox: Outbox, groups: "_Groups", score_by: Deadline
+        self, ready: Mapping[int, Arrival], outbox: Outbox, groups: "_Groups", deadline: Deadline
     ) -> dict[int, list[Entry]]:
-        """Score the records; return by place what each sink is to be sent of them."""
+        """Score the records; return the entries for the sinks by index."""
         records = {
-            place: one.content for place, one in ready.items() if isinstance(one.content, Record)
+            index: arrival.content
+            for index, arrival in ready.items()
+            if isinstance(arrival.content, Record)
         }
         if not records:
             return {}
         if not self._sinks:
-            nowhere = (
+            no_sink = (
                 "results have nowhere to go: set SENTIMENT_RESULTS_QUEUE_URL, "
                 "SENTIMENT_RESULTS_TABLE or SENTIMENT_RESULTS_BUS"
             )
             if len(records) == len(ready):
-                raise NoSink(nowhere)
-            for place in records:
-                groups.fail(place, Failure(nowhere))
+                raise NoSink(no_sink)
+            for index in records:
+                groups.fail(index, Failure(no_sink))
             return {}
         prepared = {}
-        results = self._results(list(records.values()), score_by)
-        for place in list(records)[len(results) :]:
-            groups.fail(
-                place, Failure("was not scored, as the invocation's time ran out", held=True)
-            )
-        for place, result in zip(records, results, strict=False):
+        results = self._results(list(records.values()), deadline)
+        for index in list(records)[len(results) :]:
+            reason = "was not scored, as the invocation's time ran out"
+            groups.fail(index, Failure(reason, deferred=True))
+        for index, result in zip(records, results, strict=False):
             try:
-                prepared[place] = outbox.prepare(place, result)
-            except Unfit as error:
-                groups.fail(place, Failure(str(error)))
+                prepared[index] = outbox.prepare(index, result)
+            except Unstorable as error:
+                groups.fail(index, Failure(str(error)))
         return prepared
 
-    def _results(self, records: Sequence[Record], score_by: Deadline) -> list[Result]:
-        """Return the records' results in order; where time runs out, those of the first ones."""
+    def _results(self, records: Sequence[Record], deadline: Deadline) -> list[Result]:
+        """Return the results of the records, or of the first ones if the time runs out."""
         results: list[Result] = []
         seconds_per_character = 0.0
         for part in _passes(records):
             characters = sum(len(record.text) for record in part)
-            # The next pass may turn out twice as slow as any so far.
-            if results and 2 * seconds_per_character * characters > score_by.left:
+            # The next pass may be twice as slow as any so far.
+            if results and 2 * seconds_per_character * characters > deadline.left:
                 break
             started = time.monotonic()
-            results += self._scored(part)
+            results += self._score_records(part)
             seconds_per_character = max(
                 seconds_per_character, (time.monotonic() - started) / characters
             )
         return results
 
-    def _scored(self, records: Sequence[Record]) -> list[Result]:
+    def _score_records(self, records: Sequence[Record]) -> list[Result]:
         predictions = self._classifier.predict([record.text for record in records])
         current().predicted += [
             LoggedPrediction(record.id, record.text, prediction, record.named)
@@ -179,67 +182,68 @@ class Delivery:
             for record, prediction in zip(records, predictions, strict=True)
         ]
 
-    def _score(self, stored: StoredObject, context: Any) -> Failure | None:
+    def _score_object(self, stored: StoredObject, context: Any) -> Failure | None:
         try:
             self._objects.score(stored, context)
         except (UnreadableObject, DoesNotFit, HandOverFailed, StorageError) as error:
             return Failure(f"{type(error).__name__}: {error}", error)
-        except Exception as error:  # whatever an object's is, the others go on
-            return Failure(described(error), error)
+        except Exception as error:  # an unexpected failure must not affect other records
+            return Failure(located(error), error)
         return None
 
 
 class _Groups:
-    """What may still go, as each group stops at its first failure."""
+    """Which arrivals may still be sent, as each group stops at its first failure."""
 
-    def __init__(self, arrived: Sequence[Arrived], failures: dict[int, Failure]) -> None:
-        self._of = [one.group for one in arrived]
+    def __init__(self, arrivals: Sequence[Arrival], failures: dict[int, Failure]) -> None:
+        self._groups = [arrival.group for arrival in arrivals]
         self._failures = failures
-        self._broken_at: dict[str, int] = {}
-        for place, failure in failures.items():
-            self.fail(place, failure)
+        self._first_failures: dict[str, int] = {}
+        """Index of the first failure of each group."""
+        for index, failure in failures.items():
+            self.fail(index, failure)
 
-    def fail(self, place: int, failure: Failure) -> None:
-        """Note a failure: what stands behind it in its group goes no more."""
-        self._failures[place] = failure
-        group = self._of[place]
+    def fail(self, index: int, failure: Failure) -> None:
+        """Add a failure; what follows it in its group may no longer be sent."""
+        self._failures[index] = failure
+        group = self._groups[index]
         if group is not None:
-            self._broken_at[group] = min(place, self._broken_at.get(group, place))
+            self._first_failures[group] = min(index, self._first_failures.get(group, index))
 
-    def may_go(self, place: int) -> bool:
+    def may_send(self, index: int) -> bool:
         """Return whether neither it nor anything before it in its group failed."""
-        return place not in self._failures and not self._is_behind(place)
+        return index not in self._failures and not self._follows_failure(index)
 
-    def _is_behind(self, place: int) -> bool:
-        group = self._of[place]
-        return group is not None and place > self._broken_at.get(group, place)
+    def _follows_failure(self, index: int) -> bool:
+        group = self._groups[index]
+        return group is not None and index > self._first_failures.get(group, index)
 
-    def waves(self, places: Sequence[int]) -> Iterator[list[int]]:
-        """Yield what may go together: of each group the next, and at first all that has none."""
-        numbers: dict[str, int] = {}
+    def waves(self, indices: Sequence[int]) -> Iterator[list[int]]:
+        """Yield what may be sent together: the next of each group, first with those without one."""
+        sizes: dict[str, int] = {}
         waves: list[list[int]] = []
-        for place in places:
-            group = self._of[place]
-            number = 0 if group is None else numbers.get(group, 0)
+        for index in indices:
+            group = self._groups[index]
+            number = 0 if group is None else sizes.get(group, 0)
             if group is not None:
-                numbers[group] = number + 1
+                sizes[group] = number + 1
             if number == len(waves):
                 waves.append([])
-            waves[number].append(place)
+            waves[number].append(index)
         for wave in waves:
-            if going := [place for place in wave if self.may_go(place)]:
-                yield going
+            if sendable := [index for index in wave if self.may_send(index)]:
+                yield sendable
 
-    def hold_back(self) -> None:
-        """Have all fail that stand behind a failure."""
-        for place in range(len(self._of)):
-            if place not in self._failures and self._is_behind(place):
+    def defer_followers(self) -> None:
+        """Add a failure for everything that follows a failure in its group."""
+        for index in range(len(self._groups)):
+            if index not in self._failures and self._follows_failure(index):
                 reason = "is behind a failed record, which it must not overtake"
-                self._failures[place] = Failure(reason, held=True)
+                self._failures[index] = Failure(reason, deferred=True)
 
 
 def _passes(records: Sequence[Record]) -> Iterator[list[Record]]:
-    """Yield the records in parts of about `PASS_CHARACTERS`, most often all at once."""
+    """Yield the records in parts of about `PASS_CHARACTERS`; usually there is one."""
     part: list[Record] = []
     characters = 0
     for record in records:
@@ -252,15 +256,15 @@ def _passes(records: Sequence[Record]) -> Iterator[list[Record]]:
         yield part
 
 
-def _score_by(context: Any) -> Deadline:
-    """Return until when the invocation may score, so that time is left for the sinks."""
+def _scoring_deadline(context: Any) -> Deadline:
+    """Return when scoring must end, so that time is left for the sinks."""
     if context is None:
         return Deadline(float("inf"))
-    return Deadline(context.get_remaining_time_in_millis() / 1000 * (1 - SINKS_SHARE))
+    return Deadline(Deadline.of_invocation(context).left * (1 - SINKS_SHARE))
 
 
-def _deadline(context: Any) -> Deadline:
-    """Return until when the invocation may write to sinks, as Lambda counts it."""
+def _sinks_deadline(context: Any) -> Deadline:
+    """Return when writing to the sinks must end."""
     if context is None:
-        return Deadline(SECONDS_ELSEWHERE)
-    return Deadline(context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS)
+        return Deadline(SINK_SECONDS)
+    return Deadline(Deadline.of_invocation(context).left - RESERVE_SECONDS)

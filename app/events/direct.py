@@ -1,15 +1,15 @@
-"""Direct invocations, by ``boto3``, the command line or a state machine: answered as the API does.
+"""Direct invocations, by ``boto3``, the command line or a state machine, answered as by the API.
 
-``{"text"}`` and ``{"texts"}`` are what ``/predict`` and ``/predict/batch`` take. ``{"Items"}`` is a
-distributed map's batch of rows, each answered under its id; a row may come alone, too.
-``{"object": {"bucket", "key"}}`` scores an object in S3.
+``{"text"}`` and ``{"texts"}`` are the bodies of ``/predict`` and ``/predict/batch``. ``{"Items"}``
+is a batch of rows from a distributed map, answered with the id of each row; a row may also be sent
+alone. ``{"object": {"bucket", "key"}}`` scores an S3 object.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
 from app.events import Event
-from app.events.records import InvalidRecord, identity
+from app.events.records import InvalidRecord, parse_id
 from app.events.skipped import kind_of_object
 from app.objects.formats import UnreadableObject, find_text_column
 from app.objects.invocation import ObjectScorer
@@ -24,7 +24,11 @@ from app.web.schemas import BatchAnswer
 
 
 class Direct:
-    """Whoever may invoke the function."""
+    """Direct invocations."""
+
+    name = "direct"
+    shape = '{"text": …}, {"texts": […]}, {"Items": […]} or {"object": …}'
+    is_observed = False
 
     def __init__(self, scorer: Scorer, objects: ObjectScorer) -> None:
         self._classifier = scorer.classifier
@@ -40,34 +44,35 @@ class Direct:
         )
 
     def handle(self, event: Event, context: Any) -> Any:
-        """Return what the API would answer, or an object's summary.
+        """Return the answer of the API, or the summary of an object.
 
         Raises:
-            InvalidText: the text cannot be scored; Lambda reports it to the invoker by name.
-            InvalidRecord: its id is none.
-            InvalidBatch: the texts cannot be scored together, or none of the items can be.
-            UnreadableObject: none of the object's rows can be scored.
+            InvalidText: the text cannot be scored.
+            InvalidRecord: its id is invalid.
+            InvalidBatch: the texts cannot be scored together, or no item can be scored.
+            UnreadableObject: no row of the object can be scored.
         """
         if "object" in event:
-            return self._object(event["object"], context)
+            return self._score_object(event["object"], context)
         if "texts" in event:
-            return self._answer(event["texts"])
+            return self._score_texts(event["texts"])
         if "Items" in event:
-            return self._items(event["Items"])
+            return self._score_items(event["Items"])
         try:
             if "id" in event:
-                identity(event["id"])
+                parse_id(event["id"])
             text = self._classifier.parse(event["text"], text_limits(self._settings))
         except (InvalidRecord, InvalidText):
             current().rejected += 1
             raise
-        found = self._classifier.predict([text])[0].model_dump()
-        return {"id": event["id"], **found} if "id" in event else found
+        [prediction] = self._classifier.predict([text])
+        id = {"id": event["id"]} if "id" in event else {}
+        return {**id, **prediction.model_dump()}
 
-    def _object(self, named: Any, context: Any) -> Any:
-        bucket, key = (
-            (named.get("bucket"), named.get("key")) if isinstance(named, Mapping) else (None, None)
-        )
+    def _score_object(self, location: Any, context: Any) -> Any:
+        bucket, key = None, None
+        if isinstance(location, Mapping):
+            bucket, key = location.get("bucket"), location.get("key")
         if not (isinstance(bucket, str) and bucket and isinstance(key, str) and key):
             raise UnreadableObject('object must be {"bucket": …, "key": …}, both strings')
         if key != key.encode("utf-8", "replace").decode():
@@ -76,91 +81,97 @@ class Direct:
             return {"skipped": kind}
         return self._objects.score(StoredObject(bucket, key), context)
 
-    def _answer(self, texts: Any) -> dict[str, Any]:
+    def _score_texts(self, texts: Any) -> dict[str, Any]:
         batch = parse_batch(texts, self._classifier, self._settings)
         predictions = self._classifier.predict(list(batch.texts.values()))
         current().rejected += len(batch.errors)
         return BatchAnswer.of(batch, predictions).model_dump(exclude_none=True)
 
-    def _items(self, items: Any) -> dict[str, Any]:
-        """Judge each row by itself; answer it under its number and its id."""
+    def _score_items(self, items: Any) -> dict[str, Any]:
+        """Score each row or reject it; answer with its index and its id."""
         if not isinstance(items, list) or not items:
             raise InvalidBatch('Items must be an array of at least one {"id": …, "text": …}')
-        rows = [_Row.of(place, item) for place, item in enumerate(items)]
+        rows = [_Row.parse(position, item) for position, item in enumerate(items)]
         texts: dict[int, Any] = {}
-        refused: dict[int, Problem] = {}
-        for place, row in enumerate(rows):
+        problems: dict[int, Problem] = {}
+        for position, row in enumerate(rows):
             try:
-                texts[place] = self._text_of(row.fields)
+                texts[position] = self._text_of(row.fields)
             except InvalidRecord as error:
-                refused[place] = invalid(f"#/Items/{place}", str(error))
+                problems[position] = invalid(f"#/Items/{position}", str(error))
         results: list[dict[str, Any]] = []
-        for places, batch in self._batches(list(texts), texts) if texts else ():
+        for positions, batch in self._batches(list(texts), texts) if texts else ():
             predictions = self._classifier.predict(list(batch.texts.values()))
             for index, prediction in zip(batch.texts, predictions, strict=True):
-                results.append(prediction.model_dump() | rows[places[index]].named)
+                results.append(prediction.model_dump() | rows[positions[index]].identity)
             for index, reason in batch.errors.items():
-                place = places[index]
-                refused[place] = invalid(f"#/Items/{place}/text", reason)
-        current().rejected += len(refused)
+                position = positions[index]
+                problems[position] = invalid(f"#/Items/{position}/text", reason)
+        current().rejected += len(problems)
         if not results:
-            # So that a map counts the batch as failed, and stops where too many are.
-            reason = refused[min(refused)].detail
+            # An error makes the map count the batch as failed, and stop after too many.
+            reason = problems[min(problems)].detail
             raise InvalidBatch(f"none of the {len(items):,} items can be scored: {reason}")
         errors = [
-            {**rows[place].named, "problem": problem.model_dump(exclude_none=True)}
-            for place, problem in sorted(refused.items())
+            {**rows[position].identity, "problem": problem.model_dump(exclude_none=True)}
+            for position, problem in sorted(problems.items())
         ]
         return {"results": results, "errors": errors}
 
     def _batches(
-        self, places: list[int], texts: Mapping[int, Any]
+        self, positions: list[int], texts: Mapping[int, Any]
     ) -> Iterator[tuple[list[int], Batch]]:
-        """Yield the texts at these places in batches that are within the limits of one."""
+        """Yield the texts at these positions in batches within the limits of the API."""
         try:
             batch = parse_batch(
-                [texts[place] for place in places], self._classifier, self._settings
+                [texts[position] for position in positions], self._classifier, self._settings
             )
         except InvalidBatch:
-            if len(places) == 1:
+            if len(positions) == 1:
                 raise
-            half = len(places) // 2
-            yield from self._batches(places[:half], texts)
-            yield from self._batches(places[half:], texts)
+            half = len(positions) // 2
+            yield from self._batches(positions[:half], texts)
+            yield from self._batches(positions[half:], texts)
         else:
-            yield places, batch
+            yield positions, batch
 
-    def _text_of(self, item: Any) -> Any:
-        if not isinstance(item, Mapping):
+    def _text_of(self, fields: Any) -> Any:
+        """Return the value of the text column.
+
+        Raises:
+            InvalidRecord: there is none.
+        """
+        if not isinstance(fields, Mapping):
             raise InvalidRecord('must be an object, {"id": …, "text": …}')
-        wanted = self._settings.text_column or "text"
-        if wanted in item:
-            return item[wanted]
+        configured = self._settings.text_column
+        name = configured or "text"
+        if name in fields:
+            return fields[name]
         try:
-            if item.keys() != {"id"}:  # where there is one column alone, that is the text
-                return item[find_text_column(list(item), self._settings.text_column).name]
+            if fields.keys() != {"id"}:  # any other only column is the text
+                return fields[find_text_column(list(fields), configured).name]
         except UnreadableObject:
             pass
         raise InvalidRecord("has no field that is the text, such as text or review")
 
 
 class _Row(NamedTuple):
-    """An item: a row as it is, or as the state machine numbers it, ``{"index", "row"}``."""
+    """An item: a row, or a row that the state machine has numbered, ``{"index", "row"}``."""
 
     fields: Any
-    named: dict[str, Any]
-    """What tells which row it is: ``index``, its number in the whole object or, where the item has
-    none, its place among the items; and ``id``, its own or, where that is no id, the index."""
+    identity: dict[str, Any]
+    """``index``: the number of the row in the whole object or, if it has none, the position of the
+    item. ``id``: that of the row or, if it has no valid one, the index."""
 
     @classmethod
-    def of(cls, place: int, item: Any) -> Self:
-        index, fields = place, item
+    def parse(cls, position: int, item: Any) -> Self:
+        index, fields = position, item
         is_numbered = isinstance(item, Mapping) and item.keys() == {"index", "row"}
         if is_numbered and type(item["index"]) is int:
             index, fields = item["index"], item["row"]
-        own = fields.get("id") if isinstance(fields, Mapping) else None
+        id = fields.get("id") if isinstance(fields, Mapping) else None
         try:
-            identity(own)
+            parse_id(id)
         except InvalidRecord:
-            own = str(index)
-        return cls(fields, {"index": index, "id": own})
+            id = str(index)
+        return cls(fields, {"index": index, "id": id})

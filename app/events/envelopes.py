@@ -1,8 +1,7 @@
-"""What arrives, taken out of all that it is wrapped in, whatever brought it.
+"""Opens the envelopes in which AWS services wrap what they pass on.
 
 A text may come in a message of a queue, which holds a notification of a topic, which holds an event
-of a bus, and so on: the services of AWS wrap what they pass on. Each envelope is opened by what it
-looks like, so that it does not matter in which order they lie in one another.
+of a bus, and so on. Each envelope is recognised by its shape, so they may be nested in any order.
 """
 
 import base64
@@ -18,26 +17,27 @@ from urllib.parse import unquote_plus
 
 from app.events import aggregated, skipped
 from app.events.records import (
+    NO_TEXT,
     InvalidRecord,
     ParseText,
     Record,
-    decode,
-    described,
-    load,
-    parse,
+    decode_utf8,
+    parse_payload,
+    parse_record,
 )
 from app.objects.s3 import StoredObject
 from app.sentiment.text import Text
+from app.telemetry.exceptions import located
 
 MAX_ENVELOPES = 8
-MAX_INFLATED_BYTES = 10 * 1024 * 1024
-"""Of compressed data; no service of AWS takes a record as large."""
+MAX_DECOMPRESSED_BYTES = 10 * 1024 * 1024
+"""Size of decompressed data; no AWS service accepts a record as large."""
 
 Payload = Mapping[str, Any]
 
 
 class Skipped(NamedTuple):
-    """There is nothing to score."""
+    """Nothing to score, of a kind in `app.events.skipped`."""
 
     kind: str
 
@@ -45,104 +45,105 @@ class Skipped(NamedTuple):
 Content = Record | StoredObject | Skipped | InvalidRecord
 
 
-def contents(arrived: Any, id: str, parse_text: ParseText) -> list[Content]:
-    """Return what is in a payload: mostly one thing, but an envelope may hold several.
+def contents(payload: Any, id: str, parse_text: ParseText) -> list[Content]:
+    """Return the contents of a payload: usually one, but an envelope may hold several.
 
-    ``id``: of a text that has none of its own; of several, each gets its number besides. What
-    cannot be read is an `InvalidRecord` in its place; nothing raises.
+    Never raises: a content that cannot be parsed is returned as an `InvalidRecord`.
+
+    ``id``: of a text that has none of its own; several such texts are numbered.
     """
-    leaves = list(_open(arrived, 0))
+    leaves = list(_open(payload, 0))
     texts = sum(isinstance(leaf, str | Mapping) for leaf in leaves)
-    found: list[Content] = []
+    result: list[Content] = []
     for leaf in leaves:
         if not isinstance(leaf, str | Mapping):
-            found.append(leaf)
+            result.append(leaf)
             continue
         try:
-            own = f"{id}#{len(found)}" if id and texts > 1 else id
-            found.append(parse(leaf, own, parse_text))
+            text_id = f"{id}#{len(result)}" if id and texts > 1 else id
+            result.append(parse_record(leaf, text_id, parse_text))
         except InvalidRecord as error:
-            found.append(error)
-        except Exception as error:  # whatever this one is, its neighbours go on
-            found.append(InvalidRecord(f"cannot be read: {described(error)}"))
-    return found
+            result.append(error)
+        except Exception as error:  # an unexpected failure must not affect other records
+            result.append(InvalidRecord(f"cannot be read: {located(error)}"))
+    return result
 
 
 def objects_of(event: Payload) -> list[StoredObject]:
-    """Return the objects of S3 that an event is about."""
+    """Return the S3 objects of an event."""
     return [
-        found
-        for found in contents(event, "", lambda _: Text(""))
-        if isinstance(found, StoredObject)
+        content
+        for content in contents(event, "", lambda _: Text(""))
+        if isinstance(content, StoredObject)
     ]
 
 
 _Leaf = str | Payload | StoredObject | Skipped | InvalidRecord
 
 
-def _open(arrived: Any, depth: int) -> Iterator[_Leaf]:
+def _open(payload: Any, depth: int) -> Iterator[_Leaf]:
     try:
-        yield from _opened(arrived, depth)
+        yield from _leaves(payload, depth)
     except InvalidRecord as error:
         yield error
-    except Exception as error:  # what is malformed fails alone, in whatever way it is
-        yield InvalidRecord(f"is malformed: {described(error)}")
+    except Exception as error:  # an unexpected failure must not affect other records
+        yield InvalidRecord(f"is malformed: {located(error)}")
 
 
-def _opened(arrived: Any, depth: int) -> Iterator[_Leaf]:
+def _leaves(payload: Any, depth: int) -> Iterator[_Leaf]:
     if depth > MAX_ENVELOPES:
         raise InvalidRecord(f"is wrapped in more than {MAX_ENVELOPES} envelopes")
-    if isinstance(arrived, bytes):
-        for payload in _payloads(arrived):
-            yield from _open(payload, depth + 1)
+    if isinstance(payload, bytes):
+        for decoded in _decode(payload):
+            yield from _open(decoded, depth + 1)
         return
-    if isinstance(arrived, str):
-        arrived = load(arrived)
-    if isinstance(arrived, str | StoredObject | Skipped):
-        yield arrived
+    if isinstance(payload, str):
+        payload = parse_payload(payload)
+    if isinstance(payload, str | StoredObject | Skipped):
+        yield payload
         return
-    if not isinstance(arrived, Mapping):
+    if not isinstance(payload, Mapping):
         raise InvalidRecord("is neither a text nor a JSON object")
-    if "text" in arrived:
-        yield arrived
+    if "text" in payload:
+        yield payload
         return
-    if kind := skipped.kind_of(arrived):
+    if kind := skipped.kind_of(payload):
         yield Skipped(kind)
         return
     for envelope in ENVELOPES:
-        if envelope.matches(arrived):
-            for inner in envelope.open(arrived):
+        if envelope.matches(payload):
+            for inner in envelope.open(payload):
                 yield from _open(inner, depth + 1)
             return
-    raise InvalidRecord("has no text: expected a text, or an object with the field text")
+    raise InvalidRecord(NO_TEXT)
 
 
-def _payloads(data: bytes) -> Iterator[bytes | str]:
-    """Yield what a record of a stream holds: compressed, aggregated or as it is."""
+def _decode(data: bytes) -> Iterator[bytes | str]:
+    """Yield the payloads in a record of a stream, which may be compressed or aggregated."""
     if data.startswith(b"\x1f\x8b"):
         try:
-            inflated = gzip.GzipFile(fileobj=io.BytesIO(data)).read(MAX_INFLATED_BYTES + 1)
+            content = gzip.GzipFile(fileobj=io.BytesIO(data)).read(MAX_DECOMPRESSED_BYTES + 1)
         except (OSError, EOFError, zlib.error):
             raise InvalidRecord("begins like gzip but cannot be decompressed") from None
-        if len(inflated) > MAX_INFLATED_BYTES:
-            raise InvalidRecord(f"has more than {MAX_INFLATED_BYTES:,} bytes, decompressed")
-        yield decode(inflated)
+        if len(content) > MAX_DECOMPRESSED_BYTES:
+            raise InvalidRecord(f"has more than {MAX_DECOMPRESSED_BYTES:,} bytes, decompressed")
+        yield decode_utf8(content)
     elif aggregated.is_aggregated(data):
-        yield from aggregated.records_of(data)
+        yield from aggregated.split_records(data)
     else:
-        yield decode(data)
+        yield decode_utf8(data)
 
 
 @dataclass(frozen=True)
 class Envelope:
-    """Something that holds other payloads."""
+    """A payload that holds other payloads."""
 
     name: str
     matches: Callable[[Payload], bool]
     open: Callable[[Payload], list[Any]]
 
 
-def _record_of(source: str) -> Callable[[Payload], bool]:
+def _is_record_of(source: str) -> Callable[[Payload], bool]:
     return lambda payload: source in (payload.get("eventSource"), payload.get("EventSource"))
 
 
@@ -165,13 +166,13 @@ def _body(message: Payload) -> list[Any]:
     return [message["body"]]
 
 
-def _image(record: Payload) -> list[Any]:
+def _new_image(record: Payload) -> list[Any]:
     image = record["dynamodb"]["NewImage"]
-    return [{name: plain(attribute) for name, attribute in image.items()}]
+    return [{name: attribute_value(attribute) for name, attribute in image.items()}]
 
 
 def _object_of_record(record: Payload) -> list[Any]:
-    # S3 writes the key as a form would; EventBridge has it as it is.
+    # The key is URL-encoded here, but not in an event on EventBridge.
     stored = record["s3"]["object"]
     key = unquote_plus(stored["key"], errors="strict")
     return [_object(record["s3"]["bucket"]["name"], key, stored)]
@@ -195,11 +196,11 @@ ENVELOPES: tuple[Envelope, ...] = (
         lambda payload: isinstance(payload.get("Records"), list),
         lambda payload: list(payload["Records"]),
     ),
-    Envelope("a message of SQS", _record_of("aws:sqs"), _body),
-    Envelope("a record of SNS", _record_of("aws:sns"), lambda payload: _message(payload["Sns"])),
-    Envelope("a record of Kinesis", _record_of("aws:kinesis"), _data),
-    Envelope("a change of a DynamoDB table", _record_of("aws:dynamodb"), _image),
-    Envelope("a record of S3", _record_of("aws:s3"), _object_of_record),
+    Envelope("a message of SQS", _is_record_of("aws:sqs"), _body),
+    Envelope("a record of SNS", _is_record_of("aws:sns"), lambda payload: _message(payload["Sns"])),
+    Envelope("a record of Kinesis", _is_record_of("aws:kinesis"), _data),
+    Envelope("a change of a DynamoDB table", _is_record_of("aws:dynamodb"), _new_image),
+    Envelope("a record of S3", _is_record_of("aws:s3"), _object_of_record),
     Envelope(
         "a notification of SNS",
         lambda payload: payload.get("Type") == "Notification" and "Message" in payload,
@@ -223,14 +224,14 @@ ENVELOPES: tuple[Envelope, ...] = (
 )
 
 
-def plain(attribute: Payload) -> Any:
-    """Return a DynamoDB attribute's value: numbers with all their digits, sets as sets.
+def attribute_value(attribute: Payload) -> Any:
+    """Return the value of a DynamoDB attribute, with all digits of numbers, and sets as sets.
 
     Raises:
-        InvalidRecord: it is of no type that DynamoDB has.
+        InvalidRecord: DynamoDB has no such type.
     """
-    [(kind, value)] = attribute.items()
-    match kind:
+    [(type_, value)] = attribute.items()
+    match type_:
         case "S" | "BOOL":
             return value
         case "NULL":
@@ -240,9 +241,9 @@ def plain(attribute: Payload) -> Any:
         case "B":
             return base64.b64decode(value)
         case "M":
-            return {name: plain(inner) for name, inner in value.items()}
+            return {name: attribute_value(inner) for name, inner in value.items()}
         case "L":
-            return [plain(inner) for inner in value]
+            return [attribute_value(inner) for inner in value]
         case "SS":
             return frozenset(value)
         case "NS":
@@ -253,6 +254,6 @@ def plain(attribute: Payload) -> Any:
             raise InvalidRecord("has an attribute of no type that DynamoDB has")
 
 
-def _number(written: str) -> int | Decimal:
-    number = Decimal(written)
-    return int(number) if written.lstrip("-").isdecimal() else number
+def _number(digits: str) -> int | Decimal:
+    number = Decimal(digits)
+    return int(number) if digits.lstrip("-").isdecimal() else number

@@ -1,4 +1,4 @@
-"""HTTP through Mangum: REST API, HTTP API, Function URL and ALB events."""
+"""HTTP requests from a REST API, an HTTP API, a function URL or an ALB, handled by Mangum."""
 
 from typing import Any
 
@@ -14,18 +14,18 @@ _HEADERS = ("headers", "multiValueHeaders")
 
 
 def public_paths(event: Event) -> tuple[str, str]:
-    """Return ``(root_path, path)``: the prefix that the caller sees, and the path behind it.
+    """Return ``(root_path, path)``: the prefix of the public path, and the rest of it.
 
-    The prefix is a stage or a custom domain's base path. A REST API puts its stage in front of the
-    path in ``requestContext`` alone; the others leave in the path whatever prefix there is. What
-    tells the two parts is the route that matched or, where one route takes all, the stage.
+    The prefix is a stage, or the base path of a custom domain. A REST API includes its stage in the
+    path in ``requestContext`` only; the others leave any prefix in the path. The matched route
+    separates the two parts or, if a single route matches everything, the stage.
     """
     context = event["requestContext"]
     if "http" in context:
-        seen = context["http"]["path"]
+        public_path = context["http"]["path"]
         route = event.get("routeKey", "").partition(" ")[2]
     else:
-        seen = context.get("path") or event["path"] or "/"
+        public_path = context.get("path") or event["path"] or "/"
         route = event.get("resource", "")
     if _GREEDY in route:
         route = route.replace(_GREEDY, (event.get("pathParameters") or {}).get("proxy", ""))
@@ -33,13 +33,15 @@ def public_paths(event: Event) -> tuple[str, str]:
         path = route
     else:
         stage = context.get("stage")
-        path = seen if stage in (None, "", "$default") else behind(f"/{stage}", seen)
-    root_path = seen.removesuffix("/").removesuffix(path.removesuffix("/"))
+        path = public_path
+        if stage not in (None, "", "$default"):
+            path = behind(f"/{stage}", public_path)
+    root_path = public_path.removesuffix("/").removesuffix(path.removesuffix("/"))
     return root_path, path
 
 
 class _BehindPrefix:
-    """ASGI middleware that tells the application under which prefix the caller sees it."""
+    """ASGI middleware that sets ``root_path`` to the prefix of the public path."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -50,11 +52,15 @@ class _BehindPrefix:
 
 
 class Http:
-    """The web application as a source of events."""
+    """HTTP requests, which the web application answers."""
+
+    name = "HTTP"
+    shape = "requests of a REST API, an HTTP API, a function URL or an ALB"
+    is_observed = True
 
     def __init__(self, app: ASGIApp) -> None:
-        # Lifespan "off": with "auto" the application would start up and shut down at each
-        # invocation. The text types are those that need no base64, which not every gateway decodes.
+        # With lifespan "auto" the application would start up and shut down in each invocation.
+        # Text types are answered without base64, which not every gateway decodes.
         self._mangum = Mangum(
             _BehindPrefix(app),
             lifespan="off",
@@ -73,10 +79,10 @@ class Http:
             return False
         if "http" in context:
             return event.get("version") == "2.0"
-        known = "elb" in context or "resource" in event or "version" in event
-        return known and "httpMethod" in event and "path" in event
+        is_proxy_event = "elb" in context or "resource" in event or "version" in event
+        return is_proxy_event and "httpMethod" in event and "path" in event
 
     def handle(self, event: Event, context: Any) -> Any:
-        # A REST API's console sends null where there are no headers; Mangum expects a mapping.
-        given = {name: event[name] or {} for name in _HEADERS if name in event}
-        return self._mangum({**event, **given}, context)
+        # The console of a REST API sends null for no headers; Mangum expects a mapping.
+        headers = {name: event[name] or {} for name in _HEADERS if name in event}
+        return self._mangum({**event, **headers}, context)

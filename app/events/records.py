@@ -1,7 +1,6 @@
-"""A record: one text out of a queue, topic, stream, bus or request, under its own id."""
+"""A record: a text with its id and metadata, from a queue, topic, stream, bus or request."""
 
 import re
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,26 +14,26 @@ ParseText = Callable[[object], Text]
 """Returns a value as a text to score, or raises `InvalidText`."""
 
 MAX_ID_BYTES = 256
-"""Of a record's own id: what every sink holds as a key and what a log line bears."""
+"""Size of an id, which every sink stores as a key."""
 
 
 class InvalidRecord(ValueError):
-    """A record that can never be scored; the message says why, without any of its content."""
+    """A record can never be scored; the message says why, without any of its content."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """A text to score, and what its result shall carry."""
+    """A text to score, with what its result will carry."""
 
     id: str
     text: Text
     metadata: Any = None
-    """Whatever the sender wants back with the result."""
+    """Returned to the sender with the result."""
     named: bool = False
     """Whether the sender gave the id."""
 
 
-def decode(payload: bytes) -> str:
+def decode_utf8(payload: bytes) -> str:
     """Return the payload as text.
 
     Raises:
@@ -49,40 +48,41 @@ def decode(payload: bytes) -> str:
 _BEFORE_JSON = re.compile(r"[\s\ufeff]*")
 
 
-def load(payload: str) -> str | dict[str, Any]:
-    """Return what a payload holds: a JSON object, or a text.
+def parse_payload(payload: str) -> str | dict[str, Any]:
+    """Return the JSON object that a payload holds, or the payload as a text.
 
-    A payload that begins like a JSON object must be one. A whole payload that is a JSON string is
-    what that string holds, so that one which was encoded twice is read too. Everything else is a
-    text as it stands: it may begin with a quote, a bracket or a digit.
+    A payload that begins like a JSON object must be one. A payload that is a JSON string is parsed
+    again, as it was encoded twice. Any other payload is a text, even if it begins with a quote, a
+    bracket or a digit.
 
     Raises:
         InvalidRecord: it begins like a JSON object but is none, or it is a JSON array.
     """
-    body = payload[_BEFORE_JSON.match(payload).end() :]  # type: ignore[union-attr]  # matches always
+    body = payload[_BEFORE_JSON.match(payload).end() :]  # type: ignore[union-attr]  # always matches
     if body.startswith(("{", "[{")):
         try:
-            found = json_reader.read(body, exact=True)
+            value = json_reader.read(body, exact=True)
         except InvalidJson as error:
             kind = "object" if body.startswith("{") else "array"
             raise InvalidRecord(f"begins like a JSON {kind} but {error}") from None
     elif body.startswith(("[", '"')):
         try:
-            found = json_reader.read(body)
+            value = json_reader.read(body)
         except InvalidJson:
             return payload
     else:
         return payload
-    if isinstance(found, list):
+    if isinstance(value, list):
         raise InvalidRecord("is a JSON array; each record needs a message of its own")
-    return load(found) if isinstance(found, str) and found != payload else found
+    return parse_payload(value) if isinstance(value, str) and value != payload else value
 
 
-def identity(value: object) -> str:
-    """Return a record's own id as text.
+def parse_id(value: object) -> str:
+    """Return the id of a record.
 
     Raises:
-        InvalidRecord: it is no id.
+        InvalidRecord: it is neither a string nor an integer, is too long or empty, or has
+            characters that cannot be printed.
     """
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
         raise InvalidRecord("has an id that is neither a text nor a whole number")
@@ -97,19 +97,18 @@ def identity(value: object) -> str:
     return id
 
 
-def parse(payload: str | Mapping[str, Any], id: str, parse_text: ParseText) -> Record:
-    """Read a record: a text as it stands, or ``{"text", "id", "metadata"}`` of which text must be.
+def parse_record(payload: str | Mapping[str, Any], id: str, parse_text: ParseText) -> Record:
+    """Return the record of a text, or of ``{"text", "id", "metadata"}``; only the text is required.
 
-    ``id``: the record's, where it names none itself.
+    ``id``: of the record, unless it has one of its own.
 
     Raises:
-        InvalidRecord: there is no text, or none that can be scored, the id is no id, or the
-            metadata are no JSON.
+        InvalidRecord: there is no text, or the text, the id or the metadata are invalid.
     """
     fields = {"text": payload} if isinstance(payload, str) else payload
     if "text" not in fields:
-        raise InvalidRecord("has no text: expected a text, or an object with the field text")
-    own = identity(fields.get("id", id))
+        raise InvalidRecord(NO_TEXT)
+    record_id = parse_id(fields.get("id", id))
     metadata = fields.get("metadata")
     try:
         json_reader.check(metadata)
@@ -119,11 +118,7 @@ def parse(payload: str | Mapping[str, Any], id: str, parse_text: ParseText) -> R
         text = parse_text(fields["text"])
     except InvalidText as error:
         raise InvalidRecord(f"text {error}") from None
-    return Record(own, text, metadata, named="id" in fields)
+    return Record(record_id, text, metadata, named="id" in fields)
 
 
-def described(error: Exception) -> str:
-    """Return an exception's class and where it was raised, as its message may hold content."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" at {frames[-1].name}, line {frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{where}"
+NO_TEXT = "has no text: expected a text, or an object with the field text"

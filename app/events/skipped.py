@@ -1,30 +1,41 @@
-"""What arrives and is not for us: there is nothing to score, and nothing is wrong.
+"""Events, records and objects that hold nothing to score, and are skipped.
 
-Each kind is skipped with one line in the log; it is neither a failure nor a rejected record. What
-is malformed is none of these, and fails. docs/inputs.md lists both tables as they stand here.
+Each kind is logged and counted; it is neither a failure nor a rejected record. Malformed records
+are not skipped, but fail. docs/inputs.md lists both tables.
 """
 
+import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from app.sinks.bus import EVENT_SOURCE
-from app.sinks.results import Feedback, Result
+from app.sinks.results import FEEDBACK_IDS, Feedback, Result
+from app.telemetry.observation import current
+
+_logger = logging.getLogger(__name__)
 
 Payload = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of payload that has nothing to score."""
+    """A kind of payload that holds nothing to score."""
 
     name: str
     matches: Callable[[Payload], bool]
 
 
+def log(kinds: Mapping[str, int]) -> None:
+    """Log and count what was skipped, given the number of each kind."""
+    current().skipped += sum(kinds.values())
+    for kind, count in kinds.items():
+        _logger.info("skipped %d: %s", count, kind)
+
+
 def kind_of(payload: Payload) -> str:
-    """Return the name of the kind that it is of, or nothing where it is of none."""
+    """Return the name of the kind of payload, or nothing if it is not to be skipped."""
     detail = payload.get("detail")
     if "text" in payload or (isinstance(detail, Mapping | str) and "text" in detail):
         return ""
@@ -32,13 +43,13 @@ def kind_of(payload: Payload) -> str:
 
 
 def kind_of_object(key: str, size: object = None) -> str:
-    """Return the name of the kind that an object of S3 is of, or nothing where it is of none."""
+    """Return the name of the kind of S3 object, or nothing if it is not to be skipped."""
     if size == 0:
         return "an object of 0 bytes"
-    return next((name for name, pattern in OBJECTS if pattern.search(key)), "")
+    return next((name for name, pattern in OBJECT_KINDS if pattern.search(key)), "")
 
 
-OBJECTS: tuple[tuple[str, re.Pattern[str]], ...] = (
+OBJECT_KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("a folder marker: its key ends with / or _$folder$", re.compile(r"(/|_\$folder\$)\Z")),
     (
         "a job's own file: _SUCCESS, _FAILURE, _started, _committed, _metadata, _common_metadata, "
@@ -62,15 +73,16 @@ OBJECTS: tuple[tuple[str, re.Pattern[str]], ...] = (
 )
 
 
-_PINGS = frozenset(["warmer", "warmup", "warm-up", "warm_up", "keep-warm", "keep_warm", "ping"])
-_BESIDE_PINGS = frozenset(["source", "concurrency", "correlationId", "id", "time", "test"])
+_PING_KEYS = frozenset(["warmer", "warmup", "warm-up", "warm_up", "keep-warm", "keep_warm", "ping"])
+_KEYS_BESIDE_PINGS = frozenset(["source", "concurrency", "correlationId", "id", "time", "test"])
 
 
-def _warms_up(payload: Payload) -> bool:
+def _is_ping(payload: Payload) -> bool:
     if payload.get("source") == "serverless-plugin-warmup":
         return True
-    others = {name for name in payload if not str(name).startswith("__WARMER")} - _BESIDE_PINGS
-    return others <= _PINGS and any(payload[name] not in (None, False) for name in others)
+    keys = {name for name in payload if not str(name).startswith("__WARMER")}
+    pings = keys - _KEYS_BESIDE_PINGS
+    return pings <= _PING_KEYS and any(payload[name] not in (None, False) for name in pings)
 
 
 def _is_schedule(payload: Payload) -> bool:
@@ -80,23 +92,23 @@ def _is_schedule(payload: Payload) -> bool:
 
 
 def _is_own(payload: Payload) -> bool:
-    from_the_bus = payload.get("source") == EVENT_SOURCE and (
+    is_from_bus = payload.get("source") == EVENT_SOURCE and (
         payload.get("detail-type") in (Result.detail_type, Feedback.detail_type)
     )
-    result = {"id", "sentiment", "confidence", "scores", "model", "time"} <= payload.keys()
-    said = str(payload.get("id")).startswith("feedback/") and "prediction" in payload
-    return from_the_bus or result or said
+    is_result = {"id", "sentiment", "confidence", "scores", "model", "time"} <= payload.keys()
+    is_feedback = str(payload.get("id")).startswith(FEEDBACK_IDS) and "prediction" in payload
+    return is_from_bus or is_result or is_feedback
 
 
 def _is_change_without_text(payload: Payload) -> bool:
-    """Whether nothing was written by a change of a table that could be scored."""
+    """Return whether the change of a table wrote no text, or the same one."""
     if payload.get("eventSource") != "aws:dynamodb":
         return False
     change = payload.get("dynamodb")
     if not isinstance(change, Mapping):
         return False
-    after, before = change.get("NewImage") or {}, change.get("OldImage") or {}
-    return payload.get("eventName") == "REMOVE" or after.get("text") == before.get("text")
+    new, old = change.get("NewImage") or {}, change.get("OldImage") or {}
+    return payload.get("eventName") == "REMOVE" or new.get("text") == old.get("text")
 
 
 def _is_other_s3_event(payload: Payload) -> bool:
@@ -108,7 +120,7 @@ def _is_other_s3_event(payload: Payload) -> bool:
 
 def _is_aws_event(payload: Payload) -> bool:
     source = payload.get("source")
-    # A partner's events, of aws.partner/…, are a customer's.
+    # Events of a partner, aws.partner/…, belong to a customer.
     if not isinstance(source, str) or source == "aws.s3" or source.startswith("aws.partner/"):
         return False
     return source.startswith("aws.") and "detail-type" in payload
@@ -116,7 +128,7 @@ def _is_aws_event(payload: Payload) -> bool:
 
 KINDS: tuple[Kind, ...] = (
     Kind("an empty object, as warm-up plug-ins send", lambda payload: not payload),
-    Kind("a warm-up plug-in's ping", _warms_up),
+    Kind("a warm-up plug-in's ping", _is_ping),
     Kind("a schedule's ping", _is_schedule),
     Kind("S3's test of a new target", lambda payload: payload.get("Event") == "s3:TestEvent"),
     Kind("an event of S3 other than of an object's creation", _is_other_s3_event),

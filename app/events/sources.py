@@ -1,174 +1,187 @@
-"""What brings records: queues, topics, streams, buses and buckets, which differ in data alone."""
+"""The sources of records: queues, topics, streams, tables, buckets and buses of AWS."""
 
-import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import partial
+from typing import Any, ClassVar, Literal
 
-from app.events import Event
-from app.events.delivery import Arrived, Delivery, FailedRecords, Failure
+from app import sinks
+from app.events import Event, Source, skipped
+from app.events.delivery import Arrival, Delivery, FailedRecords, Failure
+from app.events.direct import Direct
 from app.events.envelopes import Skipped, contents
 from app.events.records import ParseText
-from app.telemetry.observation import current
+from app.objects.invocation import ObjectScorer
+from app.scoring.configuration import text_limits
+from app.scoring.scorer import Scorer
+from app.sentiment.text import Text
 
-_logger = logging.getLogger(__name__)
 
-Answer = Literal["each", "first", "whole"]
-"""What the invoker hears of failures: each record's id, the first's, or that the event failed."""
+def load(scorer: Scorer) -> list[Source]:
+    """Return the sources of all events that are not HTTP."""
+    classifier, settings = scorer.classifier, scorer.settings
+    objects = ObjectScorer(classifier, settings)
+    delivery = Delivery(classifier, sinks.load(settings), objects)
+    limits = text_limits(settings)
+
+    def parse_text(value: object) -> Text:
+        return classifier.parse(value, limits)
+
+    return [Direct(scorer, objects), *record_sources(delivery, parse_text)]
 
 
 @dataclass(frozen=True)
-class Source:
-    """How one source's events are told, and what it calls the records in them."""
+class RecordSource:
+    """A source whose events consist of records, or are one record."""
 
-    marks: Callable[[Event], bool]
-    """Whether an event is of this source."""
-    answer: Answer
+    is_observed: ClassVar[bool] = False
+
+    name: str
+    shape: str
+    matches: Callable[[Event], bool]
+    retries: Literal["each", "first", "event"]
+    """What the invoker retries after a failure: each record that failed, all from the first one, or
+    the whole event."""
     id: Callable[[Any], Any]
-    """A record's id, by which failures are reported."""
-    text_id: Callable[[Any], Any]
-    """The id of a text that brings none of its own."""
+    """Returns the id of a record, by which its failure is reported."""
+    delivery: Delivery
+    parse_text: ParseText
+    text_id: Callable[[Any], Any] | None = None
+    """Returns the id of a text that has none of its own; by default that of its record."""
     group: Callable[[Any], Any] = lambda record: None
-    """What keeps a record's order, or None."""
+    """Returns the group within which the order of records is kept, or None."""
+
+    def handle(self, event: Event, context: Any) -> Any:
+        """Deliver the records of an event; return the ids of those to retry.
+
+        Raises:
+            FailedRecords: a record failed, and the whole event must be retried.
+            UnreadableObject: the event is of one object, and no row of it can be scored.
+            DoesNotFit: the event is of one object, which takes longer than an invocation.
+        """
+        records = event.get("Records")
+        if not isinstance(records, list):
+            records = [event]
+        arrivals: list[Arrival] = []
+        skipped_kinds: Counter[str] = Counter()
+        for record in records:
+            id = _string(self.id, record) or ""
+            text_id = (_string(self.text_id, record) or "") if self.text_id else id
+            group = _string(self.group, record)
+            for content in contents(record, text_id, self.parse_text):
+                if isinstance(content, Skipped):
+                    skipped_kinds[content.kind] += 1
+                else:
+                    arrivals.append(Arrival(content, id, group))
+        skipped.log(skipped_kinds)
+        failures = self.delivery.deliver(arrivals, context)
+        return self._answer([(arrivals[index].id, failures[index]) for index in sorted(failures)])
+
+    def _answer(self, failed: list[tuple[str, Failure]]) -> Any:
+        # A record with several contents is reported once. A wrong identifier would have the whole
+        # batch retried without an error, so without an id the event fails.
+        ids = list(dict.fromkeys(id for id, _ in failed))
+        if self.retries == "event" or "" in ids:
+            if len(failed) == 1 and failed[0][1].cause:
+                raise failed[0][1].cause
+            if failed:
+                names = ", ".join(id or "one without an id" for id in ids)
+                raise FailedRecords(f"failed, with the reasons in the log: {names}")
+            return None
+        reported = ids[:1] if self.retries == "first" else ids
+        return {"batchItemFailures": [{"itemIdentifier": id} for id in reported]}
 
 
-def _brings(source: str) -> Callable[[Event], bool]:
-    return lambda event: source_of(event) == source
+def _string(get: Callable[[Any], Any], record: Any) -> str | None:
+    """Return what ``get`` returns of a record, or None if that is missing or no string."""
+    try:
+        value = get(record)
+    except (KeyError, TypeError, AttributeError):
+        return None
+    return value if isinstance(value, str) else None
 
 
-def source_of(event: Event) -> str:
-    """Return the first source of AWS that is named by a record of the event, or nothing."""
+def record_sources(delivery: Delivery, parse_text: ParseText) -> list[RecordSource]:
+    """Return the sources of records; the first that matches an event handles it."""
+    source = partial(RecordSource, delivery=delivery, parse_text=parse_text)
+    return [
+        source(
+            name="SQS",
+            shape="records of aws:sqs",
+            matches=_has_records_of("aws:sqs"),
+            retries="each",
+            id=lambda message: message["messageId"],
+            group=_message_group,
+        ),
+        source(
+            name="SNS",
+            shape="records of aws:sns",
+            matches=_has_records_of("aws:sns"),
+            retries="event",
+            id=lambda record: record["Sns"]["MessageId"],
+        ),
+        source(
+            name="Kinesis",
+            shape="records of aws:kinesis",
+            matches=_has_records_of("aws:kinesis"),
+            retries="first",
+            id=lambda record: record["kinesis"]["sequenceNumber"],
+            text_id=lambda record: record["eventID"],
+            group=lambda record: "shard",
+        ),
+        source(
+            name="DynamoDB",
+            shape="records of aws:dynamodb",
+            matches=_has_records_of("aws:dynamodb"),
+            retries="first",
+            id=lambda record: record["dynamodb"]["SequenceNumber"],
+            text_id=lambda record: record["eventID"],
+            group=lambda record: "shard",
+        ),
+        source(
+            name="S3",
+            shape="records of aws:s3, or an EventBridge event of aws.s3",
+            matches=_is_of_s3,
+            retries="event",
+            id=lambda record: record.get("id") or record["responseElements"]["x-amz-request-id"],
+            text_id=lambda record: "",
+        ),
+        source(
+            name="EventBridge",
+            shape="source, detail-type and detail",
+            matches=lambda event: {"detail-type", "source", "detail"} <= event.keys(),
+            retries="event",
+            id=lambda event: event["id"],
+        ),
+    ]
+
+
+def _has_records_of(service: str) -> Callable[[Event], bool]:
+    return lambda event: _service(event) == service
+
+
+_SERVICES = ("aws:sqs", "aws:sns", "aws:kinesis", "aws:dynamodb", "aws:s3")
+
+
+def _service(event: Event) -> str:
+    """Return the AWS service that the records of an event are from, or nothing."""
     records = event.get("Records")
     for record in records if isinstance(records, list) else ():
         if isinstance(record, Mapping):
-            source = record.get("eventSource", record.get("EventSource"))
-            if source in _OF_RECORDS:
-                return str(source)
+            service = record.get("eventSource", record.get("EventSource"))
+            if service in _SERVICES:
+                return str(service)
     return ""
 
 
-_OF_RECORDS = ("aws:sqs", "aws:sns", "aws:kinesis", "aws:dynamodb", "aws:s3")
-
-
-def _queue_group(message: Any) -> Any:
-    """Return the group of a message of a FIFO queue; of others it is a tenant's, not an order's."""
+def _message_group(message: Any) -> Any:
+    """Return the group of a message in a FIFO queue; in a standard queue, groups have no order."""
     if not str(message.get("eventSourceARN", "")).endswith(".fifo"):
         return None
     return (message.get("attributes") or {}).get("MessageGroupId", "")
 
 
 def _is_of_s3(event: Event) -> bool:
-    on_a_bus = event.get("source") == "aws.s3" and "detail-type" in event
-    return on_a_bus or source_of(event) == "aws:s3" or event.get("Event") == "s3:TestEvent"
-
-
-SOURCES: Mapping[str, Source] = {
-    "SQS": Source(
-        _brings("aws:sqs"),
-        "each",
-        lambda message: message["messageId"],
-        lambda message: message["messageId"],
-        _queue_group,
-    ),
-    "SNS": Source(
-        _brings("aws:sns"),
-        "whole",
-        lambda record: record["Sns"]["MessageId"],
-        lambda record: record["Sns"]["MessageId"],
-    ),
-    "Kinesis": Source(
-        _brings("aws:kinesis"),
-        "first",
-        lambda record: record["kinesis"]["sequenceNumber"],
-        lambda record: record["eventID"],
-        lambda record: "shard",
-    ),
-    "DynamoDB stream": Source(
-        _brings("aws:dynamodb"),
-        "first",
-        lambda record: record["dynamodb"]["SequenceNumber"],
-        lambda record: record["eventID"],
-        lambda record: "shard",
-    ),
-    "S3 (directly or through EventBridge)": Source(
-        _is_of_s3,
-        "whole",
-        lambda record: record.get("id") or record["responseElements"]["x-amz-request-id"],
-        lambda record: "",
-    ),
-    "EventBridge": Source(
-        lambda event: {"detail-type", "source", "detail"} <= event.keys(),
-        "whole",
-        lambda event: event["id"],
-        lambda event: event["id"],
-    ),
-}
-
-
-class Records:
-    """Answers the events of one source."""
-
-    def __init__(self, source: Source, delivery: Delivery, parse_text: ParseText) -> None:
-        self._source = source
-        self._delivery = delivery
-        self._parse_text = parse_text
-
-    def matches(self, event: Event) -> bool:
-        return self._source.marks(event)
-
-    def handle(self, event: Event, context: Any) -> Any:
-        """Deliver what the event brings; return which records come again.
-
-        Raises:
-            FailedRecords: something failed, and the invoker cannot be told by its id.
-            UnreadableObject: of the one object that there is no row can be scored.
-            DoesNotFit: the one object that there is takes longer than an invocation.
-        """
-        records = event.get("Records")
-        if not isinstance(records, list):
-            records = [event]
-        arrived: list[Arrived] = []
-        skipped: Counter[str] = Counter()
-        for record in records:
-            id = _asked(self._source.id, record)
-            group = _asked(self._source.group, record, None)
-            for content in contents(record, _asked(self._source.text_id, record), self._parse_text):
-                if isinstance(content, Skipped):
-                    skipped[content.kind] += 1
-                else:
-                    arrived.append(Arrived(content, id, group))
-        log_skipped(skipped)
-        failures = self._delivery.deliver(arrived, context)
-        failed = [(arrived[place].id, failures[place]) for place in sorted(failures)]
-        return self._answer(failed)
-
-    def _answer(self, failed: list[tuple[str, Failure]]) -> Any:
-        # Of a record with several contents, the id counts once; an id that is none would have the
-        # whole batch come again, unsaid.
-        ids = list(dict.fromkeys(id for id, _ in failed))
-        if self._source.answer == "whole" or "" in ids:
-            if len(failed) == 1 and failed[0][1].cause:
-                raise failed[0][1].cause
-            if failed:
-                named = ", ".join(id or "one without an id" for id in ids)
-                raise FailedRecords(f"failed, with the reasons in the log: {named}")
-            return None
-        reported = ids[:1] if self._source.answer == "first" else ids
-        return {"batchItemFailures": [{"itemIdentifier": id} for id in reported]}
-
-
-def log_skipped(kinds: Mapping[str, int]) -> None:
-    """Count what had nothing to score, and log a line for each kind of it."""
-    current().skipped += sum(kinds.values())
-    for kind, count in kinds.items():
-        _logger.info("skipped %d: %s", count, kind)
-
-
-def _asked(ask: Callable[[Any], Any], record: Any, default: Any = "") -> Any:
-    """Return what a record says of itself, or the default where it lacks it."""
-    try:
-        found = ask(record)
-    except (KeyError, TypeError, AttributeError):
-        return default
-    return found if isinstance(found, str) else default
+    is_on_bus = event.get("source") == "aws.s3" and "detail-type" in event
+    return is_on_bus or _service(event) == "aws:s3" or event.get("Event") == "s3:TestEvent"

@@ -1,4 +1,4 @@
-"""Where results and feedback go: a queue, a table, a bus of events, each by its setting."""
+"""Sinks, where results and feedback are stored: a queue, a table and an event bus."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -8,93 +8,94 @@ from app.settings import Settings
 from app.sinks.batching import Entry, Sent
 from app.sinks.bus import BusSink
 from app.sinks.queue import QueueSink
-from app.sinks.results import Kept, Unfit
+from app.sinks.results import Document, Unstorable
 from app.sinks.table import TableSink
 
 Failures = dict[int, str]
-"""Why results are not in every sink, by their place among those given."""
+"""Why documents are not in every sink, by their position among those sent together."""
 
 
 class Sink(Protocol):
-    """A place for results."""
+    """Stores documents."""
 
     name: str
 
-    def prepare(self, place: int, kept: Kept) -> Entry:
-        """Return what would be sent.
+    def prepare(self, position: int, document: Document) -> Entry:
+        """Return the document in the form in which it is sent.
 
         Raises:
-            Unfit: this sink cannot hold it.
+            Unstorable: it exceeds a limit of this sink.
         """
         ...
 
     def send(self, entries: Sequence[Entry], deadline: Deadline) -> Sent:
-        """Send what was prepared; return what was not taken."""
+        """Send the entries; return which ones failed."""
         ...
 
 
 class Outbox:
-    """Sends results to every sink, until the deadline; a sink that is down is not asked again."""
+    """Sends documents to every sink until a deadline; a sink that is unavailable gets no more."""
 
     def __init__(self, sinks: Sequence[Sink], deadline: Deadline) -> None:
         self._sinks = sinks
         self._deadline = deadline
-        self._down: Failures = {}
+        self._unavailable: dict[str, str] = {}
+        """Why, by the name of the sink."""
 
-    def prepare(self, place: int, kept: Kept) -> list[Entry]:
-        """Return what each sink would be sent.
+    def prepare(self, position: int, document: Document) -> list[Entry]:
+        """Return the document as an entry for each sink.
 
         Raises:
-            Unfit: a sink cannot hold it; the message says which.
+            Unstorable: it exceeds a limit of a sink; the message names the sink.
         """
         entries = []
         for sink in self._sinks:
             try:
-                entries.append(sink.prepare(place, kept))
-            except Unfit as error:
-                raise Unfit(f"{sink.name}: {error}") from None
+                entries.append(sink.prepare(position, document))
+            except Unstorable as error:
+                raise Unstorable(f"{sink.name}: {error}") from None
         return entries
 
     def send(self, prepared: Mapping[int, Sequence[Entry]]) -> Failures:
-        """Send to one sink after the other; what one did not take is not sent to those behind it.
+        """Send to one sink after the other; what fails in one is not sent to the next.
 
-        ``prepared``: by place, what `prepare` returned.
+        ``prepared``: the entries that `prepare` returned, by position.
         """
         failures: Failures = {}
-        for number, sink in enumerate(self._sinks):
-            entries = [found[number] for place, found in prepared.items() if place not in failures]
+        for i, sink in enumerate(self._sinks):
+            entries = [entries[i] for p, entries in prepared.items() if p not in failures]
             if not entries:
                 break
-            if number in self._down:
-                sent = Sent({entry.place: self._down[number] for entry in entries})
+            if reason := self._unavailable.get(sink.name):
+                sent = Sent({entry.position: reason for entry in entries})
             else:
                 sent = sink.send(entries, self._deadline)
-                if sent.down:
-                    self._down[number] = sent.down
-            failures |= {place: f"{sink.name}: {why}" for place, why in sent.failures.items()}
+                if sent.unavailable:
+                    self._unavailable[sink.name] = sent.unavailable
+            failures |= {p: f"{sink.name}: {reason}" for p, reason in sent.failures.items()}
         return failures
 
 
-def write(sinks: Sequence[Sink], results: Sequence[Kept], deadline: Deadline) -> Failures:
-    """Write results to every sink; return those that are not in each of them, and why."""
+def write(sinks: Sequence[Sink], documents: Sequence[Document], deadline: Deadline) -> Failures:
+    """Write documents to every sink; return those that are not in each of them, and why."""
     outbox = Outbox(sinks, deadline)
     failures: Failures = {}
     prepared = {}
-    for place, kept in enumerate(results):
+    for position, document in enumerate(documents):
         try:
-            prepared[place] = outbox.prepare(place, kept)
-        except Unfit as error:
-            failures[place] = str(error)
+            prepared[position] = outbox.prepare(position, document)
+        except Unstorable as error:
+            failures[position] = str(error)
     return failures | outbox.send(prepared)
 
 
-def switched_on(settings: Settings) -> list[Sink]:
-    """Return the sinks that the settings name."""
-    found: list[Sink] = []
+def load(settings: Settings) -> list[Sink]:
+    """Return the sinks that the settings name, in the order in which they are written."""
+    sinks: list[Sink] = []
     if settings.results_queue_url:
-        found.append(QueueSink(settings.results_queue_url))
+        sinks.append(QueueSink(settings.results_queue_url))
     if settings.results_table:
-        found.append(TableSink(settings.results_table, settings.results_ttl_days))
+        sinks.append(TableSink(settings.results_table, settings.results_ttl_days))
     if settings.results_bus:
-        found.append(BusSink(settings.results_bus))
-    return found
+        sinks.append(BusSink(settings.results_bus))
+    return sinks

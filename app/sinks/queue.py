@@ -1,48 +1,46 @@
-"""An SQS queue as a sink: a message a result."""
+"""An SQS queue as a sink: a message for each document."""
 
 from collections.abc import Mapping, Sequence
 
 from app import aws
 from app.deadline import Deadline
 from app.sinks.batching import Entry, Failure, Limits, Sent, send_batches
-from app.sinks.results import Kept, Unfit, to_json
+from app.sinks.results import Document, Unstorable, to_json
 
 
 class QueueSink:
-    """Sends results to a standard queue."""
+    """Sends documents to a standard queue."""
 
     name = "queue"
     MAX_BYTES = 1024 * 1024
-    """Of a message, and of all messages of a call (SQS, "Amazon SQS message quotas")."""
+    """Size of a message, and of all messages of a call (SQS, "Amazon SQS message quotas")."""
     limits = Limits(entries=10, bytes=MAX_BYTES)
 
     def __init__(self, url: str) -> None:
         self._url = url
 
-    def prepare(self, place: int, kept: Kept) -> Entry:
-        """Return the message.
-
-        JSON escapes all characters that SQS does not take, but for what `to_json` sees to.
+    def prepare(self, position: int, document: Document) -> Entry:
+        """Return the message. JSON escapes all characters that SQS rejects.
 
         Raises:
-            Unfit: no message can hold it.
+            Unstorable: it is too large for a message, or JSON cannot represent it.
         """
-        body = to_json(kept)
+        body = to_json(document)
         size = len(body.encode())
         if size > self.MAX_BYTES:
-            raise Unfit(f"has {size:,} bytes; a message holds at most {self.MAX_BYTES:,}")
-        return Entry(place, body, size)
+            raise Unstorable(f"has {size:,} bytes; a message holds at most {self.MAX_BYTES:,}")
+        return Entry(position, body, size)
 
     def send(self, entries: Sequence[Entry], deadline: Deadline) -> Sent:
         """Send the messages."""
         return send_batches(entries, self.limits, self._call, deadline)
 
     def _call(self, batch: Sequence[Entry], deadline: Deadline) -> Mapping[int, Failure]:
-        messages = [{"Id": str(entry.place), "MessageBody": entry.body} for entry in batch]
+        messages = [{"Id": str(entry.position), "MessageBody": entry.body} for entry in batch]
         answer = aws.client_within("sqs", deadline).send_message_batch(
             QueueUrl=self._url, Entries=messages
         )
         return {
-            int(failed["Id"]): Failure(str(failed["Code"]), passing=not failed["SenderFault"])
+            int(failed["Id"]): Failure(str(failed["Code"]), retryable=not failed["SenderFault"])
             for failed in answer.get("Failed", ())
         }

@@ -1,4 +1,4 @@
-"""What sinks keep, and the JSON that it is sent as."""
+"""The documents that sinks store, and their JSON."""
 
 import base64
 import json
@@ -10,23 +10,23 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 
-class Unfit(ValueError):
-    """A result that a sink cannot hold; the message says why, without any of its content."""
+class Unstorable(ValueError):
+    """A document exceeds a limit of a sink; the message says which, without any content."""
 
 
 @dataclass(frozen=True)
-class Kept:
-    """What a sink gets."""
+class Document:
+    """What sinks store."""
 
     detail_type: ClassVar[str]
-    """What it is called on the bus."""
+    """Its type on the bus."""
 
     id: str
 
 
 @dataclass(frozen=True)
-class Result(Kept):
-    """What was found of a record."""
+class Result(Document):
+    """The prediction for a record."""
 
     detail_type: ClassVar[str] = "Text Scored"
 
@@ -35,50 +35,51 @@ class Result(Kept):
     scores: Mapping[str, float]
     model: str
     time: str
-    """When it was scored, UTC, ISO 8601."""
+    """When it was scored: UTC, ISO 8601."""
     metadata: Any = None
     """JSON values, with `Decimal` for fractions; from DynamoDB also sets and bytes."""
 
 
 @dataclass(frozen=True)
-class Feedback(Kept):
-    """What someone said of a prediction; of several words on one prediction the last stays."""
+class Feedback(Document):
+    """The right label for a prediction; later feedback on the same prediction replaces it."""
 
     detail_type: ClassVar[str] = "Feedback Given"
 
     prediction: str
     """The id of the prediction."""
     sentiment: str
-    """What would have been right."""
+    """The right label."""
     time: str
-    """When it was said, UTC, ISO 8601."""
+    """When it was given: UTC, ISO 8601."""
     note: str | None = None
 
 
 FEEDBACK_IDS = "feedback/"
-"""How the ids of feedback begin, and those of results never do: one is not to replace the other."""
+"""Prefix of the ids of feedback, and of no other document, so that neither replaces the other."""
 
 
-def to_json(kept: Kept) -> str:
-    """Return it as JSON, every number with all of its digits.
+def to_json(document: Document) -> str:
+    """Return the document as JSON, with all digits of every number.
 
-    Sets become arrays and bytes base64, which is how DynamoDB writes them in JSON.
+    As in DynamoDB's own JSON, sets become arrays and bytes base64.
 
     Raises:
-        Unfit: JSON, or UTF-8, has no form for a part of it.
+        Unstorable: JSON or UTF-8 cannot represent a part of it.
     """
     try:
-        written = "".join(_parts(vars(kept)))
+        written = "".join(_parts(vars(document)))
         written.encode()
     except UnicodeEncodeError:
-        raise Unfit(HALF_A_CHARACTER) from None
+        raise Unstorable(LONE_SURROGATE) from None
     except RecursionError:
-        raise Unfit("is nested too deeply") from None
-    # The two characters that SQS and XML refuse; they stand in strings only, which may escape them.
-    return _NONCHARACTERS.sub(lambda found: f"\\u{ord(found[0]):04x}", written)
+        raise Unstorable("is nested too deeply") from None
+    # SQS and XML reject these two characters. They occur only in strings, where JSON can escape
+    # them.
+    return _NONCHARACTERS.sub(lambda match: f"\\u{ord(match[0]):04x}", written)
 
 
-HALF_A_CHARACTER = "holds a lone surrogate, half a character that UTF-8 cannot encode"
+LONE_SURROGATE = "holds a lone surrogate, which UTF-8 cannot encode"
 _NONCHARACTERS = re.compile("[\ufffe\uffff]")
 
 
@@ -87,20 +88,20 @@ def _parts(value: Any) -> Iterator[str]:
         case Decimal():
             yield str(value)
         case float() if not math.isfinite(value):
-            raise Unfit("holds a number that is infinite or none")
+            raise Unstorable("holds a number that is infinite or not a number")
         case bytes():
             yield json.dumps(base64.b64encode(value).decode())
         case Mapping():
-            for place, (key, inner) in enumerate(value.items()):
-                yield "," if place else "{"
+            for index, (key, inner) in enumerate(value.items()):
+                yield "," if index else "{"
                 yield json.dumps(key, ensure_ascii=False)
                 yield ":"
                 yield from _parts(inner)
             yield "}" if value else "{}"
         case list() | tuple() | set() | frozenset():
-            listed = sorted(value) if isinstance(value, set | frozenset) else value
-            for place, inner in enumerate(listed):
-                yield "," if place else "["
+            elements = sorted(value) if isinstance(value, set | frozenset) else value
+            for index, inner in enumerate(elements):
+                yield "," if index else "["
                 yield from _parts(inner)
             yield "]" if value else "[]"
         case _:

@@ -1,4 +1,4 @@
-"""A DynamoDB table as a sink: the same record delivered twice is the same item."""
+"""A DynamoDB table as a sink: an item for each id, however often its record is delivered."""
 
 import math
 import time
@@ -9,91 +9,93 @@ from typing import Any
 from app import aws
 from app.deadline import Deadline
 from app.sinks.batching import Entry, Failure, Limits, Sent, send_batches
-from app.sinks.results import HALF_A_CHARACTER, Kept, Unfit
+from app.sinks.results import LONE_SURROGATE, Document, Unstorable
 
 
 class TableSink:
-    """Writes results to a table keyed by ``id``."""
+    """Writes documents to a table with the key ``id``."""
 
     name = "table"
     MAX_ITEM_BYTES = 400 * 1024
     MAX_KEY_BYTES = 2048
-    # A call takes 16 MB of JSON, in which an item may have nine times the bytes that it is counted
-    # as: an empty string in a list counts as 1 and is written {"S":""}.
     limits = Limits(entries=25, bytes=16 * 1024 * 1024 // 10)
+    """A call takes 16 MB of JSON, where an item may have nine times the size that DynamoDB counts:
+    an empty string in a list counts as 1 byte and is written ``{"S":""}``."""
 
     def __init__(self, table: str, ttl_days: int) -> None:
         self._table = table
         self._ttl_seconds = ttl_days * 86400
 
-    def prepare(self, place: int, kept: Kept) -> Entry:
+    def prepare(self, position: int, document: Document) -> Entry:
         """Return the item.
 
         Raises:
-            Unfit: no item can hold it.
+            Unstorable: it is too large for an item, or DynamoDB cannot represent it.
         """
-        fields = {name: value for name, value in vars(kept).items() if value is not None}
+        fields = {name: value for name, value in vars(document).items() if value is not None}
         fields["expires"] = int(time.time()) + self._ttl_seconds
-        size = len(kept.id.encode(errors="surrogatepass"))
+        size = len(document.id.encode(errors="surrogatepass"))
         if not 1 <= size <= self.MAX_KEY_BYTES:
-            raise Unfit(f"has an id of {size:,} bytes; a key has 1 to {self.MAX_KEY_BYTES:,}")
+            raise Unstorable(f"has an id of {size:,} bytes; a key has 1 to {self.MAX_KEY_BYTES:,}")
         item: dict[str, Any] = {}
         size = 0
         for name, value in fields.items():
-            item[name], bytes_of_value = attribute(value)
-            size += len(name) + bytes_of_value
+            item[name], value_size = attribute(value)
+            size += len(name) + value_size
         if size > self.MAX_ITEM_BYTES:
-            raise Unfit(f"has {size:,} bytes; an item holds at most {self.MAX_ITEM_BYTES:,}")
-        return Entry(place, item, size)
+            raise Unstorable(f"has {size:,} bytes; an item holds at most {self.MAX_ITEM_BYTES:,}")
+        return Entry(position, item, size)
 
     def send(self, entries: Sequence[Entry], deadline: Deadline) -> Sent:
-        """Put the items; of those with one id, the last."""
-        # One call may not name a key twice.
+        """Put the items; of several with the same id, the last."""
+        # A call must not repeat a key.
         last = {entry.body["id"]["S"]: entry for entry in entries}
         sent = send_batches(list(last.values()), self.limits, self._call, deadline)
-        places = {entry.place: last[entry.body["id"]["S"]].place for entry in entries}
-        failures = {place: sent.failures[of] for place, of in places.items() if of in sent.failures}
-        return Sent(failures, sent.down)
+        failures = {}
+        for entry in entries:
+            if reason := sent.failures.get(last[entry.body["id"]["S"]].position):
+                failures[entry.position] = reason
+        return Sent(failures, sent.unavailable)
 
     def _call(self, batch: Sequence[Entry], deadline: Deadline) -> Mapping[int, Failure]:
         puts = [{"PutRequest": {"Item": entry.body}} for entry in batch]
         answer = aws.client_within("dynamodb", deadline).batch_write_item(
             RequestItems={self._table: puts}
         )
-        left = [
+        unprocessed = [
             request["PutRequest"]["Item"]["id"]
             for request in answer.get("UnprocessedItems", {}).get(self._table, ())
         ]
         return {
-            entry.place: Failure("the table has no capacity left for it", passing=True)
+            entry.position: Failure("the table has no capacity left for it", retryable=True)
             for entry in batch
-            if entry.body["id"] in left
+            if entry.body["id"] in unprocessed
         }
 
 
 MAX_LEVELS = 32
-"""Of nesting, an attribute's own value the first (DynamoDB, "Quotas": nested attribute depth)."""
+"""Levels of nesting, from 1 for an attribute's own value (DynamoDB, "Quotas")."""
 MAX_NAME_BYTES = 65_535
 
 
 def attribute(value: Any, level: int = 1) -> tuple[dict[str, Any], int]:
-    """Return the value as an attribute of DynamoDB, and its size as DynamoDB counts it.
+    """Return a value as a DynamoDB attribute, and its size in bytes as DynamoDB counts it.
 
-    Sizes follow "DynamoDB item sizes and formats": a byte for two digits of a number and one more,
-    three for a list or map and one for each of its elements.
+    Sizes follow "DynamoDB item sizes and formats": a number has a byte for two digits and one more,
+    a list or map three bytes and one for each element.
 
     Raises:
-        Unfit: DynamoDB has no form for it.
+        Unstorable: DynamoDB cannot represent it.
     """
     if level == MAX_LEVELS and isinstance(value, Mapping | list | tuple):
-        raise Unfit(f"is nested more than the {MAX_LEVELS} levels that a table holds")
+        raise Unstorable(f"is nested more than the {MAX_LEVELS} levels that a table holds")
     match value:
         case None:
             return {"NULL": True}, 1
         case bool():
             return {"BOOL": value}, 1
         case str():
-            return {"S": value}, _bytes(value)
+            return {"S": value}, _utf8_size(value)
         case int() | float() | Decimal():
             number = _number(value)
             return {"N": number}, len(number) // 2 + 2
@@ -103,14 +105,13 @@ def attribute(value: Any, level: int = 1) -> tuple[dict[str, Any], int]:
             fields = {}
             size = 3
             for name, inner in value.items():
-                bytes_of_name = _bytes(name)
-                if not 1 <= bytes_of_name <= MAX_NAME_BYTES:
-                    raise Unfit(
-                        f"has a name of {bytes_of_name:,} bytes; a table takes 1 to "
-                        f"{MAX_NAME_BYTES:,}"
+                name_size = _utf8_size(name)
+                if not 1 <= name_size <= MAX_NAME_BYTES:
+                    raise Unstorable(
+                        f"has a name of {name_size:,} bytes; a table takes 1 to {MAX_NAME_BYTES:,}"
                     )
-                fields[name], bytes_of_value = attribute(inner, level + 1)
-                size += bytes_of_name + bytes_of_value + 1
+                fields[name], value_size = attribute(inner, level + 1)
+                size += name_size + value_size + 1
             return {"M": fields}, size
         case set() | frozenset():
             members = [attribute(member, level) for member in sorted(value)]
@@ -126,28 +127,31 @@ def attribute(value: Any, level: int = 1) -> tuple[dict[str, Any], int]:
                 3 + sum(size + 1 for _, size in elements),
             )
         case _:
-            raise Unfit("holds a value of a type that a table has none for")
+            raise Unstorable("holds a value of a type that a table cannot store")
 
 
-def _bytes(text: str) -> int:
+def _utf8_size(text: str) -> int:
     try:
         return len(text.encode())
     except UnicodeEncodeError:
-        raise Unfit(HALF_A_CHARACTER) from None
+        raise Unstorable(LONE_SURROGATE) from None
 
 
 def _number(value: int | float | Decimal) -> str:
-    """Return a number without the zeros at its ends; DynamoDB keeps 38 digits, 1e-130 to 1e126."""
+    """Return a number without zeros at its ends.
+
+    DynamoDB stores 38 significant digits, and magnitudes from 1e-130 to 9.9e125.
+    """
     if not math.isfinite(value):
-        raise Unfit("holds a number that is infinite or none")
+        raise Unstorable("holds a number that is infinite or not a number")
     sign, digits, exponent = Decimal(str(value)).as_tuple()
     significant = "".join(map(str, digits)).lstrip("0")
     trimmed = significant.rstrip("0")
     if not trimmed:
         return "0"
     if len(trimmed) > 38:
-        raise Unfit(f"holds a number of {len(trimmed):,} digits; a table keeps 38")
+        raise Unstorable(f"holds a number of {len(trimmed):,} digits; a table keeps 38")
     exponent = int(exponent) + len(significant) - len(trimmed)
     if not -130 <= exponent + len(trimmed) - 1 <= 125:
-        raise Unfit("holds a number outside 1e-130 to 9.9e125, which a table does not keep")
+        raise Unstorable("holds a number outside 1e-130 to 9.9e125, which a table does not keep")
     return str(Decimal((sign, tuple(map(int, trimmed)), exponent)))

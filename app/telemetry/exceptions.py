@@ -80,14 +80,19 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or (None if hidden else error.__context__)
 
 
-def withheld(error: BaseException) -> InternalError:
-    """Return an error that says of this one where it was raised, and nothing that it quotes."""
-    place = "an unknown place"
+def located(error: BaseException) -> str:
+    """Return the class of an exception and the line of ours that raised it, without its message."""
+    location = "an unknown place"
     for frame, line in traceback.walk_tb(error.__traceback__):
         path = Path(frame.f_code.co_filename)
         if path.is_relative_to(_ROOT / _PACKAGE) and path != Path(__file__):
-            place = f"{path.relative_to(_ROOT)}:{line}"
-    return InternalError(f"{type(error).__name__} at {place}; its stack is in the log")
+            location = f"{path.relative_to(_ROOT)}:{line}"
+    return f"{type(error).__name__} at {location}"
+
+
+def withheld(error: BaseException) -> InternalError:
+    """Return an error that locates this one, in place of its message."""
+    return InternalError(f"{located(error)}; its stack is in the log")
 
 
 @contextmanager

@@ -59,7 +59,7 @@ def create(settings: Settings) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.scorer = Scorer(load_classifier(settings, observation.record), settings)
-    app.state.sinks = sinks.switched_on(settings)
+    app.state.sinks = sinks.load(settings)
     app.state.feedback_writers = feedback.writers()
     app.state.telemetry = Telemetry(settings)
     for resource in (health, predict, explain, feedback, model, metrics, docs, page):

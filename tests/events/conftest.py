@@ -78,5 +78,6 @@ def handle(aws, native, monkeypatch) -> Callable[..., Any]:
         results_bus="results",
         max_text_characters=2000,
     )
-    monkeypatch.setattr(entry, "SOURCES", entry.sources(Scorer(native, settings)))
+    router = entry.Router(entry.app, Scorer(native, settings), entry.app.state.telemetry)
+    monkeypatch.setattr(entry, "handler", router.handle)
     return lambda event, context=None: entry.handler(event, context)

@@ -128,7 +128,7 @@ def test_a_text_with_an_id_is_answered_with_it():
 )
 def test_what_is_rejected_is_counted(event, rejected):
     seen = Observation("")
-    direct = next(source for source in entry.SOURCES.values() if source.matches(event))
+    direct = next(source for source in entry.router.sources if source.matches(event))
     with observing(seen), suppress(ValueError):
         direct.handle(event, None)
     assert seen.rejected == rejected

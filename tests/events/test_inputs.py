@@ -107,9 +107,9 @@ def test_an_object_is_scored_whatever_it_is_wrapped_in(handle, aws, wrap):
 def unsent(native, monkeypatch) -> Callable[[Any], Any]:
     """The entry point without any AWS: whatever it would send or score of an object raises."""
     scorer = Scorer(native, Settings(results_queue_url="https://queue", max_text_characters=2000))
-    monkeypatch.setattr(entry, "SOURCES", entry.sources(scorer))
+    router = entry.Router(entry.app, scorer, entry.app.state.telemetry)
     monkeypatch.setattr("app.aws.client", None)
-    return lambda sent: entry.handler(sent, None)
+    return lambda sent: router.handle(sent, None)
 
 
 @pytest.mark.parametrize(("kind", "example"), EXAMPLES)
@@ -135,7 +135,7 @@ def test_what_has_nothing_to_score_is_skipped_by_itself(caplog, kind, example):
 
 def test_the_page_has_an_example_of_every_kind():
     assert {kind for kind, _ in EXAMPLES} == {kind.name for kind in skipped.KINDS}
-    assert [kind for kind, _ in KEYS[1:]] == [name for name, _ in skipped.OBJECTS]
+    assert [kind for kind, _ in KEYS[1:]] == [name for name, _ in skipped.OBJECT_KINDS]
     listed = PAGE.partition("### Envelopes")[2].partition("### Skipped")[0]
     assert re.findall(r"^- (.+)$", listed, re.MULTILINE) == [found.name for found in ENVELOPES]
 

@@ -140,7 +140,8 @@ def machine(aws, native, monkeypatch):
         roleArn="arn:aws:iam::123456789012:role/score",
     )
     settings = Settings(state_machine=MACHINE, results_queue_url=aws.queue_url)
-    monkeypatch.setattr(entry, "SOURCES", entry.sources(Scorer(native, settings)))
+    router = entry.Router(entry.app, Scorer(native, settings), entry.app.state.telemetry)
+    monkeypatch.setattr(entry, "handler", router.handle)
 
     def executions() -> list[dict]:
         listed = states.list_executions(stateMachineArn=MACHINE)["executions"]
@@ -261,7 +262,7 @@ def test_an_object_that_does_not_fit_and_has_no_rows_to_map_raises(aws, machine)
     ):
         aws.put(f"incoming/{key}", body)
         clock = Clock(RESERVE_SECONDS)
-        with pytest.raises(DoesNotFit, match="or have it as JSON Lines or CSV"):
+        with pytest.raises(DoesNotFit, match="or provide it as uncompressed JSON Lines or CSV"):
             entry.handler(about(f"incoming/{key}"), clock)
     assert machine() == []
 

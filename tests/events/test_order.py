@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.events.delivery import Arrived, Delivery
+from app.events.delivery import Arrival, Delivery
 from app.events.records import InvalidRecord, Record
 from app.objects.formats import UnreadableObject
 from app.objects.s3 import StoredObject
 from app.scoring.configuration import load_classifier
 from app.settings import Settings
 from app.sinks.batching import Entry, Sent
-from app.sinks.results import Unfit
+from app.sinks.results import Unstorable
 
 
 class FailingSink:
@@ -25,16 +25,16 @@ class FailingSink:
         self.calls = 0
         self._refused, self._unfit = refused, unfit
 
-    def prepare(self, place: int, kept: Any) -> Entry:
-        if kept.id in self._unfit:
-            raise Unfit("too large")
-        return Entry(place, kept.id, 1)
+    def prepare(self, position: int, document: Any) -> Entry:
+        if document.id in self._unfit:
+            raise Unstorable("too large")
+        return Entry(position, document.id, 1)
 
     def send(self, entries: Any, deadline: Any) -> Sent:
         self.calls += 1
         # The service takes a batch in any order, and all of it that it does not refuse.
         self.kept += [entry.body for entry in reversed(entries) if entry.body not in self._refused]
-        return Sent({entry.place: "full" for entry in entries if entry.body in self._refused})
+        return Sent({entry.position: "full" for entry in entries if entry.body in self._refused})
 
 
 class Objects:
@@ -67,7 +67,7 @@ ARRIVALS = st.lists(
 
 
 def deliver(classifier: Any, arrivals: list[tuple[str | None, str]]):
-    arrived: list[Arrived] = []
+    arrived: list[Arrival] = []
     faults: dict[str, set[str]] = {fault: set() for fault in FAULTS}
     refused: set[str] = set()
     for number, (group, kind) in enumerate(arrivals):
@@ -81,7 +81,7 @@ def deliver(classifier: Any, arrivals: list[tuple[str | None, str]]):
                 refused.add(id)
         elif kind != "good":
             faults[kind].add(id)
-        arrived.append(Arrived(content, id, group))
+        arrived.append(Arrival(content, id, group))
     sinks = [FailingSink(s, faults[f"refused by {s}"], faults[f"unfit by {s}"]) for s in "abc"]
     objects = Objects(refused)
     failures = Delivery(classifier, sinks, objects).deliver(arrived, None)
@@ -110,7 +110,7 @@ def test_of_each_group_each_sink_has_the_beginning_up_to_its_first_failure(remem
             n
             for n in expected
             for later in "abc"[position + 1 :]
-            if arrivals[n][1] == f"refused by {later}" and not failures[n].held
+            if arrivals[n][1] == f"refused by {later}" and not failures[n].deferred
         }
         assert sorted(map(int, sink.kept)) == sorted(delivered | partly)
         for group in ("x", "y", "z"):
@@ -128,7 +128,7 @@ def test_a_shard_stops_wherever_a_sink_fails(remembering, sink, place):
     kinds[place] = f"refused by {sink}"
     sinks, _, failures = deliver(remembering, [("shard", kind) for kind in kinds])
     assert sorted(failures) == list(range(place, 5))
-    assert [failures[n].held for n in sorted(failures)] == [False] + [True] * (4 - place)
+    assert [failures[n].deferred for n in sorted(failures)] == [False] + [True] * (4 - place)
     for found in sinks:
         kept = place + 1 if found.name < sink else place
         assert found.kept == [str(n) for n in range(kept)]

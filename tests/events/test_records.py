@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.events.records import InvalidRecord, identity, load, parse
+from app.events.records import InvalidRecord, parse_id, parse_payload, parse_record
 from app.sentiment import text
 from app.sentiment.text import Text
 
@@ -21,7 +21,7 @@ def parse_text(value: object) -> Text:
 
 @pytest.mark.parametrize("before", ["", " \r\n\t", "\ufeff", "\ufeff \n", " \ufeff", "\u00a0"])
 def test_an_object_is_one_whatever_stands_before_it(before):
-    assert load(before + JSON) == OBJECT
+    assert parse_payload(before + JSON) == OBJECT
 
 
 @pytest.mark.parametrize(
@@ -40,20 +40,22 @@ def test_an_object_is_one_whatever_stands_before_it(before):
     ],
 )
 def test_a_text_stays_as_it_stands(text):
-    assert load(text) == text
+    assert parse_payload(text) == text
 
 
 def test_a_json_string_is_the_text_that_it_holds():
-    assert load('"A \\"great\\" film"') == 'A "great" film'
+    assert parse_payload('"A \\"great\\" film"') == 'A "great" film'
 
 
 def test_an_object_that_was_encoded_twice_is_read():
-    assert load(json.dumps(JSON)) == OBJECT
-    assert load(json.dumps(json.dumps(JSON))) == OBJECT
+    assert parse_payload(json.dumps(JSON)) == OBJECT
+    assert parse_payload(json.dumps(json.dumps(JSON))) == OBJECT
 
 
 def test_numbers_keep_their_digits():
-    found = load('{"text": "a", "metadata": [0.1000000000000000055511, 12345678901234567890123]}')
+    found = parse_payload(
+        '{"text": "a", "metadata": [0.1000000000000000055511, 12345678901234567890123]}'
+    )
     assert found["metadata"] == [Decimal("0.1000000000000000055511"), 12345678901234567890123]
 
 
@@ -74,7 +76,7 @@ def test_numbers_keep_their_digits():
 )
 def test_what_is_neither_is_refused_without_its_content(payload, reason):
     with pytest.raises(InvalidRecord, match=reason) as raised:
-        load(payload)
+        parse_payload(payload)
     assert "secret" not in str(raised.value)
 
 
@@ -82,14 +84,14 @@ def test_what_is_neither_is_refused_without_its_content(payload, reason):
 @given(st.text(alphabet='{}[]":, \\ntext1e\ufeff\ud83d') | st.text(st.characters()))
 def test_any_payload_is_read_or_refused(payload):
     try:
-        assert isinstance(load(payload), str | dict)
+        assert isinstance(parse_payload(payload), str | dict)
     except InvalidRecord as error:
         str(error).encode()
 
 
 @pytest.mark.parametrize("id", ["a", "é" * 128, "x" * 256, 7, 0, -1, "feedback", "a b", "日本"])
 def test_ids(id):
-    assert identity(id) == str(id)
+    assert parse_id(id) == str(id)
 
 
 @pytest.mark.parametrize(
@@ -113,12 +115,12 @@ def test_ids(id):
 )
 def test_what_is_no_id(id, reason):
     with pytest.raises(InvalidRecord, match=reason) as raised:
-        identity(id)
+        parse_id(id)
     assert "secret" not in str(raised.value)
 
 
 def test_the_text_is_the_field_of_that_very_name():
-    assert parse({"Text": "Bad.", "text": "Good."}, "1", parse_text).text == "Good."
+    assert parse_record({"Text": "Bad.", "text": "Good."}, "1", parse_text).text == "Good."
 
 
 @pytest.mark.parametrize(
@@ -134,5 +136,5 @@ def test_the_text_is_the_field_of_that_very_name():
 )
 def test_a_record_that_cannot_be_scored_is_told_without_its_content(fields, reason):
     with pytest.raises(InvalidRecord, match=reason) as raised:
-        parse(fields, "1", parse_text)
+        parse_record(fields, "1", parse_text)
     assert "secret" not in str(raised.value)

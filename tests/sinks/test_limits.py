@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from app.sinks.bus import BusSink
 from app.sinks.queue import QueueSink
-from app.sinks.results import Unfit
+from app.sinks.results import Unstorable
 from app.sinks.table import TableSink, attribute
 from tests.sinks.test_results import VALUES, result
 
@@ -28,18 +28,18 @@ def nested(levels: int):
 def test_the_largest_that_a_sink_holds(sink, most):
     room = most - sink.prepare(0, result("")).size
     assert sink.prepare(0, result("x" * room)).size == most
-    with pytest.raises(Unfit, match="at most"):
+    with pytest.raises(Unstorable, match="at most"):
         sink.prepare(0, result("x" * (room + 1)))
 
 
 def test_sizes_are_those_of_bytes_and_not_of_characters():
-    with pytest.raises(Unfit, match="at most 1,048,576"):
+    with pytest.raises(Unstorable, match="at most 1,048,576"):
         QUEUE.prepare(0, result("é" * 600_000))
 
 
 def test_what_is_sent_is_measured_and_not_what_came():
     # A quote is escaped, so that 600,000 of them are 1,200,000 bytes.
-    with pytest.raises(Unfit, match="at most 1,048,576"):
+    with pytest.raises(Unstorable, match="at most 1,048,576"):
         QUEUE.prepare(0, result('"' * 600_000))
 
 
@@ -70,7 +70,7 @@ def test_a_number_is_measured_as_no_smaller_than_dynamodb_does(number):
 
 def test_a_table_keeps_32_levels():
     attribute(nested(31))
-    with pytest.raises(Unfit, match="32 levels"):
+    with pytest.raises(Unstorable, match="32 levels"):
         attribute(nested(32))
     for sink in (QUEUE, BUS):
         sink.prepare(0, result(nested(60)))
@@ -112,19 +112,19 @@ def test_numbers_that_a_table_keeps(number, kept):
     ],
 )
 def test_numbers_that_a_table_does_not_keep(number):
-    with pytest.raises(Unfit, match="number"):
+    with pytest.raises(Unstorable, match="number"):
         attribute(number)
 
 
 @pytest.mark.parametrize("name", ["", "x" * 65_536])
 def test_names_that_a_table_does_not_take(name):
-    with pytest.raises(Unfit, match="name of"):
+    with pytest.raises(Unstorable, match="name of"):
         attribute({name: 1})
 
 
 @pytest.mark.parametrize("id", ["", "x" * 2049])
 def test_keys_that_a_table_does_not_take(id):
-    with pytest.raises(Unfit, match="1 to 2,048"):
+    with pytest.raises(Unstorable, match="1 to 2,048"):
         TABLE.prepare(0, result(None, id))
 
 
@@ -146,7 +146,7 @@ def test_any_result_is_prepared_or_refused_with_a_reason_that_holds_none_of_it(m
     for sink in (QUEUE, TABLE, BUS):
         try:
             entry = sink.prepare(0, result(metadata, id))
-        except Unfit as error:
+        except Unstorable as error:
             str(error).encode("ascii")
         else:
             assert entry.size > 0

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.json_reader import read
-from app.sinks.results import Result, Unfit, to_json
+from app.sinks.results import Result, Unstorable, to_json
 
 NUMBERS = st.integers() | st.decimals(allow_nan=False, allow_infinity=False).filter(
     lambda number: abs(number.adjusted()) < 300
@@ -55,11 +55,11 @@ def test_characters_that_sqs_refuses_are_escaped(character):
 
 @pytest.mark.parametrize("metadata", ["\ud83d", {"\ud83d": 1}, ["a", {"b": "\udc00"}]])
 def test_half_a_character_is_refused(metadata):
-    with pytest.raises(Unfit, match="lone surrogate"):
+    with pytest.raises(Unstorable, match="lone surrogate"):
         to_json(result(metadata))
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
 def test_a_number_that_is_none_is_refused(number):
-    with pytest.raises(Unfit, match="infinite or none"):
+    with pytest.raises(Unstorable, match="infinite or not a number"):
         to_json(result([number]))

@@ -115,11 +115,11 @@ def test_the_boundary_lets_others_out_without_what_they_say(kind, lines):
 
 
 def test_the_boundary_names_the_line_of_ours_that_raised():
-    from app.events.records import load
+    from app.events.records import parse_payload
 
     where = r"^TypeError at app/events/records.py:\d+; "
     with pytest.raises(InternalError, match=where), boundary("r"):
-        load(7)
+        parse_payload(7)
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])

@@ -153,17 +153,17 @@ def handle(native, monkeypatch):
     class Sink:
         name = "sink"
 
-        def prepare(self, place, kept):
-            return Entry(place, kept.id, 1)
+        def prepare(self, position, document):
+            return Entry(position, document.id, 1)
 
         def send(self, entries, deadline):
             return Sent({place: "full" for place, id, _ in entries if id.isdecimal()})
 
     app = application.create(Settings())
-    monkeypatch.setattr(sinks, "switched_on", lambda settings: [Sink()])
+    monkeypatch.setattr(sinks, "load", lambda settings: [Sink()])
     scorer = Scorer(app.state.scorer.classifier, Settings())
-    monkeypatch.setattr(handler, "SOURCES", handler.sources(scorer))
-    monkeypatch.setattr(handler, "TELEMETRY", app.state.telemetry)
+    router = handler.Router(app, scorer, app.state.telemetry)
+    monkeypatch.setattr(handler, "handler", router.handle)
     return lambda found: handler.handler(found, None)
 
 

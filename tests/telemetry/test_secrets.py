@@ -180,8 +180,8 @@ def handle(quoting: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
         )
     )
     monkeypatch.setattr(handler, "app", app)
-    monkeypatch.setattr(handler, "SOURCES", handler.sources(app.state.scorer))
-    monkeypatch.setattr(handler, "TELEMETRY", app.state.telemetry)
+    router = handler.Router(app, app.state.scorer, app.state.telemetry)
+    monkeypatch.setattr(handler, "handler", router.handle)
 
     def run(sent: Any) -> str:
         try:
@@ -285,8 +285,8 @@ def bucket(
     """Put an object and handle each event of it; returns what Lambda prints of errors."""
     app = application.create(Settings(on_lambda=True, results_table="results"))
     monkeypatch.setattr(handler, "app", app)
-    monkeypatch.setattr(handler, "SOURCES", handler.sources(app.state.scorer))
-    monkeypatch.setattr(handler, "TELEMETRY", app.state.telemetry)
+    router = handler.Router(app, app.state.scorer, app.state.telemetry)
+    monkeypatch.setattr(handler, "handler", router.handle)
 
     def run(suffix: str, body: bytes) -> str:
         key = f"incoming/new.{suffix}"

@@ -107,8 +107,8 @@ def test_each_metric_in_the_template_has_the_event_that_moves_it() -> None:
 class Sink:
     name = "sink"
 
-    def prepare(self, place: int, kept: Any) -> Entry:
-        return Entry(place, kept, 1)
+    def prepare(self, position: int, document: Any) -> Entry:
+        return Entry(position, document, 1)
 
     def send(self, entries: Any, deadline: Any) -> Sent:
         return Sent({})
@@ -121,11 +121,11 @@ def environment(
     """Return a way to start a function; it takes events and returns what CloudWatch counts."""
 
     def start(function: str) -> Callable[[Any], dict[str, float]]:
-        monkeypatch.setattr(sinks, "switched_on", lambda settings: [Sink()])
+        monkeypatch.setattr(sinks, "load", lambda settings: [Sink()])
         app = application.create(Settings(on_lambda=True, function_name=function))
         monkeypatch.setattr(handler, "app", app)
-        monkeypatch.setattr(handler, "SOURCES", handler.sources(app.state.scorer))
-        monkeypatch.setattr(handler, "TELEMETRY", app.state.telemetry)
+        router = handler.Router(app, app.state.scorer, app.state.telemetry)
+        monkeypatch.setattr(handler, "handler", router.handle)
 
         def handle(event: Any) -> dict[str, float]:
             before = len(lines())

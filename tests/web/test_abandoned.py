@@ -106,8 +106,8 @@ def test_feedback_to_a_sink_that_never_answers_stalls_nothing(serve):
     class Never:
         name = "never"
 
-        def prepare(self, place, kept):
-            return Entry(place, "", 0)
+        def prepare(self, position, document):
+            return Entry(position, "", 0)
 
         def send(self, entries, deadline):
             answered.wait(60)
