@@ -19,7 +19,7 @@ def event(name: str) -> dict:
 
 
 @pytest.mark.parametrize("name", ["rest-api", "http-api", "function-url", "alb", "alb-multi-value"])
-def test_each_http_event_gives_what_direct_invocation_gives(name):
+def test_http_event_is_answered_like_a_direct_invocation(name):
     direct = handler(event("direct-text"), None)
     body = json.loads(handler(event(name), None)["body"])
     assert {**body, "cached": None} == {**direct, "cached": None}
@@ -37,7 +37,7 @@ def test_direct_texts_are_answered_like_a_batch():
     assert [error["index"] for error in answer["errors"]] == [2]
 
 
-def test_direct_texts_give_exactly_what_a_batch_does():
+def test_direct_texts_have_the_answer_of_a_batch():
     texts = event("direct-texts")
     sent = {
         **rest("/predict/batch", "/predict/batch", "/prod/predict/batch"),
@@ -61,7 +61,7 @@ def test_direct_texts_beyond_the_limit_raise_with_the_limit():
 
 
 @pytest.mark.parametrize("texts", ["one", [], None])
-def test_direct_texts_that_are_no_list_raise(texts):
+def test_direct_texts_that_are_not_a_list_raise(texts):
     with pytest.raises(InvalidBatch, match="must be an array"):
         handler({"texts": texts}, None)
 
@@ -85,7 +85,7 @@ def test_base64_body_is_decoded():
         (None, "has the type NoneType"),
     ],
 )
-def test_event_of_no_known_shape_raises_what_is_known(unknown, looks):
+def test_event_of_unknown_shape_raises_with_the_known_ones(unknown, looks):
     with pytest.raises(UnsupportedEvent, match=f"{looks}.*; known: HTTP") as raised:
         handler(unknown, None)
     assert "secret" not in str(raised.value)
@@ -154,11 +154,11 @@ def http(route: str, path: str, stage: str) -> dict:
         pytest.param(event("alb"), ("", "/predict"), id="load balancer"),
     ],
 )
-def test_prefix_that_the_caller_sees_is_told_from_the_path(sent, expected):
+def test_public_prefix_is_separated_from_the_path(sent, expected):
     assert public_paths(sent) == expected
 
 
-def test_answers_from_behind_every_prefix():
+def test_request_with_a_prefix_is_answered():
     behind = rest("/predict", "/v1/predict", "/v1/predict")
     assert handler(behind, None)["statusCode"] == 200
 
@@ -168,7 +168,7 @@ def test_answers_from_behind_every_prefix():
     sorted((EVENTS.parents[1] / "app/web/static/demo").iterdir()),
     ids=lambda path: path.name,
 )
-def test_no_file_of_the_page_needs_a_gateway_that_decodes_base64(path):
+def test_files_of_the_page_are_answered_without_base64(path):
     asked = f"/static/demo/{path.name}"
     proxy = {"proxy": f"demo/{path.name}"}
     sent = rest("/static/{proxy+}", asked, f"/prod{asked}", pathParameters=proxy)
@@ -178,7 +178,7 @@ def test_no_file_of_the_page_needs_a_gateway_that_decodes_base64(path):
 
 
 @pytest.mark.parametrize("kind", ["rest-api", "http-api", "function-url", "alb"])
-def test_an_event_whose_headers_are_null_is_answered(kind):
+def test_event_with_null_headers_is_answered(kind):
     sent = event(kind)
     null = {name: None for name in ("headers", "multiValueHeaders") if name in sent}
     assert handler({**sent, **null}, None)["statusCode"] == 415

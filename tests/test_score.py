@@ -38,7 +38,7 @@ def write(path: Path, rows: int) -> Path:
     return path
 
 
-def test_a_file_is_scored_with_a_bar_and_a_last_word(tmp_path):
+def test_file_is_scored_with_a_progress_bar_and_a_report(tmp_path):
     running = start(write(tmp_path / "in.jsonl", 20), tmp_path / "out.jsonl")
     said, bar = running.communicate()
     assert running.returncode == 0
@@ -75,7 +75,7 @@ def scored(summary: Summary, sentiment: str, confidence: float, rows: int = 1) -
     summary.count([Score(sentiment, confidence, 0.5)] * rows, 0)
 
 
-def test_the_last_word_counts_by_sentiment_and_confidence():
+def test_report_counts_by_sentiment_and_confidence():
     summary = Summary("in.csv", "out.csv", "out.csv.rejected.jsonl", seconds=2.01)
     summary.count([], 1)
     scored(summary, "Positive", 0.5)
@@ -85,14 +85,14 @@ def test_the_last_word_counts_by_sentiment_and_confidence():
     assert score.report(summary, columns=50, block="#") == CLOSING
 
 
-def test_the_last_word_on_nothing_is_short():
+def test_report_without_rows_is_short():
     summary = Summary("in.csv", "out.csv")
     assert score.report(summary, columns=50, block="#") == (
         "0 rows, 0 a second: 0 positive, 0 negative, 0 rejected\nout.csv\n"
     )
 
 
-def test_bars_are_of_what_the_output_can_hold(tmp_path):
+def test_bars_are_characters_that_the_output_can_encode(tmp_path):
     source = write(tmp_path / "in.jsonl", 1)
     command = [sys.executable, "-m", "app.score", source, tmp_path / "out.jsonl"]
     for encoding, block in (("ascii", "#"), ("utf-8", "█")):
@@ -103,7 +103,7 @@ def test_bars_are_of_what_the_output_can_hold(tmp_path):
         assert max(map(len, lines[2:])) == 80
 
 
-def test_interrupted_it_goes_on_to_the_same_file(tmp_path):
+def test_interrupted_run_resumes_to_the_same_file(tmp_path):
     source = write(tmp_path / "in.jsonl", 400)
     progress = tmp_path / "out.jsonl.progress"
     running = start(source, tmp_path / "out.jsonl")
@@ -120,7 +120,7 @@ def test_interrupted_it_goes_on_to_the_same_file(tmp_path):
     assert [row["id"] for row in rows] == list(range(400))
 
 
-def test_objects_in_s3_are_scored_alike(tmp_path, monkeypatch):
+def test_s3_objects_are_scored(tmp_path, monkeypatch):
     import boto3
     from moto import mock_aws
 
@@ -193,7 +193,7 @@ def files(folder: Path) -> dict[str, bytes]:
         ("s3://b/in.csv", "s3://b/in.csv", "s3://b/in.csv"),
     ],
 )
-def test_what_cannot_be_scored_is_said_in_one_line_and_leaves_nothing(
+def test_unreadable_file_is_refused_in_one_line_and_leaves_nothing(
     tmp_path, source, scored, reason
 ):
     (tmp_path / "in.csv").write_text("text\nGood.\n")
@@ -209,13 +209,13 @@ def test_what_cannot_be_scored_is_said_in_one_line_and_leaves_nothing(
     assert files(tmp_path) == before
 
 
-def test_columns_are_shown_to_their_owner_and_obeyed_by_no_terminal(tmp_path):
+def test_column_names_are_shown_with_control_characters_escaped(tmp_path):
     (tmp_path / "in.csv").write_text("first\x1b[31m,second\n1,2\n")
     done = run("in.csv", "out.csv", folder=tmp_path)
     refused(done, "\\x1b[31m, second")
 
 
-def test_the_chosen_column_is_said_and_what_it_was_chosen_over(tmp_path):
+def test_chosen_column_and_its_alternatives_are_reported(tmp_path):
     (tmp_path / "in.csv").write_text("body,text\nBad.,Good.\n")
     done = run("in.csv", "out.csv", folder=tmp_path)
     assert "text is from the column text, not from body; --column would change that" in done.stdout
@@ -224,7 +224,7 @@ def test_the_chosen_column_is_said_and_what_it_was_chosen_over(tmp_path):
     assert "0 positive, 1 negative" in done.stdout
 
 
-def test_options_say_what_a_file_does_not(tmp_path):
+def test_options_override_detection(tmp_path):
     (tmp_path / "in.csv").write_bytes("1#Sch\xf6n. Good.\n2#Bad.\n3\n".encode("latin-1"))
     options = ["--no-header", "--delimiter=#", "--encoding=latin-1", "--column=2"]
     done = run(*options, "--keep-rejected", "in.csv", "out.csv", folder=tmp_path)
@@ -245,7 +245,7 @@ def test_options_say_what_a_file_does_not(tmp_path):
         ("--encoding=klingon", "encoding"),
     ],
 )
-def test_an_option_that_makes_no_sense_is_refused(tmp_path, option, reason):
+def test_invalid_option_is_refused(tmp_path, option, reason):
     (tmp_path / "in.csv").write_text("text\nGood.\n")
     done = run(option, "in.csv", "out.csv", folder=tmp_path)
     assert done.returncode in (1, 2)
@@ -254,7 +254,7 @@ def test_an_option_that_makes_no_sense_is_refused(tmp_path, option, reason):
     assert list(files(tmp_path)) == ["in.csv"]
 
 
-def test_a_file_without_one_row_to_score_ends_with_1_and_its_rejects(tmp_path):
+def test_file_without_a_valid_row_ends_with_status_1_and_its_rejects(tmp_path):
     (tmp_path / "in.csv").write_text("text,id\n,1\n ,2\n")
     done = run("in.csv", "out.csv", folder=tmp_path)
     assert done.returncode == 1
@@ -263,13 +263,13 @@ def test_a_file_without_one_row_to_score_ends_with_1_and_its_rejects(tmp_path):
     assert (tmp_path / "out.csv").read_text().startswith("text,id,sentiment")
 
 
-def test_a_missing_folder_is_made(tmp_path):
+def test_missing_folder_is_created(tmp_path):
     (tmp_path / "in.csv").write_text("text\nGood.\n")
     assert run("in.csv", "a/b/out.csv", folder=tmp_path).returncode == 0
     assert (tmp_path / "a" / "b" / "out.csv").exists()
 
 
-def test_outputs_are_as_private_as_the_input(tmp_path):
+def test_outputs_are_not_more_readable_than_the_input(tmp_path):
     source = tmp_path / "in.csv"
     source.write_text("text\nGood.\n \nx,y\n")
     source.chmod(0o600)
@@ -278,7 +278,7 @@ def test_outputs_are_as_private_as_the_input(tmp_path):
     assert len(files(tmp_path)) == 4
 
 
-def test_two_runs_on_one_output_are_refused(tmp_path):
+def test_second_run_on_an_output_is_refused(tmp_path):
     source = write(tmp_path / "in.jsonl", 400)
     progress = tmp_path / "out.jsonl.progress"
     first = start(source, tmp_path / "out.jsonl")
@@ -291,7 +291,7 @@ def test_two_runs_on_one_output_are_refused(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl", "out.jsonl.progress"]
 
 
-def test_a_killed_run_leaves_the_old_output_and_the_next_goes_on(tmp_path):
+def test_killed_run_leaves_the_old_output_and_can_be_resumed(tmp_path):
     source = write(tmp_path / "in.jsonl", 400)
     output, progress = tmp_path / "out.jsonl", tmp_path / "out.jsonl.progress"
     output.write_text("old\n")
@@ -309,7 +309,7 @@ def test_a_killed_run_leaves_the_old_output_and_the_next_goes_on(tmp_path):
 
 
 @pytest.mark.parametrize("edit", ["same length", "another limit"])
-def test_scores_of_what_is_no_longer_so_are_not_used(tmp_path, edit):
+def test_progress_of_a_changed_file_is_not_used(tmp_path, edit):
     source = tmp_path / "in.jsonl"
     good = '{"text": "A great film, a joy, the best of the year. Wonderful!!"}\n'
     bad = '{"text": "A dull film, a bore, the worst of the year. Dreadful!!"}\n'
@@ -336,7 +336,7 @@ def test_scores_of_what_is_no_longer_so_are_not_used(tmp_path, edit):
 
 
 @pytest.mark.parametrize("end", ["jsonl", "csv", "txt", "parquet", "csv.gz"])
-def test_a_full_disk_leaves_the_old_output_and_says_so(tmp_path, end):
+def test_full_disk_is_reported_and_leaves_the_old_output(tmp_path, end):
     source = tmp_path / f"in.{end}"
     table = pa.table({"text": [f"Good, and then {i} times better." for i in range(3000)]})
     if end == "parquet":
@@ -380,7 +380,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("end", ["jsonl", "csv", "tsv", "txt", "parquet", "csv.gz"])
 @pytest.mark.parametrize("name", HOSTILE)
-def test_no_bytes_end_in_a_traceback(tmp_path, monkeypatch, capsys, native, name, end):
+def test_no_input_causes_a_traceback(tmp_path, monkeypatch, capsys, native, name, end):
     source = tmp_path / f"in.{end}"
     source.write_bytes(HOSTILE[name])
     monkeypatch.setattr(score, "load_classifier", lambda settings: native)
@@ -410,7 +410,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_make_takes_any_name(tmp_path, name):
+def test_make_accepts_any_file_name(tmp_path, name):
     (tmp_path / name).write_text("the text,id\nGood.,1\n")
     command = ["make", "-o", ".venv/requirements.installed", "score", "COLUMN=the text"]
     command += [f"IN={tmp_path / name}", f"OUT={tmp_path / 'new' / name}", "KEEP=1", "DELIMITER=,"]

@@ -54,11 +54,11 @@ def started():
     return json.loads(done.stdout.splitlines()[-1])  # after the log's lines
 
 
-def test_the_first_request_is_answered(started):
+def test_first_request_is_answered(started):
     assert started[0] == 200
 
 
-def test_no_heavy_package_is_imported_on_the_way_of_a_request(started):
+def test_request_imports_no_heavy_package(started):
     # Powertools asks whether botocore is there by importing the package, which imports nothing.
     heavy = {name for name in started[1] if name.partition(".")[0] in HEAVY}
     assert heavy <= {"botocore"}
@@ -70,17 +70,17 @@ def test_an_explanation_imports_nothing_that_a_prediction_does_not(started):
     assert imported == []
 
 
-def test_pydantics_old_self_is_not_imported(started):
+def test_pydantic_v1_is_not_imported(started):
     assert [name for name in started[1] if name.startswith("pydantic.v1")] == []
 
 
-def test_garbage_is_looked_for_among_what_requests_make_alone(started):
+def test_objects_of_the_start_are_exempt_from_garbage_collection(started):
     _, _, collecting, frozen, *_ = started
     assert collecting
     assert frozen > 10_000
 
 
-def test_the_documentation_is_made_when_it_is_asked_for():
+def test_openapi_document_is_built_on_request():
     script = (
         "import json, handler\n"
         'event = json.load(open("tests/events/rest-api.json"))\n'

@@ -27,7 +27,7 @@ def substitutions() -> dict[str, Any]:
     return template["Resources"]["Backfill"]["Properties"]["DefinitionSubstitutions"]
 
 
-def test_the_template_fills_in_all_that_the_definition_leaves_open(substitutions) -> None:
+def test_template_substitutes_every_placeholder(substitutions) -> None:
     assert set(re.findall(r"\$\{([^}]*)\}", PATH.read_text())) == set(substitutions)
 
 
@@ -52,7 +52,7 @@ def tasks(machine: dict[str, Any]) -> dict[str, dict[str, Any]]:
     }
 
 
-def test_every_map_is_distributed_and_within_limits_that_the_input_may_set(machine) -> None:
+def test_maps_are_distributed_with_limits_from_the_input(machine) -> None:
     for state in maps(machine):
         assert state["ItemProcessor"]["ProcessorConfig"]["Mode"] == "DISTRIBUTED"
         assert state["MaxConcurrencyPath"] == "$.maximum_concurrency"
@@ -73,7 +73,7 @@ def test_rows_are_read_alike_in_every_format(machine) -> None:
     assert others == [first] * 4
 
 
-def test_each_reader_leads_to_the_map_that_reads_so(machine) -> None:
+def test_each_format_leads_to_its_map(machine) -> None:
     choices = machine["States"]["Which reader"]["Choices"]
     config = {
         choice["StringEquals"]: machine["States"][choice["Next"]]["ItemReader"]["ReaderConfig"]
@@ -90,13 +90,13 @@ def test_each_reader_leads_to_the_map_that_reads_so(machine) -> None:
         assert found == {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"}
 
 
-def test_rows_come_in_batches_that_a_state_may_hold(machine) -> None:
+def test_batches_fit_into_the_payload_of_a_state(machine) -> None:
     for state in row_maps(machine):
         assert state["ItemBatcher"]["MaxInputBytesPerBatch"] < 256 * 1024
         assert state["ItemBatcher"]["MaxItemsPerBatch"] <= 512
 
 
-def test_a_row_is_numbered_in_its_object_and_not_in_its_batch(machine) -> None:
+def test_row_has_its_number_in_the_object(machine) -> None:
     for state in row_maps(machine):
         assert state["ItemSelector"] == {
             "index.$": "$$.Map.Item.Index",
@@ -104,17 +104,17 @@ def test_a_row_is_numbered_in_its_object_and_not_in_its_batch(machine) -> None:
         }
 
 
-def test_rows_are_those_of_one_version(machine) -> None:
+def test_rows_are_read_from_one_version(machine) -> None:
     for state in row_maps(machine):
         assert state["ItemReader"]["Parameters"]["VersionId.$"] == "$.version_id"
 
 
-def test_every_map_writes_its_results_out_of_sight_of_the_bucket_s_rule(machine) -> None:
+def test_map_results_do_not_trigger_the_bucket_rule(machine) -> None:
     for state in maps(machine):
         assert state["ResultWriter"]["Parameters"]["Prefix.$"].startswith("States.Format('scored/")
 
 
-def test_throttled_functions_are_asked_again_later_and_not_all_at_once(machine) -> None:
+def test_throttled_invocations_are_retried_with_backoff_and_jitter(machine) -> None:
     for state in maps(machine):
         processor = state["ItemProcessor"]
         retry = processor["States"][processor["StartAt"]]["Retry"][0]
@@ -123,14 +123,14 @@ def test_throttled_functions_are_asked_again_later_and_not_all_at_once(machine) 
         assert retry["JitterStrategy"] == "FULL"
 
 
-def test_every_task_is_tried_again_and_has_a_time_limit(machine) -> None:
+def test_every_task_has_retries_and_a_timeout(machine) -> None:
     assert len(tasks(machine)) == 11
     for task in tasks(machine).values():
         assert task["Retry"]
         assert task["TimeoutSeconds"] <= 960
 
 
-def test_a_batch_is_given_up_before_its_express_execution_ends(machine) -> None:
+def test_batch_times_out_before_its_express_execution(machine) -> None:
     for state in row_maps(machine):
         [task] = state["ItemProcessor"]["States"].values()
         asked_again = task["Retry"][0]
@@ -141,11 +141,11 @@ def test_a_batch_is_given_up_before_its_express_execution_ends(machine) -> None:
         assert waiting + task["TimeoutSeconds"] < EXPRESS_SECONDS
 
 
-def test_the_whole_has_a_time_limit(machine) -> None:
+def test_execution_has_a_timeout(machine) -> None:
     assert machine["TimeoutSeconds"] == 7 * 86400
 
 
-def test_whatever_fails_leads_to_the_dead_letter_queue(machine) -> None:
+def test_every_failure_leads_to_the_dead_letter_queue(machine) -> None:
     failing = [
         state
         for name, state in machine["States"].items()
@@ -159,7 +159,7 @@ def test_whatever_fails_leads_to_the_dead_letter_queue(machine) -> None:
     assert machine["States"]["Not mappable"]["Next"] == DEAD_LETTER
 
 
-def test_what_is_a_dead_letter_has_failed(machine) -> None:
+def test_execution_with_a_dead_letter_fails(machine) -> None:
     kept = machine["States"][DEAD_LETTER]
     [catch] = kept["Catch"]
     assert kept["Next"] == catch["Next"] == "Failed"
@@ -167,7 +167,7 @@ def test_what_is_a_dead_letter_has_failed(machine) -> None:
     assert kept["Arguments"]["QueueUrl"] == "${DeadLetters}"
 
 
-def test_each_object_of_a_prefix_that_fails_is_a_dead_letter_of_its_own(machine) -> None:
+def test_each_failed_object_of_a_prefix_is_a_dead_letter(machine) -> None:
     states = machine["States"]["Score objects"]["ItemProcessor"]["States"]
     [catch] = states["Score object"]["Catch"]
     assert catch["ErrorEquals"] == ["States.ALL"]
@@ -176,7 +176,7 @@ def test_each_object_of_a_prefix_that_fails_is_a_dead_letter_of_its_own(machine)
     assert states[kept["Next"]]["Type"] == "Fail"
 
 
-def test_an_execution_ends_with_one_summary(machine) -> None:
+def test_execution_ends_with_one_summary(machine) -> None:
     for state in maps(machine):
         assert state["Next"] == "Count"
     summary = machine["States"][machine["States"]["Count"]["Next"]]

@@ -45,7 +45,7 @@ def places(found: list[dict]) -> list[tuple]:
         {"a": 1, "b": 2},
     ],
 )
-def test_an_item_that_is_none_fails_alone(bad):
+def test_invalid_item_does_not_affect_the_others(bad):
     answer = invoke({"Items": [GOOD, bad, GOOD]})
     assert [found["index"] for found in answer["results"]] == [0, 2]
     [error] = answer["errors"]
@@ -53,7 +53,7 @@ def test_an_item_that_is_none_fails_alone(bad):
     assert error["problem"]["errors"][0]["pointer"].startswith("#/Items/1")
 
 
-def test_rows_that_the_state_machine_numbers_keep_their_number_in_the_object():
+def test_numbered_row_keeps_its_number_in_the_object():
     items = [
         {"index": 41200, "row": {"id": "r-7", "text": "A great film."}},
         {"index": 41201, "row": {"text": "A dull mess."}},
@@ -66,51 +66,51 @@ def test_rows_that_the_state_machine_numbers_keep_their_number_in_the_object():
 
 
 @pytest.mark.parametrize("index", [True, "1", 1.5, None])
-def test_a_row_with_columns_of_those_names_is_a_row(index):
+def test_row_with_columns_index_and_row_is_not_taken_for_a_numbered_row(index):
     answer = invoke({"Items": [GOOD, {"index": index, "row": {"text": "A text."}}]})
     assert places(answer["errors"]) == [(1, "1")]
 
 
-def test_a_row_without_an_id_is_told_by_its_place():
+def test_row_without_an_id_gets_its_position_as_id():
     answer = invoke({"Items": [{"text": "Good."}, {"id": None, "text": "Good."}]})
     assert places(answer["results"]) == [(0, "0"), (1, "1")]
 
 
 @pytest.mark.parametrize("id", ["", [], True, "x" * 257, "\ud83d", "a\nb", 1.5, {"a": 1}])
-def test_an_id_that_is_none_keeps_no_row_from_being_scored(id):
+def test_row_with_an_invalid_id_is_scored(id):
     assert places(invoke({"Items": [{"id": id, "text": "Good."}]})["results"]) == [(0, "0")]
 
 
-def test_text_is_the_text_and_not_a_column_that_is_called_alike():
+def test_column_named_text_has_priority_over_one_in_another_case():
     item = {"Text": "A dull mess.", "text": "A great film.", "TEXT": "Awful."}
     [result] = invoke({"Items": [item]})["results"]
     assert result["sentiment"] == "Positive"
 
 
 @pytest.mark.parametrize("items", [None, "text", {}, [], 7])
-def test_items_that_are_no_list_raise(items):
+def test_items_that_are_not_a_list_raise(items):
     with pytest.raises(InvalidBatch, match="must be an array"):
         invoke({"Items": items})
 
 
-def test_a_batch_of_which_nothing_can_be_scored_raises_for_the_map_to_count():
+def test_batch_without_a_valid_item_raises():
     with pytest.raises(InvalidBatch, match="none of the 2 items can be scored: ") as raised:
         invoke({"Items": [{"secret": "a", "b": 1}, None]})
     assert "secret" not in str(raised.value)
 
 
 @pytest.mark.parametrize("named", [None, "key", {}, {"bucket": "b"}, {"bucket": 1, "key": "k"}])
-def test_an_object_that_is_not_named_is_refused(named):
+def test_object_without_bucket_and_key_is_refused(named):
     with pytest.raises(UnreadableObject, match="object must be"):
         invoke({"object": named})
 
 
-def test_an_object_that_is_not_for_us_is_skipped():
+def test_object_of_a_skipped_kind_is_skipped():
     answer = invoke({"object": {"bucket": "b", "key": "archive/_SUCCESS"}})
     assert answer["skipped"].startswith("a job's own file")
 
 
-def test_a_text_with_an_id_is_answered_with_it():
+def test_text_with_an_id_is_answered_with_the_id():
     assert invoke(GOOD)["id"] == "a"
     with pytest.raises(InvalidRecord, match="has an id"):
         invoke({"id": "x" * 300, "text": "Good."})
@@ -126,7 +126,7 @@ def test_a_text_with_an_id_is_answered_with_it():
         (GOOD, 0),
     ],
 )
-def test_what_is_rejected_is_counted(event, rejected):
+def test_rejections_are_counted(event, rejected):
     seen = Observation("")
     direct = next(source for source in entry.router.sources if source.matches(event))
     with observing(seen), suppress(ValueError):
@@ -134,14 +134,14 @@ def test_what_is_rejected_is_counted(event, rejected):
     assert seen.rejected == rejected
 
 
-def test_a_long_item_fails_alone_however_long_it_is():
+def test_item_that_is_too_long_does_not_affect_the_others():
     items = [{"id": "a", "text": "Good."}, {"id": "b", "text": "Bad. " * 200_000}]
     answer = entry.handler({"Items": items}, None)
     assert [row["id"] for row in answer["results"]] == ["a"]
     assert [row["id"] for row in answer["errors"]] == ["b"]
 
 
-def test_items_that_are_too_much_for_one_batch_are_scored_in_several(native):
+def test_items_beyond_the_limits_of_a_batch_are_scored_in_several(native):
     text = "A film of which I remember nothing at all. " * 40
     items = [{"id": str(i), "text": text} for i in range(8)]
     settings = Settings(max_batch_characters=4 * len(text), max_batch_tokens=1000)

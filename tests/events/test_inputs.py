@@ -91,13 +91,13 @@ WRAPPED = {
 
 
 @pytest.mark.parametrize("wrap", WRAPPED.values(), ids=WRAPPED)
-def test_a_text_is_scored_whatever_it_is_wrapped_in(handle, aws, wrap):
+def test_text_is_scored_in_any_envelope(handle, aws, wrap):
     assert handle(wrap(json.dumps(TEXT))) in (None, {"batchItemFailures": []})
     assert [found["id"] for found in aws.queue()] == ["a"]
 
 
 @pytest.mark.parametrize("wrap", WRAPPED.values(), ids=WRAPPED)
-def test_an_object_is_scored_whatever_it_is_wrapped_in(handle, aws, wrap):
+def test_object_is_scored_in_any_envelope(handle, aws, wrap):
     aws.put("incoming/new reviews.jsonl", b'{"id": 1, "text": "A great film."}\n')
     assert handle(wrap(json.dumps(event("s3")))) in (None, {"batchItemFailures": []})
     assert "scored/incoming/new reviews.jsonl" in aws.objects()
@@ -114,7 +114,7 @@ def unsent(native, monkeypatch) -> Callable[[Any], Any]:
 
 @pytest.mark.parametrize(("kind", "example"), EXAMPLES)
 @pytest.mark.parametrize("wrap", WRAPPED.values(), ids=WRAPPED)
-def test_what_has_nothing_to_score_is_skipped_with_one_line(unsent, caplog, kind, example, wrap):
+def test_each_skipped_kind_is_skipped_with_one_log_line(unsent, caplog, kind, example, wrap):
     caplog.set_level(logging.INFO)
     assert unsent(wrap(example)) in (None, {"batchItemFailures": []})
     assert [r.getMessage() for r in caplog.records if "skipped" in r.getMessage()] == [
@@ -124,7 +124,7 @@ def test_what_has_nothing_to_score_is_skipped_with_one_line(unsent, caplog, kind
 
 
 @pytest.mark.parametrize(("kind", "example"), EXAMPLES)
-def test_what_has_nothing_to_score_is_skipped_by_itself(caplog, kind, example):
+def test_skipped_record_does_not_affect_the_others(caplog, kind, example):
     caplog.set_level(logging.INFO)
     sent = json.loads(example)
     if "eventSource" in sent:
@@ -133,7 +133,7 @@ def test_what_has_nothing_to_score_is_skipped_by_itself(caplog, kind, example):
     assert f"skipped 1: {kind}" in caplog.text
 
 
-def test_the_page_has_an_example_of_every_kind():
+def test_every_documented_kind_has_an_example():
     assert {kind for kind, _ in EXAMPLES} == {kind.name for kind in skipped.KINDS}
     assert [kind for kind, _ in KEYS[1:]] == [name for name, _ in skipped.OBJECT_KINDS]
     listed = PAGE.partition("### Envelopes")[2].partition("### Skipped")[0]
@@ -148,7 +148,7 @@ def test_the_page_has_an_example_of_every_kind():
         *(BusSink.MAX_BYTES, BusSink.ENVELOPE_BYTES),
     ],
 )
-def test_the_page_says_the_limits_that_hold(number):
+def test_limits_are_documented(number):
     assert re.search(rf"\b{number:,}\b", PAGE)
 
 
@@ -159,7 +159,7 @@ def created(key: str, size: int = 9) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("kind", "key"), KEYS)
-def test_objects_that_are_not_for_us_are_skipped(kind, key):
+def test_each_kind_of_object_is_skipped(kind, key):
     [found] = contents(created(key, 0 if "0 bytes" in kind else 9), "", parse_text)
     assert found == Skipped(kind)
 
@@ -178,7 +178,7 @@ def test_objects_that_are_not_for_us_are_skipped(kind, key):
         "a/._reviews.csv",
     ],
 )
-def test_more_objects_that_are_not_for_us(key):
+def test_further_objects_are_skipped(key):
     assert skipped.kind_of_object(key)
 
 
@@ -194,7 +194,7 @@ def test_more_objects_that_are_not_for_us(key):
         "a$folder$.csv",
     ],
 )
-def test_objects_that_are_for_us(key):
+def test_objects_with_similar_keys_are_scored(key):
     assert objects_of(created(key)) == [StoredObject("reviews", key)]
 
 
@@ -212,14 +212,14 @@ ODD_KEYS = [
 
 
 @pytest.mark.parametrize("key", ODD_KEYS)
-def test_a_key_is_read_as_its_event_writes_it(key):
+def test_key_is_decoded_as_its_event_encodes_it(key):
     assert objects_of(created(key)) == [StoredObject("reviews", key)]
     sent = event("s3")
     sent["Records"][0]["s3"]["object"]["key"] = quote_plus(key, safe="/")
     assert objects_of(sent) == [StoredObject("reviews", key)]
 
 
-def test_of_several_objects_each_is_scored_though_one_cannot_be(handle, aws):
+def test_unreadable_object_does_not_affect_others_in_the_event(handle, aws):
     [record] = event("s3")["Records"]
     gone = json.loads(json.dumps(record).replace("new+reviews", "gone"))
     aws.put("incoming/new reviews.jsonl", b'{"id": 1, "text": "A great film."}\n')
@@ -228,13 +228,13 @@ def test_of_several_objects_each_is_scored_though_one_cannot_be(handle, aws):
     assert "scored/incoming/new reviews.jsonl" in aws.objects()
 
 
-def test_of_several_texts_in_a_message_each_has_an_id_of_its_own():
+def test_texts_in_one_message_get_ids_of_their_own():
     notified = [{"EventSource": "aws:sns", "Sns": {"Message": text}} for text in ("Good.", "Bad.")]
     found = contents(json.dumps({"Records": notified}), "m", parse_text)
     assert [record.id for record in found if isinstance(record, Record)] == ["m#0", "m#1"]
 
 
-def test_endless_envelopes_are_refused():
+def test_too_many_envelopes_are_refused():
     payload = json.dumps(TEXT)
     for _ in range(12):
         payload = on_bus(payload)
@@ -242,7 +242,7 @@ def test_endless_envelopes_are_refused():
     assert str(found) == f"is wrapped in more than {MAX_ENVELOPES} envelopes"
 
 
-def test_compressed_records_of_a_stream_are_read_and_bounded():
+def test_compressed_records_are_decompressed_up_to_a_limit():
     def in_gzip(payload: bytes) -> Any:
         return contents(gzip.compress(payload), "k", parse_text)[0]
 
@@ -267,7 +267,7 @@ def aggregate(*payloads: bytes) -> bytes:
     return b"\xf3\x89\x9a\xc2" + body + hashlib.md5(body, usedforsecurity=False).digest()
 
 
-def test_aggregated_records_of_a_stream_are_read_each_by_itself():
+def test_aggregated_records_are_split():
     found = contents(aggregate(b"Good.", b'{"id": "b", "text": "Bad."}', b"\xff"), "k", parse_text)
     assert [getattr(record, "id", str(record)) for record in found] == [
         "k#0",
@@ -278,7 +278,7 @@ def test_aggregated_records_of_a_stream_are_read_each_by_itself():
 
 @pytest.mark.property
 @given(st.binary(max_size=40))
-def test_any_bytes_are_read_or_refused(data):
+def test_any_bytes_are_parsed_or_refused(data):
     for sent in (data, b"\x1f\x8b" + data, aggregate(data), aggregate()[:4] + data):
         assert contents(sent, "k", parse_text)
     body = data + hashlib.md5(data, usedforsecurity=False).digest()
@@ -309,7 +309,7 @@ EVENTS = st.recursive(
 
 @pytest.mark.property
 @given(EVENTS)
-def test_whatever_arrives_is_read_skipped_or_refused_without_its_content(arrived):
+def test_any_payload_is_parsed_skipped_or_refused_without_its_content(arrived):
     for found in contents(arrived, "m", parse_text):
         assert isinstance(found, Record | StoredObject | Skipped | InvalidRecord)
         if isinstance(found, InvalidRecord):
@@ -317,7 +317,7 @@ def test_whatever_arrives_is_read_skipped_or_refused_without_its_content(arrived
 
 
 @pytest.mark.parametrize("wrap", WRAPPED.values(), ids=WRAPPED)
-def test_what_is_malformed_fails(unsent, wrap):
+def test_malformed_payload_fails(unsent, wrap):
     try:
         answer = unsent(wrap('{"title": "A great film."}'))
     except Exception as error:
@@ -338,21 +338,21 @@ def test_what_is_malformed_fails(unsent, wrap):
         {"source": "aws.partner/shop", "detail-type": "Review", "detail": {"review": "great"}},
     ],
 )
-def test_what_may_hold_a_text_is_never_skipped(payload):
+def test_payload_that_may_hold_a_text_is_never_skipped(payload):
     assert not skipped.kind_of(payload)
 
 
 @pytest.mark.parametrize("key", ["_started_reviews.csv", "a/_committed_reviews.csv", "started"])
-def test_a_file_that_only_sounds_like_a_jobs_own_is_scored(key):
+def test_object_with_a_name_similar_to_a_job_file_is_scored(key):
     assert not skipped.kind_of_object(key, 9)
 
 
 @pytest.mark.parametrize("image", [{}, {"id": {"S": "a"}}], ids=["without", "of another kind"])
-def test_an_item_without_a_text_has_nothing_to_score(image):
+def test_table_item_without_a_text_is_skipped(image):
     change = {"eventSource": "aws:dynamodb", "eventName": "INSERT", "dynamodb": {"NewImage": image}}
     assert skipped.kind_of(change)
 
 
 @pytest.mark.parametrize("source", ["aws:s3", "aws:dynamodb"])
-def test_half_a_record_is_of_no_kind(source):
+def test_incomplete_record_is_not_skipped(source):
     assert not skipped.kind_of({"eventSource": source})

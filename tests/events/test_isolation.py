@@ -40,7 +40,7 @@ POISON = {
 
 
 @pytest.mark.parametrize("poison", POISON.values(), ids=POISON)
-def test_a_poisonous_message_fails_alone_and_nothing_of_it_is_sent(handle, aws, poison, caplog):
+def test_poison_message_fails_alone_and_is_not_sent(handle, aws, poison, caplog):
     assert failed(handle(messages(GOOD[0], poison, GOOD[1]))) == ["m1"]
     assert [found["id"] for found in aws.queue()] == ["first", "last"]
     assert sorted(found["id"] for found in aws.bus()) == ["first", "last"]
@@ -62,7 +62,7 @@ def in_kinesis(*payloads: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("poison", POISON.values(), ids=POISON)
-def test_a_shard_stops_at_a_poisonous_record_and_nowhere_else(handle, aws, poison):
+def test_shard_stops_at_a_poison_record_only(handle, aws, poison):
     assert failed(handle(in_kinesis(GOOD[0], poison, GOOD[1]))) == ["s1"]
     for found in (aws.queue(), aws.bus()):
         assert [result["id"] for result in found] == ["first"]
@@ -85,7 +85,7 @@ BROKEN: dict[str, Callable[[dict[str, Any]], Any]] = {
 
 @pytest.mark.parametrize("fifo", [True, False], ids=["fifo", "standard"])
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
-def test_a_record_with_a_part_missing_never_keeps_the_others_from_their_sinks(
+def test_incomplete_record_does_not_affect_the_others(
     handle, aws, broken, fifo
 ):
     sent = messages(GOOD[0], "x", GOOD[1])
@@ -104,7 +104,7 @@ def test_a_record_with_a_part_missing_never_keeps_the_others_from_their_sinks(
     assert {found["id"] for found in aws.queue()} >= {"first", "last"}
 
 
-def test_of_records_that_are_none_the_others_are_delivered(handle, aws):
+def test_invalid_records_do_not_affect_the_others(handle, aws):
     sent = messages(*GOOD)
     sent["Records"][1:1] = [None, 7, "secret", []]
     with pytest.raises(Exception, match="one without an id"):
@@ -129,7 +129,7 @@ JSON = st.recursive(
 @pytest.mark.property
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(metadata=JSON, id=JSON | st.just("absent"))
-def test_whatever_a_record_carries_its_neighbours_arrive_and_it_comes_back_or_fails_alone(
+def test_any_metadata_is_returned_or_fails_alone(
     handle, aws, metadata, id
 ):
     carried = json.dumps({"text": "A film.", "id": id, "metadata": metadata})
@@ -144,7 +144,7 @@ def test_whatever_a_record_carries_its_neighbours_arrive_and_it_comes_back_or_fa
     assert len(aws.bus()) == len(found)
 
 
-def test_numbers_of_a_stream_keep_38_digits(handle, aws):
+def test_stream_numbers_keep_38_digits(handle, aws):
     sent = event("dynamodb-stream")
     image = sent["Records"][0]["dynamodb"]["NewImage"]
     digits = "1234567890.1234567890123456789012345678"
@@ -158,7 +158,7 @@ def test_numbers_of_a_stream_keep_38_digits(handle, aws):
     assert sorted(item["metadata"]["M"]["ns"]["NS"]) == ["1.5", "2"]
 
 
-def test_a_queue_gets_all_38_digits_of_a_stream(handle, aws, monkeypatch):
+def test_queue_gets_all_38_digits_of_a_stream(handle, aws, monkeypatch):
     sent = event("dynamodb-stream")
     digits = "0.12345678901234567890123456789012345678"
     sent["Records"][0]["dynamodb"]["NewImage"]["metadata"] = {"N": digits}
@@ -170,7 +170,7 @@ def test_a_queue_gets_all_38_digits_of_a_stream(handle, aws, monkeypatch):
     assert [found["metadata"] for found in aws.queue()] == [Decimal(digits)]
 
 
-def test_what_there_is_no_time_to_score_comes_again_and_the_rest_is_delivered(
+def test_records_not_scored_in_time_are_retried_and_the_rest_delivered(
     handle, aws, monkeypatch
 ):
     monkeypatch.setattr(delivery, "PASS_CHARACTERS", 1)

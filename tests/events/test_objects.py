@@ -41,7 +41,7 @@ def in_topic(message: dict) -> dict:
         pytest.param(messages(json.dumps(event("s3-eventbridge"))), id="EventBridge and a queue"),
     ],
 )
-def test_an_object_comes_back_scored(handle, aws, sent):
+def test_object_is_scored(handle, aws, sent):
     aws.put(KEY, ROWS)
     assert handle(sent) in (None, {"batchItemFailures": []})
     objects = aws.objects()
@@ -54,18 +54,18 @@ def test_an_object_comes_back_scored(handle, aws, sent):
 
 
 @pytest.mark.parametrize("prefix", ["scored/", "rejected/"])
-def test_its_own_objects_are_not_scored_again(handle, aws, prefix):
+def test_own_results_are_not_scored(handle, aws, prefix):
     aws.put(prefix + KEY, ROWS)
     handle(json.loads(json.dumps(event("s3")).replace("incoming/", f"{prefix}incoming/")))
     assert list(aws.objects()) == [prefix + KEY]
 
 
-def test_s3s_test_of_a_new_target_is_taken_for_what_it_is(handle):
+def test_s3_test_event_is_skipped(handle):
     sent = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "reviews"}
     assert failed(handle(messages(json.dumps(sent)))) == []
 
 
-def test_an_object_that_cannot_be_read_fails_its_message_alone(handle, aws, caplog):
+def test_unreadable_object_fails_its_message_alone(handle, aws, caplog):
     aws.put(KEY, ROWS)
     gone = json.dumps(event("s3")).replace("new+reviews", "gone")
     assert failed(handle(messages(gone, json.dumps(event("s3")), "Good."))) == ["m0"]
@@ -74,7 +74,7 @@ def test_an_object_that_cannot_be_read_fails_its_message_alone(handle, aws, capl
     assert "record m0 failed: StorageError: s3://reviews/incoming/gone.jsonl" in caplog.text
 
 
-def test_an_object_of_no_known_format_raises(handle, aws):
+def test_object_of_an_unknown_format_raises(handle, aws):
     aws.put(KEY.replace(".jsonl", ".pdf"), b"%PDF-1.7")
     sent = json.loads(json.dumps(event("s3")).replace(".jsonl", ".pdf"))
     with pytest.raises(UnreadableObject, match="expected .jsonl"):
@@ -86,7 +86,7 @@ def small_chunks(monkeypatch):
     monkeypatch.setattr(formats.rows, "CHUNK_ROWS", 1)
 
 
-def test_a_killed_invocation_leaves_nothing_and_its_retry_all(
+def test_killed_invocation_leaves_nothing_and_its_retry_everything(
     handle, aws, native, monkeypatch, small_chunks
 ):
     class Killed(BaseException):
@@ -177,7 +177,7 @@ def job(execution: dict) -> dict:
     return json.loads(execution["input"])
 
 
-def test_an_object_that_does_not_fit_is_handed_to_the_state_machine(aws, machine, takes):
+def test_object_that_takes_too_long_is_handed_over(aws, machine, takes):
     aws.put(KEY, ROWS * 400)
     takes(clock := Clock(22), 0.001)
     entry.handler(event("s3"), clock)
@@ -190,7 +190,7 @@ def test_an_object_that_does_not_fit_is_handed_to_the_state_machine(aws, machine
 
 
 @pytest.mark.parametrize("end", ["jsonl", "ndjson", "JSONL", "csv", "CSV", "Csv"])
-def test_the_state_machine_is_told_the_format_of_any_name(aws, machine, end):
+def test_job_has_the_format_of_any_suffix(aws, machine, end):
     rows = b"text\nGood.\nBad.\n" if end.lower() == "csv" else ROWS
     aws.put(f"incoming/r.{end}", rows)
     clock = Clock(RESERVE_SECONDS)
@@ -199,14 +199,14 @@ def test_the_state_machine_is_told_the_format_of_any_name(aws, machine, end):
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-def test_the_state_machine_is_told_the_delimiter(aws, machine, delimiter):
+def test_job_has_the_delimiter(aws, machine, delimiter):
     aws.put("incoming/r.csv", f"id{delimiter}text\n1{delimiter}Good.\n2{delimiter}Bad.\n".encode())
     clock = Clock(RESERVE_SECONDS)
     entry.handler(about("incoming/r.csv"), clock)
     assert job(*machine())["delimiter"] == delimiter
 
 
-def test_a_version_that_the_bucket_keeps_is_the_one_that_is_mapped(aws, machine):
+def test_job_has_the_version_of_the_object(aws, machine):
     versioning = {"Status": "Enabled"}
     boto3.client("s3").put_bucket_versioning(Bucket="reviews", VersioningConfiguration=versioning)
     version = aws.put(KEY, ROWS)["VersionId"]
@@ -215,7 +215,7 @@ def test_a_version_that_the_bucket_keeps_is_the_one_that_is_mapped(aws, machine)
     assert job(*machine())["version_id"] == version
 
 
-def test_an_event_that_comes_again_starts_no_second_execution(aws, machine):
+def test_repeated_event_starts_no_second_execution(aws, machine):
     aws.put(KEY, ROWS)
     clock = Clock(RESERVE_SECONDS)
     entry.handler(event("s3"), clock)
@@ -226,7 +226,7 @@ def test_an_event_that_comes_again_starts_no_second_execution(aws, machine):
     assert len(machine()) == 2
 
 
-def test_an_execution_that_failed_is_started_anew(aws, machine):
+def test_failed_execution_is_started_again(aws, machine):
     aws.put(KEY, ROWS)
     clock = Clock(RESERVE_SECONDS)
     entry.handler(event("s3"), clock)
@@ -236,7 +236,7 @@ def test_an_execution_that_failed_is_started_anew(aws, machine):
     assert len({found["input"] for found in machine()}) == 1
 
 
-def test_a_hand_over_that_fails_fails_the_message(aws, machine):
+def test_failed_hand_over_fails_the_message(aws, machine):
     aws.put(KEY, ROWS)
     boto3.client("stepfunctions").delete_state_machine(stateMachineArn=MACHINE)
     clock = Clock(RESERVE_SECONDS)
@@ -245,14 +245,14 @@ def test_a_hand_over_that_fails_fails_the_message(aws, machine):
     assert failed(entry.handler(messages(json.dumps(event("s3"))), clock)) == ["m0"]
 
 
-def test_an_object_that_does_not_fit_and_nobody_takes_over_raises(handle, aws):
+def test_object_that_takes_too_long_raises_without_a_state_machine(handle, aws):
     aws.put(KEY, ROWS)
     clock = Clock(RESERVE_SECONDS)
     with pytest.raises(DoesNotFit, match="or set SENTIMENT_STATE_MACHINE"):
         handle(event("s3"), clock)
 
 
-def test_an_object_that_does_not_fit_and_has_no_rows_to_map_raises(aws, machine):
+def test_object_that_takes_too_long_raises_if_its_format_cannot_be_handed_over(aws, machine):
     for key, body in (
         ("r.txt", b"Good.\nBad.\n"),
         ("r.jsonl.gz", gzip.compress(ROWS)),
@@ -267,7 +267,7 @@ def test_an_object_that_does_not_fit_and_has_no_rows_to_map_raises(aws, machine)
     assert machine() == []
 
 
-def test_a_late_text_that_takes_too_long_is_not_begun(aws, machine, takes):
+def test_late_text_that_takes_too_long_is_not_started(aws, machine, takes):
     # 600 short rows at a hundredth of a second each, then one of 80 seconds, with 90 left.
     short = b'{"text": "A good film, and well made."}\n' * 600
     aws.put(KEY, short + b'{"text": "' + b"A good film, and well made. " * 70 + b'"}\n' + short)
@@ -277,7 +277,7 @@ def test_a_late_text_that_takes_too_long_is_not_begun(aws, machine, takes):
     assert clock.left >= RESERVE_SECONDS
 
 
-def test_storage_that_turns_slow_leaves_time_to_hand_over(aws, machine, monkeypatch):
+def test_slow_storage_leaves_time_to_hand_over(aws, machine, monkeypatch):
     aws.put(KEY, ROWS * 40_000)
     clock = Clock(100)
     read = s3.Download._read
@@ -293,7 +293,7 @@ def test_storage_that_turns_slow_leaves_time_to_hand_over(aws, machine, monkeypa
 
 
 @pytest.mark.parametrize("end", ["jsonl.gz", "csv.gz", "txt.gz"])
-def test_blank_lines_pass_the_time_as_well(aws, machine, end):
+def test_blank_lines_count_against_the_time_budget(aws, machine, end):
     # 20 MB of newlines in 20 KB, which are read at once.
     head = {"csv.gz": b"id,text\n", "jsonl.gz": b'{"text": "Good."}\n'}.get(end, b"Good.\n")
     aws.put(f"incoming/r.{end}", gzip.compress(head + b"\n" * 20_000_000))
@@ -303,7 +303,7 @@ def test_blank_lines_pass_the_time_as_well(aws, machine, end):
     assert clock.left >= RESERVE_SECONDS
 
 
-def test_an_object_overwritten_while_it_is_read_fails_and_comes_whole_the_next_time(
+def test_object_overwritten_while_read_fails_and_is_scored_on_retry(
     handle, aws, native, monkeypatch, small_chunks
 ):
     predict = native.predict
@@ -322,7 +322,7 @@ def test_an_object_overwritten_while_it_is_read_fails_and_comes_whole_the_next_t
     assert found(aws.objects()) == {1: "Negative", 2: "Negative"}
 
 
-def test_a_mended_upload_leaves_no_rejects_of_the_one_before(handle, aws):
+def test_upload_without_rejects_removes_earlier_rejects(handle, aws):
     aws.put(KEY, ROWS)
     handle(event("s3"))
     assert f"rejected/{KEY}.jsonl" in aws.objects()
@@ -331,7 +331,7 @@ def test_a_mended_upload_leaves_no_rejects_of_the_one_before(handle, aws):
     assert set(aws.objects()) == {KEY, SCORED, f"{SCORED}.summary.json"}
 
 
-def test_an_empty_object_is_skipped(handle, aws, caplog):
+def test_empty_object_is_skipped(handle, aws, caplog):
     aws.put(KEY, b"")
     caplog.set_level("INFO")
     assert handle(event("s3")) is None
@@ -352,7 +352,7 @@ def test_an_empty_object_is_skipped(handle, aws, caplog):
         "a#b?c&d=e.jsonl",
     ],
 )
-def test_keys_are_taken_as_they_stand(handle, aws, name):
+def test_keys_are_used_unchanged(handle, aws, name):
     key = f"incoming/{name}"
     aws.put(key, ROWS)
     handle(about(key))

@@ -90,7 +90,7 @@ def deliver(classifier: Any, arrivals: list[tuple[str | None, str]]):
 
 @pytest.mark.property
 @given(ARRIVALS)
-def test_of_each_group_each_sink_has_the_beginning_up_to_its_first_failure(remembering, arrivals):
+def test_each_sink_holds_a_prefix_of_each_group_up_to_its_first_failure(remembering, arrivals):
     sinks, objects, failures = deliver(remembering, arrivals)
     broken: set[str] = set()
     expected: list[int] = []
@@ -123,7 +123,7 @@ def test_of_each_group_each_sink_has_the_beginning_up_to_its_first_failure(remem
 
 @pytest.mark.parametrize("sink", "abc")
 @pytest.mark.parametrize("place", range(5))
-def test_a_shard_stops_wherever_a_sink_fails(remembering, sink, place):
+def test_shard_stops_wherever_a_sink_fails(remembering, sink, place):
     kinds = ["good"] * 5
     kinds[place] = f"refused by {sink}"
     sinks, _, failures = deliver(remembering, [("shard", kind) for kind in kinds])
@@ -134,12 +134,12 @@ def test_a_shard_stops_wherever_a_sink_fails(remembering, sink, place):
         assert found.kept == [str(n) for n in range(kept)]
 
 
-def test_what_has_no_order_goes_in_one_call_to_each_sink(remembering):
+def test_records_without_order_are_sent_in_one_call_to_each_sink(remembering):
     sinks, _, failures = deliver(remembering, [(None, "good")] * 20)
     assert failures == {}
     assert [sink.calls for sink in sinks] == [1, 1, 1]
 
 
-def test_groups_go_side_by_side(remembering):
+def test_groups_are_sent_in_parallel(remembering):
     sinks, _, _ = deliver(remembering, [(group, "good") for group in "xyz" * 3])
     assert [sink.calls for sink in sinks] == [3, 3, 3]

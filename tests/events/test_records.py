@@ -20,7 +20,7 @@ def parse_text(value: object) -> Text:
 
 
 @pytest.mark.parametrize("before", ["", " \r\n\t", "\ufeff", "\ufeff \n", " \ufeff", "\u00a0"])
-def test_an_object_is_one_whatever_stands_before_it(before):
+def test_json_object_is_parsed_after_white_space_or_a_byte_order_mark(before):
     assert parse_payload(before + JSON) == OBJECT
 
 
@@ -39,15 +39,15 @@ def test_an_object_is_one_whatever_stands_before_it(before):
         "(\ufeff)",
     ],
 )
-def test_a_text_stays_as_it_stands(text):
+def test_text_is_unchanged(text):
     assert parse_payload(text) == text
 
 
-def test_a_json_string_is_the_text_that_it_holds():
+def test_json_string_is_decoded():
     assert parse_payload('"A \\"great\\" film"') == 'A "great" film'
 
 
-def test_an_object_that_was_encoded_twice_is_read():
+def test_object_encoded_twice_is_parsed():
     assert parse_payload(json.dumps(JSON)) == OBJECT
     assert parse_payload(json.dumps(json.dumps(JSON))) == OBJECT
 
@@ -74,7 +74,7 @@ def test_numbers_keep_their_digits():
         ('[{"text": "secret"', "begins like a JSON array but"),
     ],
 )
-def test_what_is_neither_is_refused_without_its_content(payload, reason):
+def test_invalid_payload_is_refused_without_its_content(payload, reason):
     with pytest.raises(InvalidRecord, match=reason) as raised:
         parse_payload(payload)
     assert "secret" not in str(raised.value)
@@ -82,7 +82,7 @@ def test_what_is_neither_is_refused_without_its_content(payload, reason):
 
 @pytest.mark.property
 @given(st.text(alphabet='{}[]":, \\ntext1e\ufeff\ud83d') | st.text(st.characters()))
-def test_any_payload_is_read_or_refused(payload):
+def test_any_payload_is_parsed_or_refused(payload):
     try:
         assert isinstance(parse_payload(payload), str | dict)
     except InvalidRecord as error:
@@ -90,7 +90,7 @@ def test_any_payload_is_read_or_refused(payload):
 
 
 @pytest.mark.parametrize("id", ["a", "é" * 128, "x" * 256, 7, 0, -1, "feedback", "a b", "日本"])
-def test_ids(id):
+def test_valid_ids(id):
     assert parse_id(id) == str(id)
 
 
@@ -113,13 +113,13 @@ def test_ids(id):
         ("feedback/secret", "begins with feedback/"),
     ],
 )
-def test_what_is_no_id(id, reason):
+def test_invalid_ids_are_refused(id, reason):
     with pytest.raises(InvalidRecord, match=reason) as raised:
         parse_id(id)
     assert "secret" not in str(raised.value)
 
 
-def test_the_text_is_the_field_of_that_very_name():
+def test_field_name_is_case_sensitive():
     assert parse_record({"Text": "Bad.", "text": "Good."}, "1", parse_text).text == "Good."
 
 
@@ -134,7 +134,7 @@ def test_the_text_is_the_field_of_that_very_name():
         ({"text": "a", "metadata": float("nan")}, "metadata holds a number"),
     ],
 )
-def test_a_record_that_cannot_be_scored_is_told_without_its_content(fields, reason):
+def test_invalid_record_is_refused_without_its_content(fields, reason):
     with pytest.raises(InvalidRecord, match=reason) as raised:
         parse_record(fields, "1", parse_text)
     assert "secret" not in str(raised.value)

@@ -32,7 +32,7 @@ def calls(monkeypatch):
 HUNDRED = messages(*(f"Review {i}: a great film." for i in range(100)))
 
 
-def test_a_call_that_fails_fails_its_records_and_their_retry_mends_it(handle, aws, calls, caplog):
+def test_failed_call_fails_its_records_until_their_retry(handle, aws, calls, caplog):
     calls.fail = {("BatchWriteItem", 2): "ThrottlingException"}
     lost = failed(handle(HUNDRED))
     assert lost == [f"m{i}" for i in range(25, 50)]
@@ -44,26 +44,26 @@ def test_a_call_that_fails_fails_its_records_and_their_retry_mends_it(handle, aw
     assert sorted(item["id"]["S"] for item in aws.table()) == sorted(f"m{i}" for i in range(100))
 
 
-def test_what_one_sink_did_not_take_is_not_sent_to_those_behind_it(handle, aws, calls):
+def test_record_that_fails_in_one_sink_is_not_sent_to_the_next(handle, aws, calls):
     calls.fail = {("BatchWriteItem", 1): "ThrottlingException"}
     assert failed(handle(messages("Good."))) == ["m0"]
     assert (len(aws.queue()), len(aws.table()), len(aws.bus())) == (1, 0, 0)
 
 
-def test_a_service_that_refuses_every_call_is_asked_once(handle, aws, calls):
+def test_service_that_rejects_every_call_is_called_once(handle, aws, calls):
     calls.fail = {("SendMessageBatch", 1): "AccessDenied"}
     assert len(failed(handle(HUNDRED))) == 100
     assert calls.made == {"SendMessageBatch": 1}
 
 
-def test_an_item_that_the_table_refuses_fails_alone(handle, aws):
+def test_item_that_exceeds_a_limit_of_the_table_fails_alone(handle, aws):
     big = '{"text": "Good.", "metadata": "%s"}'
     sent = messages(big % "x", big % ("x" * 500_000), "Good.")
     assert failed(handle(sent)) == ["m1"]
     assert len(aws.table()) == 2
 
 
-def test_a_call_refused_for_one_entry_is_made_again_entry_by_entry(handle, aws, calls):
+def test_rejected_batch_is_sent_entry_by_entry(handle, aws, calls):
     calls.fail = {("BatchWriteItem", n): "ValidationException" for n in (1, 3)}
     assert failed(handle(messages("Good.", "Fine.", "Great."))) == ["m1"]
     assert len(aws.table()) == 2
@@ -74,7 +74,7 @@ def test_calls_stay_within_the_limits_of_each_service(handle, calls):
     assert calls.made == {"SendMessageBatch": 10, "BatchWriteItem": 4, "PutEvents": 10}
 
 
-def test_results_of_one_id_are_one_item_and_the_last_stays(handle, aws):
+def test_last_result_of_an_id_stays(handle, aws):
     same = ['{"id": "a", "text": "A great film."}', '{"id": "a", "text": "A dull mess."}']
     assert failed(handle(messages(*same))) == []
     [item] = aws.table()

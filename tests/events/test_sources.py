@@ -48,7 +48,7 @@ def test_results_of_each_source_reach_every_sink(handle, aws, name, expected):
     assert {item["id"]["S"]: item["sentiment"]["S"] for item in items} == expected
 
 
-def test_a_result_says_all_that_was_found_and_returns_the_metadata(handle, aws):
+def test_result_has_the_prediction_and_the_metadata(handle, aws):
     handle(event("sqs"))
     result = next(result for result in aws.queue() if result["id"] == "review-17")
     assert result["metadata"] == {"product": "B00X", "stars": 1.5}
@@ -57,14 +57,14 @@ def test_a_result_says_all_that_was_found_and_returns_the_metadata(handle, aws):
     assert result["time"].endswith("+00:00")
 
 
-def test_a_table_item_expires(handle, aws):
+def test_table_item_expires(handle, aws):
     handle(event("eventbridge"))
     [item] = aws.table()
     assert int(item["expires"]["N"]) > 0
     assert item["metadata"]["M"] == {"product": {"S": "B00X"}}
 
 
-def test_numbers_and_sets_of_a_dynamodb_item_come_back_as_json_has_them(handle, aws):
+def test_dynamodb_numbers_and_sets_become_json(handle, aws):
     handle(event("dynamodb-stream"))
     [result] = aws.queue()
     assert result["metadata"] == {"stars": 9, "tags": ["a", "b"]}
@@ -81,7 +81,7 @@ def failed(answer: dict) -> list[str]:
     return [item["itemIdentifier"] for item in answer["batchItemFailures"]]
 
 
-def test_of_ten_messages_three_poison_ones_fail_alone(handle, aws, caplog):
+def test_three_poison_messages_of_ten_fail_alone(handle, aws, caplog):
     good = [f"Review {i}: a great film." for i in range(7)]
     answer = handle(
         messages(*good[:3], '{"text": ', *good[3:5], '{"title": "x"}', "x" * 2001, *good[5:])
@@ -99,25 +99,25 @@ def test_of_ten_messages_three_poison_ones_fail_alone(handle, aws, caplog):
     )
 
 
-def test_the_same_delivery_twice_is_one_item(handle, aws):
+def test_repeated_delivery_is_one_item(handle, aws):
     for _ in range(2):
         handle(event("sqs"))
     assert len(aws.table()) == 2
 
 
-def test_a_notification_inside_a_message_is_unwrapped(handle, aws):
+def test_notification_inside_a_message_is_unwrapped(handle, aws):
     notification = {"Type": "Notification", "Message": json.dumps({"id": "n1", "text": PRAISE})}
     assert failed(handle(messages(json.dumps(notification)))) == []
     assert found(aws.queue()) == {"n1": "Positive"}
 
 
 @pytest.mark.parametrize("id", [[], True, "", None, 1.5])
-def test_an_id_that_is_none_is_refused(handle, caplog, id):
+def test_invalid_id_is_refused(handle, caplog, id):
     assert failed(handle(messages(json.dumps({"text": PRAISE, "id": id})))) == ["m0"]
     assert "has an id that is neither a text nor a whole number" in caplog.text
 
 
-def test_in_a_fifo_queue_nothing_overtakes_a_failed_message_of_its_group(handle, aws):
+def test_fifo_message_does_not_overtake_a_failed_one_of_its_group(handle, aws):
     sent = messages("{", "Good.", "Good.", "Good.")
     for record, group in zip(sent["Records"], "abab", strict=True):
         record["attributes"] = {**record["attributes"], "MessageGroupId": group}
@@ -126,7 +126,7 @@ def test_in_a_fifo_queue_nothing_overtakes_a_failed_message_of_its_group(handle,
     assert found(aws.queue()) == {"m1": "Positive", "m3": "Positive"}
 
 
-def test_a_stream_stops_at_its_first_failed_record(handle, aws, caplog):
+def test_stream_stops_at_its_first_failed_record(handle, aws, caplog):
     sent = event("kinesis")
     poison = copy.deepcopy(sent["Records"][0])
     poison["kinesis"].update(
@@ -139,13 +139,13 @@ def test_a_stream_stops_at_its_first_failed_record(handle, aws, caplog):
 
 
 @pytest.mark.parametrize("name", ["sns", "eventbridge"])
-def test_what_can_only_fail_as_a_whole_raises(handle, name):
+def test_event_that_is_retried_as_a_whole_raises(handle, name):
     sent = json.loads((FOLDER / f"{name}.json").read_text().replace(PRAISE, " "))
     with pytest.raises(FailedRecords, match="failed, with the reasons in the log"):
         handle(sent)
 
 
-def test_its_own_results_on_a_bus_are_not_scored_again(handle, aws):
+def test_own_results_on_a_bus_are_not_scored(handle, aws):
     handle(
         {
             **event("eventbridge"),
@@ -157,12 +157,12 @@ def test_its_own_results_on_a_bus_are_not_scored_again(handle, aws):
     assert aws.queue() == []
 
 
-def test_without_a_sink_nothing_is_scored_into_the_void():
+def test_records_without_a_sink_raise():
     with pytest.raises(NoSink, match="set SENTIMENT_RESULTS_QUEUE_URL"):
         entry.handler(event("sqs"), None)
 
 
-def test_items_invoked_directly_are_answered_under_their_ids():
+def test_direct_items_are_answered_with_their_ids():
     answer = entry.handler(event("direct-items"), None)
     assert found(answer["results"]) == {"a": "Positive", "b": "Negative"}
     [error] = answer["errors"]

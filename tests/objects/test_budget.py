@@ -22,7 +22,7 @@ class Clock:
         return self.left
 
 
-def test_work_begins_while_there_is_time_and_not_after():
+def test_check_passes_until_the_reserve():
     clock = Clock(100)
     budget = TimeBudget(clock)
     budget.check()
@@ -31,7 +31,7 @@ def test_work_begins_while_there_is_time_and_not_after():
         budget.check()
 
 
-def test_a_step_as_slow_as_the_slowest_must_fit_with_a_margin():
+def test_twice_the_slowest_step_must_fit():
     clock = Clock(100)
     budget = TimeBudget(clock)
     clock.left -= 20
@@ -41,7 +41,7 @@ def test_a_step_as_slow_as_the_slowest_must_fit_with_a_margin():
         budget.check()
 
 
-def test_texts_that_would_take_too_long_are_not_begun():
+def test_scoring_that_would_take_too_long_does_not_start():
     clock = Clock(100)
     budget = TimeBudget(clock)
     with budget.scoring(1000):
@@ -51,7 +51,7 @@ def test_texts_that_would_take_too_long_are_not_begun():
         pytest.fail("was begun")
 
 
-def test_scoring_is_no_slow_step():
+def test_scoring_does_not_count_as_a_step():
     clock = Clock(100)
     budget = TimeBudget(clock)
     with budget.scoring(1000):
@@ -59,7 +59,7 @@ def test_scoring_is_no_slow_step():
     budget.check()
 
 
-def test_pieces_take_seconds_at_the_pace_so_far():
+def test_pieces_follow_the_measured_pace():
     clock = Clock(100)
     budget = TimeBudget(clock)
     assert budget.piece_tokens <= 1024
@@ -74,7 +74,7 @@ def test_pieces_take_seconds_at_the_pace_so_far():
     seconds=st.integers(0, 60),
     pace=st.sampled_from([0.00003, 0.0001, 0.0003]),
 )
-def test_whatever_rows_cost_the_reserve_is_left(native, tmp_path_factory, lengths, seconds, pace):
+def test_reserve_is_left_whatever_rows_cost(native, tmp_path_factory, lengths, seconds, pace):
     folder, clock = tmp_path_factory.mktemp("d"), Clock(seconds)
     prediction = native.predict([Text("Good.")])
 

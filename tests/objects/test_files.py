@@ -63,7 +63,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", READ)
-def test_a_file_is_read_to_the_character(name):
+def test_every_character_of_a_file_is_read(name):
     after, options = READ[name]
     found = through(name, (FOLDER / name).read_bytes(), **options)
     assert found.texts == TEXTS + after
@@ -71,7 +71,7 @@ def test_a_file_is_read_to_the_character(name):
 
 
 @pytest.mark.parametrize("name", [name for name in READ if not name.startswith("mariadb-outfile")])
-def test_a_file_that_was_scored_can_be_scored_again(name):
+def test_scored_file_can_be_scored_again(name):
     _, options = READ[name]
     first = through(name, (FOLDER / name).read_bytes(), **options)
     again = through(name, first.written, **{**options, "encoding": "utf-8"})
@@ -80,12 +80,12 @@ def test_a_file_that_was_scored_can_be_scored_again(name):
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_file_of_another_format_is_told_as_what_it_is(name):
+def test_file_of_another_format_is_refused_by_name(name):
     with pytest.raises(UnreadableObject, match=REFUSED[name]):
         through(name, (FOLDER / name).read_bytes())
 
 
-def test_every_file_of_the_folder_is_accounted_for():
+def test_every_file_in_the_folder_is_tested():
     assert {path.name for path in FOLDER.iterdir() if path.is_file()} == {
         *READ,
         *REFUSED,

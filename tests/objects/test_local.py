@@ -31,7 +31,7 @@ def write(path: Path, like: Path | None = None) -> None:
         outputs.open(LocalFile(path)).write(b"new")
 
 
-def test_what_is_stopped_leaves_the_file_that_there_was(tmp_path):
+def test_interrupted_run_leaves_the_earlier_file(tmp_path):
     (tmp_path / "out").write_bytes(b"old")
     with pytest.raises(Stopped), storage.Outputs() as outputs:
         outputs.open(LocalFile(tmp_path / "out")).write(b"half")
@@ -40,14 +40,14 @@ def test_what_is_stopped_leaves_the_file_that_there_was(tmp_path):
     assert (tmp_path / "out").read_bytes() == b"old"
 
 
-def test_no_file_of_a_run_appears_if_one_of_them_cannot_be_written(tmp_path):
+def test_no_output_appears_if_one_cannot_be_written(tmp_path):
     with pytest.raises(OSError, match="File name too long"), storage.Outputs() as outputs:
         outputs.open(LocalFile(tmp_path / "out")).write(b"new")
         outputs.open(LocalFile(tmp_path / ("x" * 250)))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_full_disk_leaves_the_files_that_there_were(tmp_path):
+def test_full_disk_leaves_the_earlier_files(tmp_path):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     (tmp_path / "small").write_bytes(b"old")
     (tmp_path / "large").write_bytes(b"old")
@@ -66,24 +66,24 @@ def test_a_full_disk_leaves_the_files_that_there_were(tmp_path):
     }
 
 
-def test_a_missing_folder_is_made(tmp_path):
+def test_missing_folder_is_created(tmp_path):
     write(tmp_path / "a" / "b" / "out")
     assert (tmp_path / "a" / "b" / "out").read_bytes() == b"new"
 
 
-def test_what_a_killed_run_left_is_in_nobodys_way(tmp_path):
+def test_leftovers_of_a_killed_run_are_replaced(tmp_path):
     local.temporary(tmp_path / "out").write_bytes(b"left")
     write(tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_a_file_of_another_program_is_left_alone(tmp_path):
+def test_file_of_another_program_is_left_alone(tmp_path):
     (tmp_path / "out.unfinished").write_bytes(b"theirs")
     write(tmp_path / "out")
     assert (tmp_path / "out.unfinished").read_bytes() == b"theirs"
 
 
-def test_a_link_stays_and_its_target_is_replaced(tmp_path):
+def test_target_of_a_link_is_replaced(tmp_path):
     (tmp_path / "real").write_bytes(b"old")
     (tmp_path / "out").symlink_to("real")
     write(tmp_path / "out")
@@ -92,7 +92,7 @@ def test_a_link_stays_and_its_target_is_replaced(tmp_path):
 
 
 @pytest.mark.parametrize("of_input", [0o600, 0o640, 0o644, 0o400])
-def test_an_output_is_no_more_readable_than_the_input(tmp_path, of_input):
+def test_output_is_not_more_readable_than_the_input(tmp_path, of_input):
     (tmp_path / "in").write_bytes(b"text")
     (tmp_path / "in").chmod(of_input)
     write(tmp_path / "out", like=tmp_path / "in")
@@ -100,7 +100,7 @@ def test_an_output_is_no_more_readable_than_the_input(tmp_path, of_input):
     assert mode(tmp_path / "out") & 0o600 == 0o600
 
 
-def test_an_output_is_no_more_readable_than_what_it_replaces(tmp_path):
+def test_output_is_not_more_readable_than_the_replaced_file(tmp_path):
     (tmp_path / "in").write_bytes(b"text")
     (tmp_path / "out").write_bytes(b"old")
     (tmp_path / "out").chmod(0o600)
@@ -109,7 +109,7 @@ def test_an_output_is_no_more_readable_than_what_it_replaces(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
-def test_the_group_of_the_input_is_no_reason_to_let_another_read(tmp_path):
+def test_rights_of_the_input_group_do_not_go_to_another_group(tmp_path):
     (tmp_path / "in").write_bytes(b"text")
     (tmp_path / "in").chmod(0o640)
     os.chown(tmp_path / "in", -1, 12345)
@@ -117,7 +117,7 @@ def test_the_group_of_the_input_is_no_reason_to_let_another_read(tmp_path):
     assert mode(tmp_path / "out") == 0o600
 
 
-def test_a_file_that_is_replaced_while_it_is_read_is_read_to_its_end(tmp_path):
+def test_file_replaced_while_read_is_read_to_its_end(tmp_path):
     path = tmp_path / "in"
     path.write_bytes(b"old" * 100_000)
     with storage.open_input(LocalFile(path)) as source:
@@ -127,7 +127,7 @@ def test_a_file_that_is_replaced_while_it_is_read_is_read_to_its_end(tmp_path):
         source.check_unchanged()
 
 
-def test_a_file_that_is_written_to_while_it_is_read_is_noticed(tmp_path):
+def test_write_into_a_file_being_read_is_detected(tmp_path):
     path = tmp_path / "in"
     path.write_bytes(b"old")
     os.utime(path, (0, 0))
@@ -137,7 +137,7 @@ def test_a_file_that_is_written_to_while_it_is_read_is_noticed(tmp_path):
             source.check_unchanged()
 
 
-def test_what_is_no_file_is_told_as_what_it_is(tmp_path):
+def test_folders_pipes_and_devices_are_refused_by_name(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for path, reason in (
         (tmp_path, "is a folder, not a file"),

@@ -57,7 +57,7 @@ BROKEN = [
 ]
 
 
-def test_an_object_is_read_and_sought_like_a_file(put):
+def test_object_can_be_read_and_sought_like_a_file(put):
     put(bytes(range(256)))
     with storage.open_input(HERE) as source:
         file = source.file
@@ -71,21 +71,21 @@ def test_an_object_is_read_and_sought_like_a_file(put):
         assert file.tell() == 16
 
 
-def test_an_empty_object_has_nothing_to_read(put):
+def test_empty_object_has_nothing_to_read(put):
     put(b"")
     with storage.open_input(HERE) as source:
         assert (source.size, source.file.read()) == (0, b"")
 
 
 @pytest.mark.parametrize("error", BROKEN, ids=lambda error: type(error).__name__)
-def test_reading_goes_on_where_a_connection_broke(put, monkeypatch, error):
+def test_read_resumes_where_the_connection_broke(put, monkeypatch, error):
     put(OLD)
     break_off(monkeypatch, error, after=1500, times=s3.MAX_RESUMES)
     with body() as stream:
         assert b"".join(iter(lambda: stream.read(100), b"")) == OLD
 
 
-def test_a_connection_that_breaks_again_and_again_fails_the_read(put, monkeypatch):
+def test_connection_that_keeps_breaking_fails_the_read(put, monkeypatch):
     put(OLD)
     break_off(monkeypatch, BROKEN[0], after=0, times=1000)
     with body() as stream, pytest.raises(StorageError, match="the connection broke 4 times"):
@@ -93,7 +93,7 @@ def test_a_connection_that_breaks_again_and_again_fails_the_read(put, monkeypatc
             pass
 
 
-def test_a_stream_that_ends_early_is_resumed(put, monkeypatch):
+def test_stream_that_ends_early_is_resumed(put, monkeypatch):
     put(OLD)
     read = StreamingBody.read
 
@@ -105,7 +105,7 @@ def test_a_stream_that_ends_early_is_resumed(put, monkeypatch):
         assert b"".join(iter(lambda: stream.read(100), b"")) == OLD
 
 
-def test_a_read_resumed_after_an_overwrite_fails_rather_than_mixes(put, monkeypatch):
+def test_read_resumed_after_an_overwrite_fails(put, monkeypatch):
     put(OLD)
     break_off(monkeypatch, BROKEN[0], after=1500, times=1)
     with body() as stream, pytest.raises(ObjectChanged, match="was overwritten while it was read"):
@@ -113,7 +113,7 @@ def test_a_read_resumed_after_an_overwrite_fails_rather_than_mixes(put, monkeypa
             put(NEW)
 
 
-def test_seeking_after_an_overwrite_fails_rather_than_mixes(put):
+def test_seek_after_an_overwrite_fails(put):
     put(OLD)
     with body() as stream:
         stream.read(4)
@@ -124,7 +124,7 @@ def test_seeking_after_an_overwrite_fails_rather_than_mixes(put):
 
 
 @pytest.mark.parametrize("content", [NEW, NEW[:10], b""])
-def test_an_overwrite_that_reading_did_not_notice_is_noticed_at_the_end(put, content):
+def test_overwrite_is_detected_at_the_end(put, content):
     put(OLD)
     with body() as stream:
         assert b"".join(iter(lambda: stream.read(100), b"")) == OLD
@@ -134,7 +134,7 @@ def test_an_overwrite_that_reading_did_not_notice_is_noticed_at_the_end(put, con
             stream.check_unchanged()
 
 
-def test_an_object_removed_while_it_is_read_fails(put, bucket):
+def test_object_removed_while_read_fails(put, bucket):
     put(OLD)
     with body() as stream:
         bucket.delete_object(Bucket="reviews", Key="a")
@@ -149,13 +149,13 @@ def test_an_object_removed_while_it_is_read_fails(put, bucket):
         (StoredObject("nowhere", "a"), "s3://nowhere/a: there is no such bucket"),
     ],
 )
-def test_what_is_not_there_is_said_without_what_s3_adds(bucket, place, reason):
+def test_missing_object_is_reported_without_the_message_of_s3(bucket, place, reason):
     with pytest.raises(StorageError) as raised:
         s3.Download(place, lambda: None)
     assert str(raised.value) == reason
 
 
-def test_an_upload_in_parts_appears_at_the_end(bucket, monkeypatch):
+def test_multipart_upload_appears_at_the_end(bucket, monkeypatch):
     monkeypatch.setattr(s3, "PART_BYTES", 5 * 1024 * 1024)
     data = bytes(range(256)) * 4096 * 12  # 12 MB
     with storage.Outputs() as outputs:
@@ -170,7 +170,7 @@ class Stopped(BaseException):
     pass
 
 
-def test_an_upload_that_is_stopped_leaves_nothing(bucket, monkeypatch):
+def test_interrupted_upload_leaves_nothing(bucket, monkeypatch):
     monkeypatch.setattr(s3, "PART_BYTES", 5 * 1024 * 1024)
     with pytest.raises(Stopped), storage.Outputs() as outputs:
         outputs.open(HERE).write(bytes(12_000_000))
@@ -179,7 +179,7 @@ def test_an_upload_that_is_stopped_leaves_nothing(bucket, monkeypatch):
     assert "Uploads" not in bucket.list_multipart_uploads(Bucket="reviews")
 
 
-def test_a_part_that_fails_leaves_the_object_that_there_was(bucket, put, monkeypatch):
+def test_failed_part_leaves_the_earlier_object(bucket, put, monkeypatch):
     put(OLD)
     with pytest.raises(StorageError, match="there is no such bucket"), storage.Outputs() as outputs:
         outputs.open(HERE).write(NEW)
@@ -187,13 +187,13 @@ def test_a_part_that_fails_leaves_the_object_that_there_was(bucket, put, monkeyp
     assert bucket.get_object(Bucket="reviews", Key="a")["Body"].read() == OLD
 
 
-def test_a_refused_write_is_told_by_its_code(bucket):
+def test_rejected_write_is_reported_by_its_code(bucket):
     reason = "s3://nowhere/b: there is no such bucket"
     with pytest.raises(StorageError, match=reason), storage.Outputs() as outputs:
         outputs.open(StoredObject("nowhere", "b")).write(b"x")
 
 
-def test_an_object_of_an_earlier_run_is_removed_with_the_new_ones_appearance(bucket, put):
+def test_output_of_an_earlier_run_is_removed_when_the_new_ones_appear(bucket, put):
     put(OLD, "stale")
     with storage.Outputs() as outputs:
         outputs.remove(StoredObject("reviews", "stale"))
@@ -202,7 +202,7 @@ def test_an_object_of_an_earlier_run_is_removed_with_the_new_ones_appearance(buc
     assert [found["Key"] for found in listed] == ["a"]
 
 
-def test_nothing_is_removed_by_a_run_that_fails(bucket, put):
+def test_failed_run_removes_nothing(bucket, put):
     put(OLD, "stale")
     with pytest.raises(Stopped), storage.Outputs() as outputs:
         outputs.remove(StoredObject("reviews", "stale"))

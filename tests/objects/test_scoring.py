@@ -94,7 +94,7 @@ def test_rows_keep_their_columns_and_gain_the_scores(tmp_path, score, name):
 
 
 @pytest.mark.parametrize("name", ["r.txt", "r.txt.gz"])
-def test_lines_come_back_behind_their_scores(tmp_path, score, name):
+def test_lines_are_written_after_their_scores(tmp_path, score, name):
     summary = score(write(tmp_path / name))
     data = Path(summary.scored_to).read_bytes()
     text = (gzip.decompress(data) if name.endswith(".gz") else data).decode()
@@ -107,7 +107,7 @@ def test_lines_come_back_behind_their_scores(tmp_path, score, name):
     assert summary.rejected_to is None
 
 
-def test_a_summary_counts_what_became_of_the_rows(tmp_path, score):
+def test_summary_counts_the_rows(tmp_path, score):
     summary = score(write(tmp_path / "r.jsonl"))
     written = json.loads((tmp_path / "scored" / "r.jsonl.summary.json").read_text())
     assert (written["rows"], written["positive"], written["negative"], written["rejected"]) == (
@@ -155,7 +155,7 @@ def test_poison_rows_of_a_csv_are_rejected_alone(tmp_path, score):
     assert [row["id"] for row in read(Path(summary.scored_to))] == ["1", "5"]
 
 
-def test_a_line_without_end_takes_no_more_memory_than_a_row_may(tmp_path, score, monkeypatch):
+def test_line_without_end_takes_bounded_memory(tmp_path, score, monkeypatch):
     monkeypatch.setattr(formats.rows, "MAX_ROW_BYTES", 64)
     (tmp_path / "r.txt").write_text("x" * 1000 + "\nGood.\n")
     summary = score(tmp_path / "r.txt")
@@ -183,7 +183,7 @@ def test_a_line_without_end_takes_no_more_memory_than_a_row_may(tmp_path, score,
         ("r.csv.gz", b"\x1f\x8bno", "", "cannot be read: the gzip data is damaged"),
     ],
 )
-def test_an_object_that_cannot_be_read_says_why_and_leaves_nothing(
+def test_unreadable_object_is_refused_and_leaves_nothing(
     tmp_path, score, name, content, column, reason
 ):
     (tmp_path / name).write_bytes(content)
@@ -192,7 +192,7 @@ def test_an_object_that_cannot_be_read_says_why_and_leaves_nothing(
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.name != name]
 
 
-def test_a_column_may_be_named(tmp_path, score):
+def test_column_can_be_requested(tmp_path, score):
     (tmp_path / "r.csv").write_text("text,opinion\nx,Dreadful.\n")
     summary = score(tmp_path / "r.csv", column="Opinion")
     assert summary.negative == 1
@@ -263,7 +263,7 @@ def whole_and_interrupted(
     rows=st.integers(1, 4),
     stops=st.lists(st.integers(0, 5), max_size=3),
 )
-def test_however_often_it_is_interrupted_it_comes_to_the_same_result(
+def test_interrupted_runs_give_the_same_result(
     native, tmp_path_factory, name, rows, stops
 ):
     folder = tmp_path_factory.mktemp("r")
@@ -272,13 +272,13 @@ def test_however_often_it_is_interrupted_it_comes_to_the_same_result(
     assert frugal
 
 
-def test_parquet_that_is_interrupted_comes_to_the_same_result(native, tmp_path):
+def test_interrupted_parquet_gives_the_same_result(native, tmp_path):
     whole, again, frugal = whole_and_interrupted(native, tmp_path, "r.parquet", 1, [2, 3])
     assert again == whole
     assert frugal
 
 
-def test_rejected_rows_may_keep_their_place(tmp_path, score):
+def test_rejected_rows_may_keep_their_position(tmp_path, score):
     (tmp_path / "r.jsonl").write_text(
         '{"id": 1, "text": "Good."}\n{"id": 2, "text": " "}\n{"id": 3}\n{"id": 4, "text": "Bad."}\n'
     )
@@ -291,7 +291,7 @@ def test_rejected_rows_may_keep_their_place(tmp_path, score):
     assert [line for line, _ in rejects(summary)] == [2, 3]
 
 
-def test_a_row_too_large_to_be_read_keeps_no_place(tmp_path, score):
+def test_row_that_is_too_large_is_not_kept(tmp_path, score):
     path = tmp_path / "in.parquet"
     texts = ["A great film.", "x" * (17 * 1024 * 1024), " "]
     parquet.write_table(pa.table({"text": texts}), path, compression="zstd")
@@ -302,14 +302,14 @@ def test_a_row_too_large_to_be_read_keeps_no_place(tmp_path, score):
     assert back["sentiment"].to_pylist() == ["Positive", None]
 
 
-def test_the_column_that_was_chosen_is_told_and_what_else_it_might_have_been(tmp_path, score):
+def test_chosen_column_and_its_alternatives_are_reported(tmp_path, score):
     (tmp_path / "r.csv").write_text("body,Text\nDreadful.,Good.\n")
     summary = score(tmp_path / "r.csv")
     assert (summary.column, summary.other_columns) == ("Text", ["body"])
     assert summary.positive == 1
 
 
-def test_half_a_character_is_rejected_or_scored_and_written_back_as_it_was(tmp_path, score):
+def test_lone_surrogate_is_rejected_or_written_unchanged(tmp_path, score):
     (tmp_path / "r.jsonl").write_text('{"text": "\\ud83d"}\n{"text": "Good. \\ud83d"}\n')
     summary = score(tmp_path / "r.jsonl")
     [rejected] = Path(summary.rejected_to).read_text().splitlines()
@@ -317,7 +317,7 @@ def test_half_a_character_is_rejected_or_scored_and_written_back_as_it_was(tmp_p
     assert summary.positive == 1
 
 
-def test_a_run_without_rejects_removes_those_of_the_run_before(tmp_path, score):
+def test_run_without_rejects_removes_earlier_rejects(tmp_path, score):
     path = tmp_path / "r.csv"
     path.write_text("text\nGood.\nBad,extra\n")
     rejected = Path(score(path).rejected_to)
@@ -327,7 +327,7 @@ def test_a_run_without_rejects_removes_those_of_the_run_before(tmp_path, score):
     assert not rejected.exists()
 
 
-def test_a_refused_object_leaves_the_results_of_the_run_before(tmp_path, score):
+def test_refused_object_leaves_the_earlier_results(tmp_path, score):
     path = tmp_path / "r.csv"
     path.write_text("text\nGood.\nBad,extra\n")
     score(path)
@@ -340,7 +340,7 @@ def test_a_refused_object_leaves_the_results_of_the_run_before(tmp_path, score):
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_file_written_to_while_it_is_read_is_not_scored_in_part(tmp_path, score, name):
+def test_file_written_to_while_read_is_not_scored(tmp_path, score, name):
     path = write(tmp_path / name)
     os.utime(path, (0, 0))
 
@@ -355,7 +355,7 @@ def test_a_file_written_to_while_it_is_read_is_not_scored_in_part(tmp_path, scor
 
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("kind", ["read", "write"])
-def test_what_storage_raises_is_raised_whatever_the_format(tmp_path, score, name, kind):
+def test_exceptions_of_storage_are_raised_in_every_format(tmp_path, score, name, kind):
     class Failed(OSError):
         pass
 
@@ -370,7 +370,7 @@ def test_what_storage_raises_is_raised_whatever_the_format(tmp_path, score, name
     assert [found.name for found in tmp_path.rglob("*") if found.is_file()] == [name]
 
 
-def test_a_row_of_too_many_tokens_is_rejected_alone(tmp_path, score):
+def test_row_with_too_many_tokens_is_rejected_alone(tmp_path, score):
     path = tmp_path / "r.jsonl"
     path.write_text("".join(json.dumps({"text": t}) + "\n" for t in ("Good.", "!" * 90, "Bad.")))
     summary = score(path, limits=Limits(1000, 50))
@@ -394,7 +394,7 @@ GRAINS = [
     cut=st.integers(0, 3),
     keep=st.booleans(),
 )
-def test_any_bytes_are_scored_in_part_or_refused(
+def test_any_bytes_are_scored_rejected_or_refused(
     native, tmp_path_factory, name, grains, zipped, cut, keep
 ):
     folder = tmp_path_factory.mktemp("r")

@@ -84,7 +84,7 @@ def send(sink: Any, count: int = 1, seconds: float = 60) -> dict[int, str]:
 
 
 @pytest.mark.parametrize("sink", [QUEUE, TABLE, BUS], ids=lambda sink: sink.name)
-def test_a_throttled_call_is_made_three_times_and_no_more(service, sink):
+def test_throttled_call_is_made_three_times(service, sink):
     service.answer = throttled
     assert send(sink) == {
         0: f"{sink.name}: {OPERATIONS[sink.name]} was answered ThrottlingException"
@@ -93,13 +93,13 @@ def test_a_throttled_call_is_made_three_times_and_no_more(service, sink):
 
 
 @pytest.mark.parametrize("sink", [QUEUE, TABLE, BUS], ids=lambda sink: sink.name)
-def test_a_call_that_is_throttled_once_is_made_again(service, sink):
+def test_call_throttled_once_is_repeated(service, sink):
     service.answer = lambda call: (throttled if len(service.calls) == 1 else taken)(call)
     assert send(sink) == {}
     assert len(service.calls) == 2
 
 
-def test_a_service_that_is_down_is_asked_for_one_batch_of_many(service):
+def test_unavailable_service_gets_one_batch_of_many(service):
     service.answer = lambda call: (500, {"__type": "InternalServerError"})
     assert len(send(TABLE, 100)) == 100
     assert len(service.calls) == 3 * 4  # it answers, so that each of the four batches is tried
@@ -120,7 +120,7 @@ def left_out(count: Callable[[int], bool]) -> Callable[[Any], Answer]:
     return answer
 
 
-def test_items_that_were_not_processed_are_sent_again_alone(service):
+def test_unprocessed_items_are_sent_again(service):
     service.answer = lambda call: (
         left_out(lambda id: id % 2 == 1)(call) if len(service.calls) == 1 else taken(call)
     )
@@ -128,20 +128,20 @@ def test_items_that_were_not_processed_are_sent_again_alone(service):
     assert [len(call.sent["RequestItems"]["results"]) for call in service.calls] == [10, 5]
 
 
-def test_an_item_that_is_never_processed_fails_alone_after_five_attempts(service):
+def test_item_that_is_never_processed_fails_alone_after_five_attempts(service):
     service.answer = left_out(lambda id: id == 3)
     assert send(TABLE, 10) == {3: "table: the table has no capacity left for it"}
     assert len(service.calls) == batching.ATTEMPTS == 5
 
 
-def test_a_message_that_the_queue_blames_on_the_sender_is_not_sent_again(service):
+def test_message_with_a_sender_fault_is_not_sent_again(service):
     failed = {"Id": "1", "SenderFault": True, "Code": "InvalidMessageContents", "Message": "secret"}
     service.answer = lambda call: (200, {"Successful": [], "Failed": [failed]})
     assert send(QUEUE, 3) == {1: "queue: InvalidMessageContents"}
     assert len(service.calls) == 1
 
 
-def test_of_a_batch_that_is_refused_each_entry_goes_by_itself(service):
+def test_rejected_batch_is_sent_entry_by_entry(service):
     def answer(call: Any) -> Answer:
         ids = [json.loads(entry["MessageBody"])["id"] for entry in call.sent["Entries"]]
         if "3" in ids:
@@ -153,7 +153,7 @@ def test_of_a_batch_that_is_refused_each_entry_goes_by_itself(service):
     assert len(service.calls) == 11
 
 
-def test_a_service_that_never_answers_costs_no_more_than_the_time_that_is_left(service):
+def test_service_that_never_answers_takes_no_longer_than_the_deadline(service):
     service.answer = lambda call: None
     started = time.monotonic()
     failures = write([QUEUE, TABLE, BUS], [result(None, str(i)) for i in range(100)], Deadline(3.5))
@@ -163,7 +163,7 @@ def test_a_service_that_never_answers_costs_no_more_than_the_time_that_is_left(s
     assert len(service.calls) == 1
 
 
-def test_without_time_nothing_is_sent(service):
+def test_nothing_is_sent_after_the_deadline(service):
     assert send(QUEUE, 3, seconds=1) == dict.fromkeys(
         range(3), "queue: no time was left to send it"
     )
@@ -171,14 +171,14 @@ def test_without_time_nothing_is_sent(service):
 
 
 @pytest.mark.parametrize("seconds", [3, 10, 25, 60, 900])
-def test_a_request_ends_before_the_deadline_retries_and_waits_included(service, seconds):
+def test_request_with_its_retries_ends_before_the_deadline(service, seconds):
     made = aws.client_within("sqs", Deadline(seconds + 0.1)).meta.config
     calls = made.retries["total_max_attempts"]
     waits = sum(2**retry + 5 for retry in range(calls - 1))
     assert calls * (made.connect_timeout + made.read_timeout) + waits <= seconds
 
 
-def test_what_can_never_be_sent_fails_alone(service):
+def test_entry_of_an_unsupported_type_fails_alone(service):
     results = [result(None, "a"), result("\ud83d", "b"), result(None, "c")]
     failures = write([QUEUE, TABLE, BUS], results, Deadline(60))
     assert list(failures) == [1]

@@ -25,19 +25,19 @@ def nested(levels: int):
 @pytest.mark.parametrize(
     ("sink", "most"), [(QUEUE, 1024 * 1024), (BUS, 1024 * 1024), (TABLE, 400 * 1024)]
 )
-def test_the_largest_that_a_sink_holds(sink, most):
+def test_largest_document_of_each_sink(sink, most):
     room = most - sink.prepare(0, result("")).size
     assert sink.prepare(0, result("x" * room)).size == most
     with pytest.raises(Unstorable, match="at most"):
         sink.prepare(0, result("x" * (room + 1)))
 
 
-def test_sizes_are_those_of_bytes_and_not_of_characters():
+def test_size_is_measured_in_bytes():
     with pytest.raises(Unstorable, match="at most 1,048,576"):
         QUEUE.prepare(0, result("é" * 600_000))
 
 
-def test_what_is_sent_is_measured_and_not_what_came():
+def test_size_is_that_of_the_json():
     # A quote is escaped, so that 600,000 of them are 1,200,000 bytes.
     with pytest.raises(Unstorable, match="at most 1,048,576"):
         QUEUE.prepare(0, result('"' * 600_000))
@@ -58,17 +58,17 @@ def test_what_is_sent_is_measured_and_not_what_came():
         ({"a", "b"}, 2),
     ],
 )
-def test_items_are_measured_as_dynamodb_does(value, size):
+def test_item_size_is_that_of_dynamodb(value, size):
     assert attribute(value)[1] == size
 
 
 @pytest.mark.parametrize("number", [1, 12345, Decimal("1.5"), -7, 10**37, Decimal("1e-130")])
-def test_a_number_is_measured_as_no_smaller_than_dynamodb_does(number):
+def test_number_size_is_at_least_that_of_dynamodb(number):
     digits = len(Decimal(number).normalize().as_tuple().digits)
     assert attribute(number)[1] >= (digits + 1) // 2 + 1
 
 
-def test_a_table_keeps_32_levels():
+def test_table_allows_32_levels():
     attribute(nested(31))
     with pytest.raises(Unstorable, match="32 levels"):
         attribute(nested(32))
@@ -91,7 +91,7 @@ def test_a_table_keeps_32_levels():
         (Decimal("1." + "0" * 60), "1"),
     ],
 )
-def test_numbers_that_a_table_keeps(number, kept):
+def test_numbers_within_the_range_of_a_table(number, kept):
     assert attribute(number)[0] == {"N": kept}
 
 
@@ -111,30 +111,30 @@ def test_numbers_that_a_table_keeps(number, kept):
         float("inf"),
     ],
 )
-def test_numbers_that_a_table_does_not_keep(number):
+def test_numbers_outside_the_range_of_a_table_are_refused(number):
     with pytest.raises(Unstorable, match="number"):
         attribute(number)
 
 
 @pytest.mark.parametrize("name", ["", "x" * 65_536])
-def test_names_that_a_table_does_not_take(name):
+def test_invalid_attribute_names_are_refused(name):
     with pytest.raises(Unstorable, match="name of"):
         attribute({name: 1})
 
 
 @pytest.mark.parametrize("id", ["", "x" * 2049])
-def test_keys_that_a_table_does_not_take(id):
+def test_invalid_keys_are_refused(id):
     with pytest.raises(Unstorable, match="1 to 2,048"):
         TABLE.prepare(0, result(None, id))
 
 
-def test_an_item_keeps_nulls_within_the_metadata():
+def test_nulls_within_the_metadata_are_kept():
     metadata = TABLE.prepare(0, result({"a": None})).body["metadata"]
     assert metadata == {"M": {"a": {"NULL": True}}}
     assert "metadata" not in TABLE.prepare(0, result(None)).body
 
 
-def test_sets_and_bytes_stay_what_they_are():
+def test_sets_and_bytes_keep_their_types():
     assert attribute(frozenset({"b", "a"}))[0] == {"SS": ["a", "b"]}
     assert attribute(frozenset({2, Decimal("1.5")}))[0] == {"NS": ["1.5", "2"]}
     assert attribute(frozenset({b"b"}))[0] == {"BS": [b"b"]}
@@ -142,7 +142,7 @@ def test_sets_and_bytes_stay_what_they_are():
 
 @pytest.mark.property
 @given(VALUES | st.text(st.characters()) | st.floats(), st.text(st.characters()))
-def test_any_result_is_prepared_or_refused_with_a_reason_that_holds_none_of_it(metadata, id):
+def test_any_result_is_prepared_or_refused_without_its_content(metadata, id):
     for sink in (QUEUE, TABLE, BUS):
         try:
             entry = sink.prepare(0, result(metadata, id))

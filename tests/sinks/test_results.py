@@ -30,7 +30,7 @@ def sent(metadata):
 
 @pytest.mark.property
 @given(VALUES)
-def test_metadata_come_back_as_they_were_sent(metadata):
+def test_metadata_is_returned_unchanged(metadata):
     assert sent(metadata) == metadata
 
 
@@ -43,23 +43,23 @@ def test_a_number_keeps_all_its_digits(number):
     )
 
 
-def test_what_json_has_no_form_for_is_sent_as_dynamodb_writes_it():
+def test_sets_and_bytes_are_written_as_dynamodb_writes_them():
     assert sent({"set": {"b", "a"}, "bytes": b"\x00\xff"}) == {"set": ["a", "b"], "bytes": "AP8="}
 
 
 @pytest.mark.parametrize("character", ["\ufffe", "\uffff", "\x00", "\x0b", "\x1f"])
-def test_characters_that_sqs_refuses_are_escaped(character):
+def test_characters_that_sqs_rejects_are_escaped(character):
     assert character not in to_json(result(character))
     assert sent(character) == character
 
 
 @pytest.mark.parametrize("metadata", ["\ud83d", {"\ud83d": 1}, ["a", {"b": "\udc00"}]])
-def test_half_a_character_is_refused(metadata):
+def test_lone_surrogate_is_refused(metadata):
     with pytest.raises(Unstorable, match="lone surrogate"):
         to_json(result(metadata))
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
-def test_a_number_that_is_none_is_refused(number):
+def test_nan_and_infinity_are_refused(number):
     with pytest.raises(Unstorable, match="infinite or not a number"):
         to_json(result([number]))

@@ -13,7 +13,7 @@ from tests.objects.formats.conftest import through
 UNCLOSED = "has a quote, opened in line {}, that is not closed"
 
 
-def test_a_row_is_written_as_it_stands_with_its_scores_behind_it():
+def test_row_is_written_unchanged_with_its_scores_last():
     found = through("r.csv", b'id;"text";price\r\n1;"He said ""wow""";3,50\r\n2;\\N;\r\n')
     assert found.texts == ['He said "wow"', None]
     assert found.written == (
@@ -23,7 +23,7 @@ def test_a_row_is_written_as_it_stands_with_its_scores_behind_it():
     )
 
 
-def test_a_null_beside_quotes_is_no_value_and_rows_stay_whole():
+def test_null_next_to_quotes_is_a_missing_value():
     table = b'id\ttext\n1\t"good film\nawful end"\n2\t\\N\n3\t"say ""hi"" good"\n'
     found = through("r.tsv", table)
     assert found.texts == ["good film\nawful end", None, 'say "hi" good']
@@ -33,7 +33,7 @@ def test_a_null_beside_quotes_is_no_value_and_rows_stay_whole():
     ]
 
 
-def test_a_dump_is_told_where_the_delimiter_is_said():
+def test_dump_is_recognised_with_a_given_delimiter():
     assert through("r.csv", b"id\ttext\n1\tone\\ntwo\n2\t\\N\n", delimiter="\t").texts == [
         "one\ntwo",
         None,
@@ -47,7 +47,7 @@ def test_a_dump_is_told_where_the_delimiter_is_said():
         max_size=20,
     )
 )
-def test_a_quoted_table_with_nulls_is_read_as_it_was_written(texts):
+def test_quoted_table_with_nulls_is_read_unchanged(texts):
     written = io.StringIO()
     writer = csv.writer(written, delimiter="\t", quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow(["id", "text"])
@@ -59,30 +59,30 @@ def test_a_quoted_table_with_nulls_is_read_as_it_was_written(texts):
     assert through("r.tsv", written.getvalue().encode()).texts == texts
 
 
-def test_excels_line_that_names_the_delimiter_is_kept():
+def test_excel_delimiter_line_is_kept():
     found = through("r.csv", b"sep=;\r\nid;text\r\n1;Good, really\r\n")
     assert found.texts == ["Good, really"]
     assert found.written.startswith(b"sep=;\r\nid;text;sentiment;")
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_lines_may_end_as_they_do_anywhere(end):
+def test_every_line_end_is_supported(end):
     found = through("r.csv", f'id,text{end}1,"two{end}lines"{end}{end}2,x'.encode())
     assert found.texts == [f"two{end}lines", "x"]
     assert [row.line for row in found.rows] == [2, 5]
     assert found.written.endswith(f"2,x,Positive,0.75,0.75{end}".encode())
 
 
-def test_a_delimiter_may_be_said():
+def test_delimiter_can_be_given():
     assert through("r.csv", b"text^n\nGood, and; so^1\n", delimiter="^").texts == ["Good, and; so"]
 
 
-def test_two_delimiters_that_would_do_are_refused_with_how_to_say_which():
+def test_ambiguous_delimiter_is_refused_with_advice():
     with pytest.raises(UnreadableObject, match=r"commas or semicolons: .*--delimiter"):
         through("r.csv", b"a,b;c\n1,2;3\n")
 
 
-def test_rows_that_are_wider_than_a_header_of_one_field_are_refused():
+def test_rows_wider_than_a_header_of_one_field_are_refused():
     rows = b"".join(b"%d,Good\n" % i for i in range(5))
     with pytest.raises(UnreadableObject, match="one field, the others have 2, separated by commas"):
         through("r.csv", b"text\n" + rows)
@@ -99,7 +99,7 @@ def test_rows_that_are_wider_than_a_header_of_one_field_are_refused():
         (b" \ngreat film\n", (" ",)),
     ],
 )
-def test_a_first_line_that_is_a_row_is_refused_with_how_to_say_so(data, names):
+def test_first_line_that_reads_like_a_row_is_refused_with_advice(data, names):
     with pytest.raises(UnreadableObject, match="--no-header") as raised:
         through("r.csv", data)
     if names:
@@ -108,27 +108,27 @@ def test_a_first_line_that_is_a_row_is_refused_with_how_to_say_so(data, names):
 
 
 @pytest.mark.parametrize("name", ["text", " Review ", "the_text", "Text.1", "opinión"])
-def test_a_first_line_of_one_word_names_an_only_column(name):
+def test_first_line_of_one_word_is_the_header_of_an_only_column(name):
     assert through("r.csv", f"{name}\na fine film\n".encode()).texts == ["a fine film"]
 
 
-def test_an_only_column_may_have_any_name_if_it_is_said():
+def test_only_column_may_have_any_name_if_requested():
     data = b"What did you think?\ngreat film\n"
     assert through("r.csv", data, column="What did you think?").texts == ["great film"]
 
 
-def test_columns_that_are_not_the_text_are_counted():
+def test_missing_text_column_is_reported_with_the_number_of_columns():
     with pytest.raises(UnreadableObject, match="has the requested name; there is 1 column"):
         through("r.csv", b"text\na\n", column="body")
 
 
-def test_without_a_header_columns_are_numbered_and_none_is_written():
+def test_columns_are_numbered_without_a_header():
     found = through("r.csv", b"1,A fine film\n2,A dull one\n", header=False, column="2")
     assert found.texts == ["A fine film", "A dull one"]
     assert found.written.startswith(b"1,A fine film,Positive,0.75,0.75\n")
 
 
-def test_columns_of_one_name_or_none_stay_in_their_places():
+def test_duplicate_and_empty_column_names_are_kept():
     found = through("r.csv", b"id,text,,text,\n1,first,a,second,b\n")
     assert found.texts == ["first"]
     assert found.column.alternatives == ("text",)
@@ -138,7 +138,7 @@ def test_columns_of_one_name_or_none_stay_in_their_places():
 
 
 @pytest.mark.parametrize("name", ["sentiment", "Confidence", " POSITIVE "])
-def test_a_column_called_as_ours_is_kept_and_ours_is_called_otherwise(name):
+def test_existing_column_is_kept_and_the_added_one_renamed(name):
     found = through("r.csv", f"{name},text,sentiment_1\nmine,Good,\n".encode())
     header, row = csv.reader(io.StringIO(found.written.decode()))
     assert header[:3] == [name, "text", "sentiment_1"]
@@ -146,16 +146,16 @@ def test_a_column_called_as_ours_is_kept_and_ours_is_called_otherwise(name):
     assert len({each.strip().lower() for each in header}) == 6
 
 
-def test_a_column_called_as_ours_can_be_the_text():
+def test_column_with_the_name_of_an_added_one_can_be_the_text():
     assert through("r.csv", b"id,sentiment\n1,Good\n", column="sentiment").texts == ["Good"]
 
 
-def test_an_exact_name_comes_before_another_case():
+def test_exact_column_name_has_priority():
     assert through("r.csv", b"Text,text\na,b\n").texts == ["b"]
     assert through("r.csv", b"id, Text \n1,b\n").texts == ["b"]
 
 
-def test_what_else_might_be_the_text_is_said():
+def test_alternative_text_columns_are_reported():
     column = through("r.csv", b"body,text\na,b\n").column
     assert (column.name, column.alternatives) == ("text", ("body",))
 
@@ -169,21 +169,21 @@ UNCLOSED_QUOTES = [
 
 
 @pytest.mark.parametrize(("rows", "texts"), UNCLOSED_QUOTES)
-def test_a_quote_that_is_not_closed_is_rejected_alone(rows, texts):
+def test_row_with_an_unclosed_quote_is_rejected_alone(rows, texts):
     found = through("r.csv", b"id,text\n" + rows)
     assert found.texts == texts
     assert all(reason == UNCLOSED.format(line) for line, reason in found.reasons)
     assert len(found.rows) + len(found.rejected) == rows.count(b"\n")
 
 
-def test_lines_that_may_belong_to_an_unclosed_quote_are_not_scored():
+def test_lines_that_may_belong_to_an_unclosed_quote_are_rejected():
     rows = b'1,"Dear all,\nhe said "wow" to me, twice\nbye"\n2,Good\n'
     found = through("r.csv", b"id,text\n" + rows)
     assert found.texts == ["Good"]
     assert [line for line, _ in found.reasons] == [2, 3, 4]
 
 
-def test_text_in_quotes_over_lines_with_commas_is_one_text():
+def test_quoted_text_may_hold_line_breaks_and_delimiters():
     rows = b'1,"Dear all,\nI liked it, mostly,\n\nyours, me"\n2,Good\n'
     assert through("r.csv", b"id,text\n" + rows).texts == [
         "Dear all,\nI liked it, mostly,\n\nyours, me",
@@ -203,18 +203,18 @@ def test_text_in_quotes_over_lines_with_commas_is_one_text():
         (rb'"He said ""wow"""', 'He said "wow"'),
     ],
 )
-def test_quotes_within_a_text_are_read_as_they_are_written(field, text):
+def test_quotes_within_a_text_are_unescaped(field, text):
     found = through("r.csv", b"id,text,n\n1," + field + b",3\n2,x,4\n")
     assert found.texts == [text, "x"]
     assert field in found.written
 
 
-def test_a_text_of_several_lines_may_stand_before_other_columns():
+def test_multiline_text_may_precede_other_columns():
     rows = b'"Great film,\nloved it",5,1\n"x\n3",4,2\n'
     assert through("r.csv", b"text,stars,id\n" + rows).texts == ["Great film,\nloved it", "x\n3"]
 
 
-def test_text_behind_a_closing_quote_is_rejected_alone():
+def test_text_after_a_closing_quote_is_rejected_alone():
     found = through("r.csv", b'id,text\n1,"Good" film\n2,Bad\n')
     assert found.texts == ["Bad"]
     assert found.reasons == [
@@ -222,7 +222,7 @@ def test_text_behind_a_closing_quote_is_rejected_alone():
     ]
 
 
-def test_rows_that_are_no_rows_are_rejected_with_their_line():
+def test_malformed_rows_are_rejected_with_their_line():
     found = through("r.csv", b"id,text\n1\n2,a,b\n3,caf\xe9\n4,N\0L\n5,ok\n")
     assert found.texts == ["ok"]
     assert [(line, reason[:20]) for line, reason in found.reasons] == [
@@ -233,7 +233,7 @@ def test_rows_that_are_no_rows_are_rejected_with_their_line():
     ]
 
 
-def test_rejected_rows_can_keep_their_places():
+def test_rejected_rows_can_be_kept():
     data = b'id,text\n1\n2,a,b\n3,"x\n4,caf\xe9\n5,ok\n6,N\0L\n'
     found = through("r.csv", data, keep_rejected=True)
     rows = list(csv.reader(io.StringIO(found.written.decode())))
@@ -250,7 +250,7 @@ def test_rejected_rows_can_keep_their_places():
 
 
 @pytest.mark.parametrize("data", [b"id,text\n", b"id,text\n1\n", b"id;text\r\n", b"text"])
-def test_a_table_without_rows_keeps_its_header(data):
+def test_table_without_rows_keeps_its_header(data):
     written = through("r.csv", data).written
     assert written.startswith(data.splitlines()[0])
     assert b"sentiment" in written
@@ -258,19 +258,19 @@ def test_a_table_without_rows_keeps_its_header(data):
 
 
 @pytest.mark.parametrize("data", [b"", b"\n\n", b"\xef\xbb\xbf"])
-def test_a_table_of_nothing_is_refused(data):
+def test_empty_table_is_refused(data):
     with pytest.raises(UnreadableObject, match="is empty"):
         through("r.csv", data)
 
 
-def test_numbers_with_decimal_commas_are_no_delimiters():
+def test_decimal_commas_are_not_delimiters():
     assert through("r.csv", b"preis;text\n3,50;Gut\n2,75;Schlecht, sehr\n").texts == [
         "Gut",
         "Schlecht, sehr",
     ]
 
 
-def test_a_single_column_may_hold_commas_where_they_delimit_nothing():
+def test_single_column_may_hold_unquoted_commas():
     found = through("r.csv", b"text\nGut, sehr\nSchlecht\nNaja, so, so\n")
     assert found.texts == ["Gut, sehr", "Schlecht", "Naja, so, so"]
 
@@ -307,7 +307,7 @@ def tables(draw):
 
 @pytest.mark.property
 @given(tables(), st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"]))
-def test_any_table_that_python_writes_comes_back(table, encoding):
+def test_any_table_written_by_python_is_read_unchanged(table, encoding):
     text, rows, options = table
     found = through("r.csv", text.encode(encoding))
     assert found.rejected == []
@@ -319,7 +319,7 @@ def test_any_table_that_python_writes_comes_back(table, encoding):
 
 @pytest.mark.property
 @given(st.sampled_from(["r.csv", "r.jsonl", "r.txt", "r.tsv"]), st.binary(max_size=200))
-def test_any_bytes_are_rows_or_rejected_or_refused(name, data):
+def test_any_bytes_are_scored_rejected_or_refused(name, data):
     try:
         found = through(name, data)
     except UnreadableObject:
@@ -339,7 +339,7 @@ PIECES = (
     st.sampled_from(["r.csv", "r.jsonl", "r.txt"]),
     st.lists(st.sampled_from(PIECES), max_size=30),
 )
-def test_any_pieces_of_rows_are_rows_or_rejected_or_refused(name, pieces):
+def test_any_pieces_of_rows_are_scored_rejected_or_refused(name, pieces):
     try:
         found = through(name, b"".join(pieces), keep_rejected=True)
     except UnreadableObject:

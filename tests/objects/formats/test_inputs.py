@@ -25,19 +25,19 @@ def section(name: str) -> list[list[str]]:
     return [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]] for row in rows]
 
 
-def test_every_end_of_a_name_is_listed():
+def test_every_suffix_is_documented():
     listed = [suffix for row in section("Files") for suffix in re.findall(r"`(\.\w+)`", row[0])]
     assert listed == list(formats.SUFFIXES)
     zipped = [re.findall(r"`(\.\w+)`", row[0])[0] for row in section("Files") if "gz" in row[2]]
     assert all(formats.is_accepted(f"a{suffix}.gz") for suffix in zipped)
 
 
-def test_the_usual_names_of_a_text_are_listed():
+def test_usual_names_of_the_text_column_are_documented():
     names = [f"`{name}`" for name in formats.TEXT_COLUMNS]
     assert f"the first of {', '.join(names[:-1])} and {names[-1]}" in SECTION
 
 
-def test_the_limits_are_those_of_the_code():
+def test_limits_are_documented():
     assert f"{limits.MAX_ROW_BYTES:,} bytes" in SECTION
     assert f"{MAX_FIELDS:,} columns" in SECTION
     assert f"the first {SAMPLE_RECORDS} rows" in SECTION
@@ -66,7 +66,7 @@ REJECTED = [
         for row, case in zip(section("Rejected")[:-1], REJECTED, strict=True)
     ],
 )
-def test_a_row_is_rejected_for_the_reason_that_the_page_says(row, name, data):
+def test_row_is_rejected_with_the_documented_reason(row, name, data):
     reasons = [reason for _, reason in through(name, data).reasons]
     pattern = re.escape(row[1]).replace("…", ".*")
     assert any(re.match(pattern, reason) for reason in reasons), reasons
@@ -94,7 +94,7 @@ REFUSED = [
         for row, case in zip(section("Refused"), REFUSED, strict=True)
     ],
 )
-def test_an_object_is_refused_with_the_message_that_the_page_says(row, name, data):
+def test_object_is_refused_with_the_documented_message(row, name, data):
     with pytest.raises(UnreadableObject) as raised:
         through(name, data)
     assert row[1].rstrip(" …") in str(raised.value)

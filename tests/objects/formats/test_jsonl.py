@@ -11,7 +11,7 @@ from app.objects.formats import UnreadableObject
 from tests.objects.formats.conftest import through
 
 
-def test_a_row_is_written_as_it_stands_with_its_scores_at_its_end():
+def test_row_is_written_unchanged_with_its_scores_last():
     row = b'{ "id": 12345678901234567890.10, "text": "so \\ud83d good", "a": [1.0, null] }'
     written = through("r.jsonl", row + b"\r\n").written
     assert written == (
@@ -36,7 +36,7 @@ def test_a_row_is_written_as_it_stands_with_its_scores_at_its_end():
         (b'{"text": "a"}{"text": "b"}', "is not JSON: Extra data"),
     ],
 )
-def test_a_row_that_is_none_is_rejected_alone_and_can_keep_its_place(row, reason):
+def test_invalid_row_is_rejected_alone_and_can_be_kept(row, reason):
     data = b'{"text": "one"}\n' + row + b'\n{"text": "two"}\n'
     found = through("r.jsonl", data, keep_rejected=True)
     assert found.texts == ["one", "two"]
@@ -48,19 +48,19 @@ def test_a_row_that_is_none_is_rejected_alone_and_can_keep_its_place(row, reason
     assert [each["reason"] for each in written] == [None, said, None]
 
 
-def test_a_member_called_as_ours_is_kept_from_its_chunk_on():
+def test_existing_member_is_kept_and_the_added_one_renamed():
     rows = b'{"text": "a"}\n{"text": "b", "Sentiment": "mine"}\n'
     written = [json.loads(row) for row in through("r.jsonl", rows).written.splitlines()]
     assert [row["sentiment_1"] for row in written] == ["Positive", "Positive"]
     assert written[1]["Sentiment"] == "mine"
 
 
-def test_an_exact_name_comes_before_another_case_in_each_row():
+def test_exact_member_name_has_priority_in_each_row():
     rows = b'{"Text": "a", "text": "b"}\n{"TEXT": "c"}\n{"review": "d", "body": "e"}\n'
     assert through("r.jsonl", rows).texts == ["b", "c", "d"]
 
 
-def test_a_byte_order_mark_is_no_part_of_a_row():
+def test_byte_order_mark_is_not_part_of_a_row():
     mark = "\ufeff".encode()
     found = through("r.jsonl", mark + b'{"text": "a"}\n' + mark + b'{"text": "b"}\n')
     assert found.texts == ["a", "b"]
@@ -85,19 +85,19 @@ def test_a_byte_order_mark_is_no_part_of_a_row():
         (b'{"tweet": "a", "id": 1}\n' * 3, "no line is one: line 1 no column is named"),
     ],
 )
-def test_json_of_another_form_is_told_in_one_message(data, reason):
+def test_json_of_another_form_is_refused_with_one_message(data, reason):
     with pytest.raises(UnreadableObject, match=reason):
         through("r.jsonl", data)
 
 
-def test_the_members_that_there_are_are_kept_from_the_message():
+def test_member_names_are_not_in_the_message():
     with pytest.raises(UnreadableObject) as raised:
         through("r.jsonl", b'{"secret": "a", "id": 1}\n')
     assert raised.value.columns == ("secret", "id")
     assert "secret" not in str(raised.value)
 
 
-def test_an_object_of_nothing_has_no_rows():
+def test_empty_object_has_no_rows():
     assert through("r.jsonl", b"\n\n").written == b""
 
 
@@ -111,7 +111,7 @@ JSON = st.recursive(
 
 @pytest.mark.property
 @given(st.lists(st.dictionaries(st.text(max_size=5), JSON, max_size=4), min_size=1, max_size=5))
-def test_any_objects_come_back_as_they_were(objects):
+def test_any_objects_are_written_unchanged(objects):
     rows = [{**members, "text": f"{i}"} for i, members in enumerate(objects)]
     data = "".join(f"{json.dumps(row)}\n" for row in rows).encode()
     found = through("r.jsonl", data)
@@ -120,5 +120,5 @@ def test_any_objects_come_back_as_they_were(objects):
         assert json.loads(line).items() >= row.items()
 
 
-def test_an_only_member_may_have_any_name():
+def test_only_member_may_have_any_name():
     assert through("r.jsonl", b'{"What did you think?": "a"}\n').texts == ["a"]

@@ -33,7 +33,7 @@ class Endless(io.RawIOBase):
 
 @pytest.mark.parametrize("name", BEGINNINGS)
 @pytest.mark.parametrize("unit", [b"x", b'"', b",", b"\\", b"[", b"\xff", "é".encode()])
-def test_a_row_without_end_takes_no_more_memory_than_a_row_may(name, unit, monkeypatch):
+def test_row_without_end_takes_bounded_memory(name, unit, monkeypatch):
     monkeypatch.setattr(limits, "MAX_ROW_BYTES", 128 * 1024)
     tracemalloc.start()
     try:
@@ -47,7 +47,7 @@ def test_a_row_without_end_takes_no_more_memory_than_a_row_may(name, unit, monke
 
 @pytest.mark.parametrize("name", BEGINNINGS)
 @pytest.mark.parametrize("unit", [b'""\n', b'x\n"', b"1,x\n", b"\n", b"\r", b'1,"\n'])
-def test_chunks_are_bounded_by_what_they_cost(name, unit, monkeypatch):
+def test_chunks_have_bounded_cost(name, unit, monkeypatch):
     monkeypatch.setattr(limits, "CHUNK_BYTES", 1000)
     monkeypatch.setattr(limits, "MAX_ROW_BYTES", 2000)
     for chunk in formats.by_name(name).read(Endless(BEGINNINGS[name], unit, 100_000)):
@@ -55,7 +55,7 @@ def test_chunks_are_bounded_by_what_they_cost(name, unit, monkeypatch):
         assert sum(len(row.original) for row in (*chunk.rows, *chunk.rejected)) < 6000
 
 
-def test_a_chunk_ends_at_so_many_characters_of_text():
+def test_chunk_has_a_limit_of_characters():
     rows = b"".join(b"%s\n" % (b"x" * 30_000) for _ in range(10))
     chunks = [len(chunk.rows) for chunk in formats.by_name("r.txt").read(io.BytesIO(rows))]
     assert chunks == [4, 4, 2]
@@ -63,12 +63,12 @@ def test_a_chunk_ends_at_so_many_characters_of_text():
 
 @pytest.mark.parametrize("name", ["r.csv", "r.jsonl", "r.txt"])
 @pytest.mark.parametrize("unit", [b"\n", b"\r\n", b" \n"])
-def test_blank_lines_let_the_clock_be_looked_at(name, unit, monkeypatch):
+def test_blank_lines_give_heartbeats(name, unit, monkeypatch):
     monkeypatch.setattr(text, "HEARTBEAT_BYTES", 64 * 1024)
     source = Endless(BEGINNINGS[name].splitlines(keepends=True)[0], unit, 1024 * 1024)
     assert sum(1 for _ in formats.by_name(name).read(source)) > 15
 
 
-def test_members_of_gzip_that_hold_nothing_let_the_clock_be_looked_at():
+def test_empty_gzip_members_give_heartbeats():
     source = Endless(gzip.compress(b"id,text\n1,a\n"), gzip.compress(b""), 20 * 5000)
     assert sum(1 for _ in formats.by_name("r.csv.gz").read(source)) > 2

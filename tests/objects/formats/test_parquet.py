@@ -68,7 +68,7 @@ def test_every_column_keeps_its_type_and_values():
     assert back.schema.metadata[b"note"] == b"kept"
 
 
-def test_what_a_program_says_of_its_table_is_kept_where_readers_look_for_it():
+def test_table_metadata_is_kept():
     table = pa.table({"text": TEXTS}).replace_schema_metadata({"pandas": "{}", "geo": '{"a": "é"}'})
     back = parquet.ParquetFile(io.BytesIO(through("r.parquet", written(table)).written))
     assert back.metadata.metadata[b"pandas"] == b"{}"
@@ -76,7 +76,7 @@ def test_what_a_program_says_of_its_table_is_kept_where_readers_look_for_it():
     assert back.schema_arrow.metadata[b"geo"] == '{"a": "é"}'.encode()
 
 
-def test_values_of_a_logical_type_keep_its_name_for_arrow():
+def test_logical_types_are_kept_for_arrow():
     uuids = pa.array([b"0123456789abcdef"] * 4, pa.uuid())
     back = read(through("r.parquet", written(pa.table({"text": TEXTS, "id": uuids}))).written)
     assert back.schema.field("id").type == pa.uuid()
@@ -96,13 +96,13 @@ def test_values_of_a_logical_type_keep_its_name_for_arrow():
     ],
     ids=str,
 )
-def test_text_is_read_from_all_that_holds_it(type_):
+def test_text_is_read_from_every_textual_type(type_):
     texts = pa.array(TEXTS).cast(pa.binary() if "binary" in str(type_) else pa.string())
     column = texts.dictionary_encode() if "dictionary" in str(type_) else texts.cast(type_)
     assert through("r.parquet", written(pa.table({"review": column}))).texts == TEXTS
 
 
-def test_bytes_that_are_no_text_are_rejected_alone():
+def test_bytes_that_are_not_utf_8_are_rejected_alone():
     column = pa.array([b"good", b"\xff\xfe", b"fine"])
     found = through("r.parquet", written(pa.table({"text": column})), keep_rejected=True)
     assert found.texts == ["good", "fine"]
@@ -114,7 +114,7 @@ def test_bytes_that_are_no_text_are_rejected_alone():
 
 
 @pytest.mark.parametrize("rows", [0, 2])
-def test_a_table_without_rows_to_write_keeps_its_schema(rows):
+def test_table_without_rows_to_write_keeps_its_schema(rows):
     table = pa.table({"id": pa.array([1] * rows, pa.int16()), "text": pa.array([b"\xff"] * rows)})
     back = read(through("r.parquet", written(table)).written)
     assert back.num_rows == 0
@@ -122,36 +122,36 @@ def test_a_table_without_rows_to_write_keeps_its_schema(rows):
     assert back.schema.field("id").type == pa.int16()
 
 
-def test_an_only_column_may_have_any_name():
+def test_only_column_may_have_any_name():
     assert through("r.parquet", written(pa.table({"What did you think?": ["a"]}))).texts == ["a"]
 
 
-def test_a_column_called_as_ours_is_kept():
+def test_existing_column_is_kept():
     table = pa.table({"Sentiment": ["mine"], "text": ["a"], "positive": [1], "positive_1": [2]})
     back = read(through("r.parquet", written(table)).written)
     assert back.schema.names == [*table.schema.names, "sentiment_1", "confidence", "positive_2"]
     assert back["Sentiment"].to_pylist() == ["mine"]
 
 
-def test_columns_of_one_name_stay():
+def test_duplicate_column_names_are_kept():
     table = pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], names=["text", "text"])
     found = through("r.parquet", written(table))
     assert found.texts == ["a"]
     assert parquet.ParquetFile(io.BytesIO(found.written)).schema_arrow.names[:2] == ["text", "text"]
 
 
-def test_a_column_of_texts_of_another_type_is_refused():
+def test_text_column_of_another_type_is_refused():
     with pytest.raises(UnreadableObject, match="values of another type"):
         through("r.parquet", written(pa.table({"text": [1, 2]})))
 
 
-def test_columns_are_named_to_their_owner_alone():
+def test_column_names_are_not_in_the_message():
     with pytest.raises(UnreadableObject, match="there are 2 columns") as raised:
         through("r.parquet", written(pa.table({"secret": ["a"], "id": [1]})))
     assert raised.value.columns == ("secret", "id")
 
 
-def test_many_rows_come_in_order_and_chunks():
+def test_many_rows_are_read_in_order_and_in_chunks():
     texts = [f"text {i}" for i in range(3000)]
     table = pa.table({"id": range(3000), "text": texts})
     found = through("r.parquet", written(table, row_group_size=700))
@@ -175,7 +175,7 @@ def test_many_rows_come_in_order_and_chunks():
         (b"PAR1" + b"x" * 20 + b"PARE", "is encrypted Parquet"),
     ],
 )
-def test_what_is_no_parquet_is_refused(data, what):
+def test_other_files_are_refused(data, what):
     with pytest.raises(UnreadableObject, match=what):
         through("r.parquet", data)
 
@@ -244,14 +244,14 @@ def bomb() -> bytes:
     return written(table, dictionary_pagesize_limit=2**30, store_schema=False, **options)
 
 
-def test_what_decodes_to_more_than_memory_allows_is_refused():
+def test_parquet_that_decodes_to_too_much_memory_is_refused():
     data = bomb()
     assert len(data) < 20_000
     with pytest.raises(UnreadableObject, match="too much memory"):
         through("r.parquet", data)
 
 
-def test_a_row_larger_than_a_row_may_be_is_rejected_alone(monkeypatch):
+def test_row_that_is_too_large_is_rejected_alone(monkeypatch):
     table = pa.table({"text": ["a", "x" * (33 * 1024 * 1024), "b"]})
     found = through("r.parquet", written(table, compression="zstd"))
     assert found.texts == ["a", "b"]
@@ -259,7 +259,7 @@ def test_a_row_larger_than_a_row_may_be_is_rejected_alone(monkeypatch):
     assert read(found.written)["text"].to_pylist() == ["a", "b"]
 
 
-def test_a_worker_that_is_silent_ticks_and_is_given_up(monkeypatch):
+def test_stalled_worker_gives_heartbeats_until_the_time_limit(monkeypatch):
     monkeypatch.setattr(module, "HEARTBEAT_SECONDS", 0.05)
     monkeypatch.setattr(module, "STALL_SECONDS", 0.2)
     monkeypatch.setattr(module, "_COMMAND", [sys.executable, "-c", "import time; time.sleep(60)"])
@@ -273,7 +273,7 @@ def test_a_worker_that_is_silent_ticks_and_is_given_up(monkeypatch):
     assert not any(chunk.rows for chunk in chunks)
 
 
-def test_what_scoring_and_files_raise_while_parquet_is_written_is_raised_as_it_is():
+def test_exceptions_of_scoring_and_files_are_raised_unchanged():
     form = formats.by_name("r.parquet")
     chunks = form.read(io.BytesIO(written(SMALL)))
 
@@ -295,7 +295,7 @@ def test_what_scoring_and_files_raise_while_parquet_is_written_is_raised_as_it_i
         form.write(Full(), scored)
 
 
-def test_the_worker_asks_and_answers_in_process():
+def test_worker_protocol():
     """The worker's own code, which a child process runs elsewhere."""
     data, sent = written(SMALL), io.BytesIO()
 

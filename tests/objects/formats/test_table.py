@@ -14,7 +14,7 @@ CASES = json.loads((ROOT / "tests/objects/tables.json").read_text("utf-8"))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
-def test_a_table_is_told_from_its_content(case):
+def test_table_is_read_as_in_the_shared_case(case):
     content = case["content"].encode()
     if "refused" in case:
         with pytest.raises(UnreadableObject) as raised:

@@ -27,20 +27,20 @@ ROWS = {
     "encoding",
     ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"],
 )
-def test_unicode_is_told_by_its_mark_or_its_nuls_and_written_as_utf_8(name, encoding):
+def test_unicode_is_detected_by_its_mark_or_nuls_and_written_as_utf_8(name, encoding):
     found = through(name, ROWS[name].encode(encoding))
     assert found.texts == ["Schön, sehr", "Übel 😍 日本"]
     assert "Schön, sehr" in found.written.decode("utf-8")
     assert b"\0" not in found.written
 
 
-def test_a_table_that_had_a_mark_keeps_it_for_excel():
+def test_byte_order_mark_of_a_table_is_kept_for_excel():
     assert through("r.csv", TABLE.encode("utf-16")).written.startswith("\ufeffid;text;".encode())
     assert through("r.csv", TABLE.encode("utf-8")).written.startswith(b"id;text;")
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "cp437", "mac-roman"])
-def test_other_encodings_are_read_if_they_are_said(encoding):
+def test_declared_encodings_are_read(encoding):
     data = "id,text\n1,Schön\n".encode(encoding)
     assert through("r.csv", data, encoding=encoding).texts == ["Schön"]
     [(line, reason)] = through("r.csv", data).reasons
@@ -49,27 +49,27 @@ def test_other_encodings_are_read_if_they_are_said(encoding):
 
 
 @pytest.mark.parametrize("encoding", ["shift_jis", "euc-kr", "gb18030"])
-def test_encodings_of_several_bytes_are_read_if_they_are_said(encoding):
+def test_declared_multibyte_encodings_are_read(encoding):
     texts = {"shift_jis": "表示", "euc-kr": "좋아요", "gb18030": "很好😍"}
     data = f"id,text\n1,{texts[encoding]}\n".encode(encoding)
     assert through("r.csv", data, encoding=encoding).texts == [texts[encoding]]
 
 
 @pytest.mark.parametrize("encoding", ["", "klingon", "hex", "utf-7", "a\0b", "rot13", "idna"])
-def test_an_encoding_that_is_none_is_refused(encoding):
+def test_unknown_encoding_is_refused(encoding):
     with pytest.raises(UnreadableObject, match="requested encoding is unknown"):
         through("r.csv", b"text\na\n", encoding=encoding)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
 @pytest.mark.parametrize("order", ["le", "be"])
-def test_a_byte_order_is_told_by_the_nuls_where_there_is_no_mark(encoding, order):
+def test_byte_order_is_detected_by_nuls_without_a_mark(encoding, order):
     data = "id,text\n1,Good\n".encode(f"{encoding}-{order}")
     assert through("r.csv", data, encoding=encoding).texts == ["Good"]
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
-def test_a_byte_order_that_nothing_tells_is_refused_with_how_to_say_it(encoding):
+def test_unknown_byte_order_is_refused_with_advice(encoding):
     with pytest.raises(UnreadableObject, match=f"no byte order mark: .*{encoding}-le"):
         through("r.csv", b"id,text\n1,Good\n", encoding=encoding)
 
@@ -87,12 +87,12 @@ CODECS = [
 
 
 @given(st.sampled_from(CODECS), st.binary(max_size=40))
-def test_bytes_in_any_encoding_are_read_or_refused(encoding, data):
+def test_any_bytes_in_any_encoding_are_read_or_refused(encoding, data):
     with contextlib.suppress(UnreadableObject):
         through("r.txt", data, encoding=encoding)
 
 
-def test_what_is_none_of_its_encoding_is_rejected_alone():
+def test_undecodable_line_is_rejected_alone():
     good = "id,text\n1,a\n2,b\n3,c\n".encode("utf-16")
     at = good.index("b".encode("utf-16-le"))
     damaged = good[:at] + b"\x00\xd8" + good[at + 2 :]
@@ -102,7 +102,7 @@ def test_what_is_none_of_its_encoding_is_rejected_alone():
     assert through("r.csv", good[:-1]).texts == ["a", "b"]
 
 
-def test_a_nul_is_no_sign_of_utf_16():
+def test_single_nul_is_not_taken_for_utf_16():
     found = through("r.txt", b"a line\nanother\0line\nthe last line\n")
     assert found.texts == ["a line", "the last line"]
     assert found.reasons == [(2, "holds a NUL character")]
@@ -113,13 +113,13 @@ ROWS_GZ = b"".join(b'{"text": "row %d"}\n' % i for i in range(2000))
 
 @pytest.mark.parametrize("name", ["r.jsonl", "r.jsonl.gz", "r.ndjson", "R.JSONL.GZ"])
 @pytest.mark.parametrize("zipped", [True, False])
-def test_gzip_is_told_by_its_content_and_written_as_the_name_says(name, zipped):
+def test_gzip_is_read_by_content_and_written_by_name(name, zipped):
     found = through(name, gzip.compress(ROWS_GZ) if zipped else ROWS_GZ)
     assert len(found.rows) == 2000
     assert found.written.startswith(b"\x1f\x8b") == name.lower().endswith(".gz")
 
 
-def test_gzip_of_several_members_is_one_object():
+def test_gzip_members_are_one_object():
     members = [gzip.compress(ROWS_GZ[i : i + 1000]) for i in range(0, len(ROWS_GZ), 1000)]
     assert len(through("r.jsonl.gz", b"".join(members)).rows) == 2000
     assert len(through("r.jsonl.gz", gzip.compress(b"").join(members) + b"\0" * 512).rows) == 2000
@@ -140,7 +140,7 @@ def test_gzip_of_several_members_is_one_object():
         ),
     ],
 )
-def test_damaged_gzip_gives_its_good_rows_and_one_reason(damage, rows, reason):
+def test_rows_before_the_damage_in_gzip_are_scored(damage, rows, reason):
     found = through("r.jsonl.gz", damage(gzip.compress(ROWS_GZ)))
     assert len(found.rows) >= rows
     assert found.texts[:rows] == [f"row {i}" for i in range(rows)]
@@ -148,7 +148,7 @@ def test_damaged_gzip_gives_its_good_rows_and_one_reason(damage, rows, reason):
 
 
 @pytest.mark.parametrize("data", [b"\x1f\x8b", b"\x1f\x8b\x08\0\0\0", b"\x1f\x8bxxxxxxxxxxx"])
-def test_gzip_of_which_nothing_can_be_read_is_refused(data):
+def test_unreadable_gzip_is_refused(data):
     with pytest.raises(UnreadableObject, match="gzip data"):
         through("r.jsonl.gz", data)
 
@@ -185,13 +185,13 @@ OTHERS = [
 
 @pytest.mark.parametrize("name", ["r.csv", "r.jsonl", "r.txt", "r.tsv.gz"])
 @pytest.mark.parametrize(("data", "kind"), OTHERS, ids=[kind for _, kind in OTHERS])
-def test_an_object_of_another_format_is_told_as_what_it_is(name, data, kind):
+def test_binary_object_of_another_format_is_refused_by_name(name, data, kind):
     with pytest.raises(UnreadableObject, match=f"is {kind}.*, not "):
         through(name, data)
 
 
 @pytest.mark.parametrize("text", ["ORCA is a film.", "PAR1 is a stage.", "BZh", "Rar!", "%PDF is"])
-def test_a_text_that_begins_with_such_a_word_is_a_text(text):
+def test_text_that_begins_with_a_signature_is_text(text):
     assert through("r.txt", text.encode()).texts == [text]
 
 
@@ -205,12 +205,12 @@ def test_a_text_that_begins_with_such_a_word_is_a_text(text):
         ("r.txt", "id\ttext\r\n1\ta\r\n".encode("utf-16"), "is a table, not lines of text"),
     ],
 )
-def test_text_of_another_format_is_told_as_what_it_is(name, data, what):
+def test_text_object_of_another_format_is_refused_by_name(name, data, what):
     with pytest.raises(UnreadableObject, match=what):
         through(name, data)
 
 
-def test_lines_are_written_behind_their_scores_and_reasons():
+def test_lines_are_written_after_their_scores_and_reasons():
     found = through("r.txt", b"a\tb\r\nx\xff\n", keep_rejected=True)
     assert found.written.splitlines()[0] == b"Positive\t0.75\t0.75\t\ta\tb"
     assert found.written.splitlines()[1].startswith(b"\t\t\tis not UTF-8 at byte 1")
@@ -231,13 +231,13 @@ def test_lines_are_written_behind_their_scores_and_reasons():
         ("a.Parquet", "parquet"),
     ],
 )
-def test_names_are_known_by_their_end_in_any_case(name, kind):
+def test_suffix_has_any_case(name, kind):
     assert formats.is_accepted(name)
     assert formats.format_name(name) == kind
 
 
 @pytest.mark.parametrize("name", ["a.xml", "a", "csv", "a.parquet.gz", "a.csv.zip", "a.gz", ""])
-def test_other_names_are_refused(name):
+def test_unknown_suffixes_are_refused(name):
     assert not formats.is_accepted(name)
     with pytest.raises(UnreadableObject, match=r"expected .jsonl, .ndjson, .jsonlines, .csv, .tsv"):
         formats.by_name(name)
@@ -245,7 +245,7 @@ def test_other_names_are_refused(name):
 
 @pytest.mark.property
 @given(st.data())
-def test_gzip_damaged_anywhere_raises_nothing_else(data):
+def test_gzip_damaged_anywhere_is_read_or_refused(data):
     whole = gzip.compress(ROWS_GZ[:2000], mtime=0)
     at = data.draw(st.integers(0, len(whole) - 1))
     cut = data.draw(st.booleans())
