@@ -1,4 +1,4 @@
-"""What a start on Lambda may not import: each of these would be paid for at every cold start."""
+"""A cold start on Lambda: which packages it must not import, and what it leaves behind."""
 
 import json
 import os
@@ -68,6 +68,12 @@ def test_an_explanation_imports_nothing_that_a_prediction_does_not(started):
     explanation, imported = started[-2:]
     assert explanation["complete"]
     assert imported == []
+
+
+def test_request_does_not_import_what_only_other_events_need(started):
+    rooms = {".".join(name.split(".")[:2]) for name in started[1] if name.startswith("app.")}
+    assert "app.objects" not in rooms
+    assert {name for name in started[1] if name.startswith("app.events.")} == {"app.events.http"}
 
 
 def test_pydantic_v1_is_not_imported(started):

@@ -85,9 +85,7 @@ BROKEN: dict[str, Callable[[dict[str, Any]], Any]] = {
 
 @pytest.mark.parametrize("fifo", [True, False], ids=["fifo", "standard"])
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
-def test_incomplete_record_does_not_affect_the_others(
-    handle, aws, broken, fifo
-):
+def test_incomplete_record_does_not_affect_the_others(handle, aws, broken, fifo):
     sent = messages(GOOD[0], "x", GOOD[1])
     for record in sent["Records"]:
         record["eventSourceARN"] += ".fifo" if fifo else ""
@@ -129,9 +127,7 @@ JSON = st.recursive(
 @pytest.mark.property
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(metadata=JSON, id=JSON | st.just("absent"))
-def test_any_metadata_is_returned_or_fails_alone(
-    handle, aws, metadata, id
-):
+def test_any_metadata_is_returned_or_fails_alone(handle, aws, metadata, id):
     carried = json.dumps({"text": "A film.", "id": id, "metadata": metadata})
     lost = failed(handle(messages(GOOD[0], carried, GOOD[1])))
     assert lost in ([], ["m1"])
@@ -170,9 +166,7 @@ def test_queue_gets_all_38_digits_of_a_stream(handle, aws, monkeypatch):
     assert [found["metadata"] for found in aws.queue()] == [Decimal(digits)]
 
 
-def test_records_not_scored_in_time_are_retried_and_the_rest_delivered(
-    handle, aws, monkeypatch
-):
+def test_records_not_scored_in_time_are_retried_and_the_rest_delivered(handle, aws, monkeypatch):
     monkeypatch.setattr(delivery, "PASS_CHARACTERS", 1)
     monkeypatch.setattr(delivery, "SINKS_SHARE", 1.0)  # so that no time is left after one pass
     context = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000)

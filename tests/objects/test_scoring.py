@@ -263,9 +263,7 @@ def whole_and_interrupted(
     rows=st.integers(1, 4),
     stops=st.lists(st.integers(0, 5), max_size=3),
 )
-def test_interrupted_runs_give_the_same_result(
-    native, tmp_path_factory, name, rows, stops
-):
+def test_interrupted_runs_give_the_same_result(native, tmp_path_factory, name, rows, stops):
     folder = tmp_path_factory.mktemp("r")
     whole, again, frugal = whole_and_interrupted(native, folder, name, rows, stops)
     assert again == whole
