@@ -91,10 +91,10 @@ def test_event_of_unknown_shape_raises_with_the_known_ones(unknown, looks):
     assert "secret" not in str(raised.value)
 
 
-def rest(route: str, path: str, seen: str, **changed: object) -> dict:
+def rest(route: str, path: str, public_path: str, **changed: object) -> dict:
     sent = event("rest-api")
     sent.update(resource=route, path=path, **changed)
-    sent["requestContext"].update(resourcePath=route, path=seen)
+    sent["requestContext"].update(resourcePath=route, path=public_path)
     return sent
 
 
@@ -169,9 +169,9 @@ def test_request_with_a_prefix_is_answered():
     ids=lambda path: path.name,
 )
 def test_files_of_the_page_are_answered_without_base64(path):
-    asked = f"/static/demo/{path.name}"
+    url = f"/static/demo/{path.name}"
     proxy = {"proxy": f"demo/{path.name}"}
-    sent = rest("/static/{proxy+}", asked, f"/prod{asked}", pathParameters=proxy)
+    sent = rest("/static/{proxy+}", url, f"/prod{url}", pathParameters=proxy)
     answer = handler({**sent, "httpMethod": "GET", "body": None}, None)
     assert answer["statusCode"] == 200
     assert answer["isBase64Encoded"] is False

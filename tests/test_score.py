@@ -40,10 +40,10 @@ def write(path: Path, rows: int) -> Path:
 
 def test_file_is_scored_with_a_progress_bar_and_a_report(tmp_path):
     running = start(write(tmp_path / "in.jsonl", 20), tmp_path / "out.jsonl")
-    said, bar = running.communicate()
+    output, bar = running.communicate()
     assert running.returncode == 0
-    assert "20 rows" in said
-    assert "20 positive, 0 negative, 0 rejected" in said
+    assert "20 rows" in output
+    assert "20 positive, 0 negative, 0 rejected" in output
     assert "rows=20" in bar
     assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 20
     assert not list(tmp_path.glob("*.progress"))
@@ -110,9 +110,9 @@ def test_interrupted_run_resumes_to_the_same_file(tmp_path):
     while not progress.exists() or len(progress.read_bytes().splitlines()) < 3:
         time.sleep(0.02)
     running.send_signal(signal.SIGINT)
-    _, said = running.communicate()
+    _, output = running.communicate()
     assert running.returncode == 130
-    assert "the same command resumes here" in said
+    assert "the same command resumes here" in output
     assert not (tmp_path / "out.jsonl").exists()
     assert len(progress.read_bytes().splitlines()) >= 3
     assert start(source, tmp_path / "out.jsonl").wait() == 0
@@ -150,8 +150,8 @@ def run(
     )
 
 
-def without_bar(said: str) -> list[str]:
-    return [line for line in said.splitlines() if line and not line.startswith("scoring")]
+def without_bar(output: str) -> list[str]:
+    return [line for line in output.splitlines() if line and not line.startswith("scoring")]
 
 
 def refused(done: subprocess.CompletedProcess, reason: str) -> None:
@@ -163,8 +163,8 @@ def refused(done: subprocess.CompletedProcess, reason: str) -> None:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    found = (path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 @pytest.mark.parametrize(
@@ -391,11 +391,11 @@ def test_no_input_causes_a_traceback(tmp_path, monkeypatch, capsys, native, name
     except SystemExit as ended:
         status = ended.code
     assert status in (0, 1)
-    _, said = capsys.readouterr()
-    assert len(without_bar(said)) == status
+    _, output = capsys.readouterr()
+    assert len(without_bar(output)) == status
     assert not list(tmp_path.glob("*.progress"))
     assert not list(tmp_path.glob("*.unfinished"))
-    if status and "no row could be scored" not in said:
+    if status and "no row could be scored" not in output:
         assert list(files(tmp_path)) == [source.name]
 
 

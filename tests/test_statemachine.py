@@ -1,4 +1,4 @@
-"""What the backfill's state machine promises; how it runs is seen with the whole stack."""
+"""The definition of the backfill's state machine; tests/stack runs it."""
 
 import json
 import re
@@ -80,14 +80,14 @@ def test_each_format_leads_to_its_map(machine) -> None:
         for choice in choices
     }
     assert config.pop("jsonl") == {"InputType": "JSONL"}
-    assert {name: found.pop("CSVDelimiter") for name, found in config.items()} == {
+    assert {name: reader.pop("CSVDelimiter") for name, reader in config.items()} == {
         "comma": "COMMA",
         "semicolon": "SEMICOLON",
         "tab": "TAB",
         "pipe": "PIPE",
     }
-    for found in config.values():
-        assert found == {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"}
+    for reader in config.values():
+        assert reader == {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"}
 
 
 def test_batches_fit_into_the_payload_of_a_state(machine) -> None:
@@ -160,20 +160,20 @@ def test_every_failure_leads_to_the_dead_letter_queue(machine) -> None:
 
 
 def test_execution_with_a_dead_letter_fails(machine) -> None:
-    kept = machine["States"][DEAD_LETTER]
-    [catch] = kept["Catch"]
-    assert kept["Next"] == catch["Next"] == "Failed"
+    dead_letter = machine["States"][DEAD_LETTER]
+    [catch] = dead_letter["Catch"]
+    assert dead_letter["Next"] == catch["Next"] == "Failed"
     assert machine["States"]["Failed"]["Type"] == "Fail"
-    assert kept["Arguments"]["QueueUrl"] == "${DeadLetters}"
+    assert dead_letter["Arguments"]["QueueUrl"] == "${DeadLetters}"
 
 
 def test_each_failed_object_of_a_prefix_is_a_dead_letter(machine) -> None:
     states = machine["States"]["Score objects"]["ItemProcessor"]["States"]
     [catch] = states["Score object"]["Catch"]
     assert catch["ErrorEquals"] == ["States.ALL"]
-    kept = states[catch["Next"]]
-    assert kept["Parameters"]["QueueUrl"] == "${DeadLetters}"
-    assert states[kept["Next"]]["Type"] == "Fail"
+    dead_letter = states[catch["Next"]]
+    assert dead_letter["Parameters"]["QueueUrl"] == "${DeadLetters}"
+    assert states[dead_letter["Next"]]["Type"] == "Fail"
 
 
 def test_execution_ends_with_one_summary(machine) -> None:

@@ -44,18 +44,18 @@ def aws(monkeypatch) -> Iterator[SimpleNamespace]:
 
         def objects() -> dict[str, bytes]:
             listed = s3.list_objects_v2(Bucket="reviews").get("Contents", [])
-            keys = [found["Key"] for found in listed]
+            keys = [stored["Key"] for stored in listed]
             return {key: s3.get_object(Bucket="reviews", Key=key)["Body"].read() for key in keys}
 
         def received(url: str) -> list[dict[str, Any]]:
-            found = []
+            bodies = []
             while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get(
                 "Messages"
             ):
                 for message in messages:
-                    found.append(json.loads(message["Body"]))
+                    bodies.append(json.loads(message["Body"]))
                     sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-            return found
+            return bodies
 
         yield SimpleNamespace(
             queue_url=queues[0],

@@ -24,8 +24,8 @@ def invoke(event):
     return answer
 
 
-def places(found: list[dict]) -> list[tuple]:
-    return [(one["index"], one["id"]) for one in found]
+def identities(rows: list[dict]) -> list[tuple]:
+    return [(row["index"], row["id"]) for row in rows]
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def places(found: list[dict]) -> list[tuple]:
 )
 def test_invalid_item_does_not_affect_the_others(bad):
     answer = invoke({"Items": [GOOD, bad, GOOD]})
-    assert [found["index"] for found in answer["results"]] == [0, 2]
+    assert [result["index"] for result in answer["results"]] == [0, 2]
     [error] = answer["errors"]
     assert error["index"] == 1
     assert error["problem"]["errors"][0]["pointer"].startswith("#/Items/1")
@@ -61,24 +61,24 @@ def test_numbered_row_keeps_its_number_in_the_object():
         {"index": 41203, "row": "A text."},
     ]
     answer = invoke({"Items": items})
-    assert places(answer["results"]) == [(41200, "r-7"), (41201, "41201")]
-    assert places(answer["errors"]) == [(41202, "41202"), (41203, "41203")]
+    assert identities(answer["results"]) == [(41200, "r-7"), (41201, "41201")]
+    assert identities(answer["errors"]) == [(41202, "41202"), (41203, "41203")]
 
 
 @pytest.mark.parametrize("index", [True, "1", 1.5, None])
 def test_row_with_columns_index_and_row_is_not_taken_for_a_numbered_row(index):
     answer = invoke({"Items": [GOOD, {"index": index, "row": {"text": "A text."}}]})
-    assert places(answer["errors"]) == [(1, "1")]
+    assert identities(answer["errors"]) == [(1, "1")]
 
 
 def test_row_without_an_id_gets_its_position_as_id():
     answer = invoke({"Items": [{"text": "Good."}, {"id": None, "text": "Good."}]})
-    assert places(answer["results"]) == [(0, "0"), (1, "1")]
+    assert identities(answer["results"]) == [(0, "0"), (1, "1")]
 
 
 @pytest.mark.parametrize("id", ["", [], True, "x" * 257, "\ud83d", "a\nb", 1.5, {"a": 1}])
 def test_row_with_an_invalid_id_is_scored(id):
-    assert places(invoke({"Items": [{"id": id, "text": "Good."}]})["results"]) == [(0, "0")]
+    assert identities(invoke({"Items": [{"id": id, "text": "Good."}]})["results"]) == [(0, "0")]
 
 
 def test_column_named_text_has_priority_over_one_in_another_case():
@@ -127,11 +127,11 @@ def test_text_with_an_id_is_answered_with_the_id():
     ],
 )
 def test_rejections_are_counted(event, rejected):
-    seen = Observation("")
+    observation = Observation("")
     direct = next(source for source in entry.router.sources if source.matches(event))
-    with observing(seen), suppress(ValueError):
+    with observing(observation), suppress(ValueError):
         direct.handle(event, None)
-    assert seen.rejected == rejected
+    assert observation.rejected == rejected
 
 
 def test_item_that_is_too_long_does_not_affect_the_others():

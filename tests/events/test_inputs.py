@@ -93,7 +93,7 @@ WRAPPED = {
 @pytest.mark.parametrize("wrap", WRAPPED.values(), ids=WRAPPED)
 def test_text_is_scored_in_any_envelope(handle, aws, wrap):
     assert handle(wrap(json.dumps(TEXT))) in (None, {"batchItemFailures": []})
-    assert [found["id"] for found in aws.queue()] == ["a"]
+    assert [result["id"] for result in aws.queue()] == ["a"]
 
 
 @pytest.mark.parametrize("wrap", WRAPPED.values(), ids=WRAPPED)
@@ -137,7 +137,9 @@ def test_every_documented_kind_has_an_example():
     assert {kind for kind, _ in EXAMPLES} == {kind.name for kind in skipped.KINDS}
     assert [kind for kind, _ in KEYS[1:]] == [name for name, _ in skipped.OBJECT_KINDS]
     listed = PAGE.partition("### Envelopes")[2].partition("### Skipped")[0]
-    assert re.findall(r"^- (.+)$", listed, re.MULTILINE) == [found.name for found in ENVELOPES]
+    assert re.findall(r"^- (.+)$", listed, re.MULTILINE) == [
+        envelope.name for envelope in ENVELOPES
+    ]
 
 
 @pytest.mark.parametrize(
@@ -153,15 +155,15 @@ def test_limits_are_documented(number):
 
 
 def created(key: str, size: int = 9) -> dict[str, Any]:
-    found = event("s3-eventbridge")
-    found["detail"]["object"] |= {"key": key, "size": size}
-    return found
+    sent = event("s3-eventbridge")
+    sent["detail"]["object"] |= {"key": key, "size": size}
+    return sent
 
 
 @pytest.mark.parametrize(("kind", "key"), KEYS)
 def test_each_kind_of_object_is_skipped(kind, key):
-    [found] = contents(created(key, 0 if "0 bytes" in kind else 9), "", parse_text)
-    assert found == Skipped(kind)
+    [content] = contents(created(key, 0 if "0 bytes" in kind else 9), "", parse_text)
+    assert content == Skipped(kind)
 
 
 @pytest.mark.parametrize(
@@ -230,16 +232,16 @@ def test_unreadable_object_does_not_affect_others_in_the_event(handle, aws):
 
 def test_texts_in_one_message_get_ids_of_their_own():
     notified = [{"EventSource": "aws:sns", "Sns": {"Message": text}} for text in ("Good.", "Bad.")]
-    found = contents(json.dumps({"Records": notified}), "m", parse_text)
-    assert [record.id for record in found if isinstance(record, Record)] == ["m#0", "m#1"]
+    parsed = contents(json.dumps({"Records": notified}), "m", parse_text)
+    assert [record.id for record in parsed if isinstance(record, Record)] == ["m#0", "m#1"]
 
 
 def test_too_many_envelopes_are_refused():
     payload = json.dumps(TEXT)
     for _ in range(12):
         payload = on_bus(payload)
-    [found] = contents(payload, "m", parse_text)
-    assert str(found) == f"is wrapped in more than {MAX_ENVELOPES} envelopes"
+    [content] = contents(payload, "m", parse_text)
+    assert str(content) == f"is wrapped in more than {MAX_ENVELOPES} envelopes"
 
 
 def test_compressed_records_are_decompressed_up_to_a_limit():
@@ -268,8 +270,8 @@ def aggregate(*payloads: bytes) -> bytes:
 
 
 def test_aggregated_records_are_split():
-    found = contents(aggregate(b"Good.", b'{"id": "b", "text": "Bad."}', b"\xff"), "k", parse_text)
-    assert [getattr(record, "id", str(record)) for record in found] == [
+    parsed = contents(aggregate(b"Good.", b'{"id": "b", "text": "Bad."}', b"\xff"), "k", parse_text)
+    assert [getattr(record, "id", str(record)) for record in parsed] == [
         "k#0",
         "b",
         "is not UTF-8 at byte 0",
@@ -310,10 +312,10 @@ EVENTS = st.recursive(
 @pytest.mark.property
 @given(EVENTS)
 def test_any_payload_is_parsed_skipped_or_refused_without_its_content(arrived):
-    for found in contents(arrived, "m", parse_text):
-        assert isinstance(found, Record | StoredObject | Skipped | InvalidRecord)
-        if isinstance(found, InvalidRecord):
-            str(found).encode("ascii")
+    for content in contents(arrived, "m", parse_text):
+        assert isinstance(content, Record | StoredObject | Skipped | InvalidRecord)
+        if isinstance(content, InvalidRecord):
+            str(content).encode("ascii")
 
 
 @pytest.mark.parametrize("wrap", WRAPPED.values(), ids=WRAPPED)

@@ -42,8 +42,8 @@ POISON = {
 @pytest.mark.parametrize("poison", POISON.values(), ids=POISON)
 def test_poison_message_fails_alone_and_is_not_sent(handle, aws, poison, caplog):
     assert failed(handle(messages(GOOD[0], poison, GOOD[1]))) == ["m1"]
-    assert [found["id"] for found in aws.queue()] == ["first", "last"]
-    assert sorted(found["id"] for found in aws.bus()) == ["first", "last"]
+    assert [result["id"] for result in aws.queue()] == ["first", "last"]
+    assert sorted(result["id"] for result in aws.bus()) == ["first", "last"]
     assert sorted(item["id"]["S"] for item in aws.table()) == ["first", "last"]
     [reason] = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     assert reason.startswith("record m1 failed: ")
@@ -52,20 +52,20 @@ def test_poison_message_fails_alone_and_is_not_sent(handle, aws, poison, caplog)
 
 def in_kinesis(*payloads: str) -> dict[str, Any]:
     [record, _] = event("kinesis")["Records"]
-    found = []
+    records = []
     for number, payload in enumerate(payloads):
         one = copy.deepcopy(record)
         one["kinesis"]["data"] = base64.b64encode(payload.encode()).decode()
         one["kinesis"]["sequenceNumber"] = f"s{number}"
-        found.append(one)
-    return {"Records": found}
+        records.append(one)
+    return {"Records": records}
 
 
 @pytest.mark.parametrize("poison", POISON.values(), ids=POISON)
 def test_shard_stops_at_a_poison_record_only(handle, aws, poison):
     assert failed(handle(in_kinesis(GOOD[0], poison, GOOD[1]))) == ["s1"]
-    for found in (aws.queue(), aws.bus()):
-        assert [result["id"] for result in found] == ["first"]
+    for results in (aws.queue(), aws.bus()):
+        assert [result["id"] for result in results] == ["first"]
     assert [item["id"]["S"] for item in aws.table()] == ["first"]
 
 
@@ -95,11 +95,11 @@ def test_incomplete_record_does_not_affect_the_others(handle, aws, broken, fifo)
     try:
         reported = failed(handle(sent))
     except Exception as error:
-        # Lambda can be told of a record by its id alone.
+        # Lambda identifies a record only by its id.
         assert "messageId" not in record, error
     else:
         assert reported in ([], ["m1"])
-    assert {found["id"] for found in aws.queue()} >= {"first", "last"}
+    assert {result["id"] for result in aws.queue()} >= {"first", "last"}
 
 
 def test_invalid_records_do_not_affect_the_others(handle, aws):
@@ -107,7 +107,7 @@ def test_invalid_records_do_not_affect_the_others(handle, aws):
     sent["Records"][1:1] = [None, 7, "secret", []]
     with pytest.raises(Exception, match="one without an id"):
         handle(sent)
-    assert [found["id"] for found in aws.queue()] == ["first", "last"]
+    assert [result["id"] for result in aws.queue()] == ["first", "last"]
 
 
 JSON = st.recursive(
@@ -131,13 +131,13 @@ def test_any_metadata_is_returned_or_fails_alone(handle, aws, metadata, id):
     carried = json.dumps({"text": "A film.", "id": id, "metadata": metadata})
     lost = failed(handle(messages(GOOD[0], carried, GOOD[1])))
     assert lost in ([], ["m1"])
-    found = aws.queue()
+    results = aws.queue()
     if lost:
-        assert [result["id"] for result in found] == ["first", "last"]
+        assert [result["id"] for result in results] == ["first", "last"]
     else:
-        assert [result["id"] for result in found] == ["first", str(id), "last"]
-        assert found[1]["metadata"] == metadata
-    assert len(aws.bus()) == len(found)
+        assert [result["id"] for result in results] == ["first", str(id), "last"]
+        assert results[1]["metadata"] == metadata
+    assert len(aws.bus()) == len(results)
 
 
 def test_stream_numbers_keep_38_digits(handle, aws):
@@ -163,7 +163,7 @@ def test_queue_gets_all_38_digits_of_a_stream(handle, aws, monkeypatch):
         "tests.events.conftest.json.loads", lambda body: loads(body, parse_float=Decimal)
     )
     handle(sent)
-    assert [found["metadata"] for found in aws.queue()] == [Decimal(digits)]
+    assert [result["metadata"] for result in aws.queue()] == [Decimal(digits)]
 
 
 def test_records_not_scored_in_time_are_retried_and_the_rest_delivered(handle, aws, monkeypatch):

@@ -22,7 +22,7 @@ SCORED = f"scored/{KEY}"
 ROWS = b'{"id": 1, "text": "A great film."}\n{"id": 2, "text": "A dull mess."}\n{"id": 3}\n'
 
 
-def found(objects: dict[str, bytes]) -> dict[int, str]:
+def sentiments(objects: dict[str, bytes]) -> dict[int, str]:
     rows = [json.loads(line) for line in objects[SCORED].splitlines()]
     return {row["id"]: row["sentiment"] for row in rows}
 
@@ -45,7 +45,7 @@ def test_object_is_scored(handle, aws, sent):
     aws.put(KEY, ROWS)
     assert handle(sent) in (None, {"batchItemFailures": []})
     objects = aws.objects()
-    assert found(objects) == {1: "Positive", 2: "Negative"}
+    assert sentiments(objects) == {1: "Positive", 2: "Negative"}
     [rejected] = [json.loads(line) for line in objects[f"rejected/{KEY}.jsonl"].splitlines()]
     assert rejected["line"] == 3
     summary = json.loads(objects[f"{SCORED}.summary.json"])
@@ -69,7 +69,7 @@ def test_unreadable_object_fails_its_message_alone(handle, aws, caplog):
     aws.put(KEY, ROWS)
     gone = json.dumps(event("s3")).replace("new+reviews", "gone")
     assert failed(handle(messages(gone, json.dumps(event("s3")), "Good."))) == ["m0"]
-    assert found(aws.objects()) == {1: "Positive", 2: "Negative"}
+    assert sentiments(aws.objects()) == {1: "Positive", 2: "Negative"}
     assert len(aws.queue()) == 1
     assert "record m0 failed: StorageError: s3://reviews/incoming/gone.jsonl" in caplog.text
 
@@ -106,7 +106,7 @@ def test_killed_invocation_leaves_nothing_and_its_retry_everything(
     assert list(aws.objects()) == [KEY]
     assert aws.uploads() == []
     handle(event("s3"))
-    assert found(aws.objects()) == {1: "Positive", 2: "Negative"}
+    assert sentiments(aws.objects()) == {1: "Positive", 2: "Negative"}
 
 
 class Clock:
@@ -145,7 +145,7 @@ def machine(aws, native, monkeypatch):
 
     def executions() -> list[dict]:
         listed = states.list_executions(stateMachineArn=MACHINE)["executions"]
-        arns = [found["executionArn"] for found in listed]
+        arns = [execution["executionArn"] for execution in listed]
         return [states.describe_execution(executionArn=arn) for arn in arns]
 
     return executions
@@ -181,7 +181,7 @@ def test_object_that_takes_too_long_is_handed_over(aws, machine, takes):
     aws.put(KEY, ROWS * 400)
     takes(clock := Clock(22), 0.001)
     entry.handler(event("s3"), clock)
-    assert [job(found) for found in machine()] == [
+    assert [job(execution) for execution in machine()] == [
         {"bucket": "reviews", "key": KEY, "format": "jsonl"}
     ]
     assert clock.left >= RESERVE_SECONDS
@@ -232,8 +232,8 @@ def test_failed_execution_is_started_again(aws, machine):
     entry.handler(event("s3"), clock)
     boto3.client("stepfunctions").stop_execution(executionArn=machine()[0]["executionArn"])
     entry.handler(event("s3"), clock)
-    assert len({found["name"] for found in machine()}) == 2
-    assert len({found["input"] for found in machine()}) == 1
+    assert len({execution["name"] for execution in machine()}) == 2
+    assert len({execution["input"] for execution in machine()}) == 1
 
 
 def test_failed_hand_over_fails_the_message(aws, machine):
@@ -319,7 +319,7 @@ def test_object_overwritten_while_read_fails_and_is_scored_on_retry(
         assert failed(handle(messages(json.dumps(event("s3"))))) == ["m0"]
     assert aws.objects() == {KEY: new}
     assert failed(handle(messages(json.dumps(event("s3"))))) == []
-    assert found(aws.objects()) == {1: "Negative", 2: "Negative"}
+    assert sentiments(aws.objects()) == {1: "Negative", 2: "Negative"}
 
 
 def test_upload_without_rejects_removes_earlier_rejects(handle, aws):

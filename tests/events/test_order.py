@@ -1,4 +1,4 @@
-"""Order within a group, with sinks that fail at any place: a beginning is delivered, no more."""
+"""Order within a group, with sinks that fail anywhere: only a prefix is delivered."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ class FailingSink:
 
     def __init__(self, name: str, refused: set[str], unfit: set[str]) -> None:
         self.name = name
-        self.kept: list[str] = []
+        self.stored: list[str] = []
         self.calls = 0
         self._refused, self._unfit = refused, unfit
 
@@ -33,7 +33,9 @@ class FailingSink:
     def send(self, entries: Any, deadline: Any) -> Sent:
         self.calls += 1
         # The service takes a batch in any order, and all of it that it does not refuse.
-        self.kept += [entry.body for entry in reversed(entries) if entry.body not in self._refused]
+        self.stored += [
+            entry.body for entry in reversed(entries) if entry.body not in self._refused
+        ]
         return Sent({entry.position: "full" for entry in entries if entry.body in self._refused})
 
 
@@ -112,9 +114,9 @@ def test_each_sink_holds_a_prefix_of_each_group_up_to_its_first_failure(remember
             for later in "abc"[position + 1 :]
             if arrivals[n][1] == f"refused by {later}" and not failures[n].deferred
         }
-        assert sorted(map(int, sink.kept)) == sorted(delivered | partly)
+        assert sorted(map(int, sink.stored)) == sorted(delivered | partly)
         for group in ("x", "y", "z"):
-            of_group = [int(id) for id in sink.kept if arrivals[int(id)][0] == group]
+            of_group = [int(id) for id in sink.stored if arrivals[int(id)][0] == group]
             assert of_group == sorted(of_group)
     assert set(map(int, objects.scored)) == {
         n for n, (_, kind) in enumerate(arrivals) if kind == "object" and n not in expected
@@ -122,16 +124,16 @@ def test_each_sink_holds_a_prefix_of_each_group_up_to_its_first_failure(remember
 
 
 @pytest.mark.parametrize("sink", "abc")
-@pytest.mark.parametrize("place", range(5))
-def test_shard_stops_wherever_a_sink_fails(remembering, sink, place):
+@pytest.mark.parametrize("position", range(5))
+def test_shard_stops_wherever_a_sink_fails(remembering, sink, position):
     kinds = ["good"] * 5
-    kinds[place] = f"refused by {sink}"
+    kinds[position] = f"refused by {sink}"
     sinks, _, failures = deliver(remembering, [("shard", kind) for kind in kinds])
-    assert sorted(failures) == list(range(place, 5))
-    assert [failures[n].deferred for n in sorted(failures)] == [False] + [True] * (4 - place)
-    for found in sinks:
-        kept = place + 1 if found.name < sink else place
-        assert found.kept == [str(n) for n in range(kept)]
+    assert sorted(failures) == list(range(position, 5))
+    assert [failures[n].deferred for n in sorted(failures)] == [False] + [True] * (4 - position)
+    for each in sinks:
+        stored = position + 1 if each.name < sink else position
+        assert each.stored == [str(n) for n in range(stored)]
 
 
 def test_records_without_order_are_sent_in_one_call_to_each_sink(remembering):

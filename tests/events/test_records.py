@@ -53,10 +53,10 @@ def test_object_encoded_twice_is_parsed():
 
 
 def test_numbers_keep_their_digits():
-    found = parse_payload(
+    parsed = parse_payload(
         '{"text": "a", "metadata": [0.1000000000000000055511, 12345678901234567890123]}'
     )
-    assert found["metadata"] == [Decimal("0.1000000000000000055511"), 12345678901234567890123]
+    assert parsed["metadata"] == [Decimal("0.1000000000000000055511"), 12345678901234567890123]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ def event(name: str) -> dict:
     return json.loads((FOLDER / f"{name}.json").read_text())
 
 
-def found(results: list[dict]) -> dict[str, str]:
+def sentiments(results: list[dict]) -> dict[str, str]:
     return {result["id"]: result["sentiment"] for result in results}
 
 
@@ -42,8 +42,8 @@ def found(results: list[dict]) -> dict[str, str]:
 )
 def test_results_of_each_source_reach_every_sink(handle, aws, name, expected):
     assert handle(event(name)) in (None, {"batchItemFailures": []})
-    assert found(aws.queue()) == expected
-    assert found(aws.bus()) == expected
+    assert sentiments(aws.queue()) == expected
+    assert sentiments(aws.bus()) == expected
     items = aws.table()
     assert {item["id"]["S"]: item["sentiment"]["S"] for item in items} == expected
 
@@ -108,7 +108,7 @@ def test_repeated_delivery_is_one_item(handle, aws):
 def test_notification_inside_a_message_is_unwrapped(handle, aws):
     notification = {"Type": "Notification", "Message": json.dumps({"id": "n1", "text": PRAISE})}
     assert failed(handle(messages(json.dumps(notification)))) == []
-    assert found(aws.queue()) == {"n1": "Positive"}
+    assert sentiments(aws.queue()) == {"n1": "Positive"}
 
 
 @pytest.mark.parametrize("id", [[], True, "", None, 1.5])
@@ -123,7 +123,7 @@ def test_fifo_message_does_not_overtake_a_failed_one_of_its_group(handle, aws):
         record["attributes"] = {**record["attributes"], "MessageGroupId": group}
         record["eventSourceARN"] += ".fifo"
     assert failed(handle(sent)) == ["m0", "m2"]
-    assert found(aws.queue()) == {"m1": "Positive", "m3": "Positive"}
+    assert sentiments(aws.queue()) == {"m1": "Positive", "m3": "Positive"}
 
 
 def test_stream_stops_at_its_first_failed_record(handle, aws, caplog):
@@ -134,7 +134,7 @@ def test_stream_stops_at_its_first_failed_record(handle, aws, caplog):
     )
     sent["Records"].insert(1, poison)
     assert failed(handle(sent)) == ["4959033827149025660855968"]
-    assert list(found(aws.queue())) == [sent["Records"][0]["eventID"]]
+    assert list(sentiments(aws.queue())) == [sent["Records"][0]["eventID"]]
     assert "is not UTF-8 at byte 3" in caplog.text
 
 
@@ -164,6 +164,6 @@ def test_records_without_a_sink_raise():
 
 def test_direct_items_are_answered_with_their_ids():
     answer = entry.handler(event("direct-items"), None)
-    assert found(answer["results"]) == {"a": "Positive", "b": "Negative"}
+    assert sentiments(answer["results"]) == {"a": "Positive", "b": "Negative"}
     [error] = answer["errors"]
     assert (error["id"], error["index"]) == ("c", 2)

@@ -46,7 +46,7 @@ READ = {
     "postgres.csv": (EMPTY, {}),
     "sqlite.csv": (EMPTY, {}),
 }
-"""Of each file, what its texts end in after `TEXTS`, and what must be said to read it."""
+"""Of each file, the texts that follow `TEXTS`, and the options that it needs."""
 
 REFUSED = {
     "avro.jsonl": "is Avro, not JSON Lines",
@@ -65,9 +65,9 @@ REFUSED = {
 @pytest.mark.parametrize("name", READ)
 def test_every_character_of_a_file_is_read(name):
     after, options = READ[name]
-    found = through(name, (FOLDER / name).read_bytes(), **options)
-    assert found.texts == TEXTS + after
-    assert found.rejected == []
+    result = through(name, (FOLDER / name).read_bytes(), **options)
+    assert result.texts == TEXTS + after
+    assert result.rejected == []
 
 
 @pytest.mark.parametrize("name", [name for name in READ if not name.startswith("mariadb-outfile")])

@@ -1,4 +1,4 @@
-"""What is kept of an interrupted run, and that nothing else is ever taken for it."""
+"""The scores of an interrupted run, which are reused for the same texts only."""
 
 import os
 import re

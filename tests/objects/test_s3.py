@@ -143,15 +143,15 @@ def test_object_removed_while_read_fails(put, bucket):
 
 
 @pytest.mark.parametrize(
-    ("place", "reason"),
+    ("stored", "reason"),
     [
         (StoredObject("reviews", "gone"), "s3://reviews/gone: there is no such object"),
         (StoredObject("nowhere", "a"), "s3://nowhere/a: there is no such bucket"),
     ],
 )
-def test_missing_object_is_reported_without_the_message_of_s3(bucket, place, reason):
+def test_missing_object_is_reported_without_the_message_of_s3(bucket, stored, reason):
     with pytest.raises(StorageError) as raised:
-        s3.Download(place, lambda: None)
+        s3.Download(stored, lambda: None)
     assert str(raised.value) == reason
 
 
@@ -199,7 +199,7 @@ def test_output_of_an_earlier_run_is_removed_when_the_new_ones_appear(bucket, pu
         outputs.remove(StoredObject("reviews", "stale"))
         outputs.open(HERE).write(NEW)
     listed = bucket.list_objects_v2(Bucket="reviews")["Contents"]
-    assert [found["Key"] for found in listed] == ["a"]
+    assert [entry["Key"] for entry in listed] == ["a"]
 
 
 def test_failed_run_removes_nothing(bucket, put):
@@ -208,4 +208,4 @@ def test_failed_run_removes_nothing(bucket, put):
         outputs.remove(StoredObject("reviews", "stale"))
         raise Stopped
     listed = bucket.list_objects_v2(Bucket="reviews")["Contents"]
-    assert [found["Key"] for found in listed] == ["stale"]
+    assert [entry["Key"] for entry in listed] == ["stale"]

@@ -83,10 +83,10 @@ def read(path: Path) -> list[dict]:
 @pytest.mark.parametrize("name", ["r.jsonl", "r.csv", "r.parquet", "r.jsonl.gz", "r.csv.gz"])
 def test_rows_keep_their_columns_and_gain_the_scores(tmp_path, score, name):
     summary = score(write(tmp_path / name))
-    found = read(Path(summary.scored_to))
-    assert {row["id"]: row["sentiment"] for row in found} == LABELS
-    assert found[1]["review"] == "A dull, lifeless mess."
-    assert float(found[1]["positive"]) == pytest.approx(1 - float(found[1]["confidence"]), abs=1e-3)
+    rows = read(Path(summary.scored_to))
+    assert {row["id"]: row["sentiment"] for row in rows} == LABELS
+    assert rows[1]["review"] == "A dull, lifeless mess."
+    assert float(rows[1]["positive"]) == pytest.approx(1 - float(rows[1]["confidence"]), abs=1e-3)
     line = 4 if ".csv" in name else 3
     assert rejects(summary) == [
         (line, "text must not be blank: at least one visible character is needed")
@@ -98,8 +98,8 @@ def test_lines_are_written_after_their_scores(tmp_path, score, name):
     summary = score(write(tmp_path / name))
     data = Path(summary.scored_to).read_bytes()
     text = (gzip.decompress(data) if name.endswith(".gz") else data).decode()
-    found = [line.split("\t") for line in text.splitlines()]
-    assert [(row[0], row[3]) for row in found] == [
+    rows = [line.split("\t") for line in text.splitlines()]
+    assert [(row[0], row[3]) for row in rows] == [
         ("Positive", "A great film."),
         ("Negative", "A dull, lifeless mess."),
         ("Positive", "Great, again."),
@@ -253,7 +253,7 @@ def whole_and_interrupted(
             with contextlib.suppress(Interrupted):
                 run("again", stop_at)
         again = run("again")
-    # Unless a run came to its end, which nothing of is kept.
+    # A complete run leaves no progress.
     return whole, again, sorted(scored) == needed or len(scored) % len(needed) == 0
 
 
@@ -281,10 +281,10 @@ def test_rejected_rows_may_keep_their_position(tmp_path, score):
         '{"id": 1, "text": "Good."}\n{"id": 2, "text": " "}\n{"id": 3}\n{"id": 4, "text": "Bad."}\n'
     )
     summary = score(tmp_path / "r.jsonl", keep_rejected=True)
-    found = read(Path(summary.scored_to))
-    assert [row["id"] for row in found if row["sentiment"]] == [1, 4]
-    assert found[1]["id"] == 2
-    assert found[1]["confidence"] is found[1]["positive"] is None
+    rows = read(Path(summary.scored_to))
+    assert [row["id"] for row in rows if row["sentiment"]] == [1, 4]
+    assert rows[1]["id"] == 2
+    assert rows[1]["confidence"] is rows[1]["positive"] is None
     assert (summary.rows, summary.rejected) == (4, 2)
     assert [line for line, _ in rejects(summary)] == [2, 3]
 
@@ -329,12 +329,12 @@ def test_refused_object_leaves_the_earlier_results(tmp_path, score):
     path = tmp_path / "r.csv"
     path.write_text("text\nGood.\nBad,extra\n")
     score(path)
-    before = {found: found.read_bytes() for found in tmp_path.rglob("*") if found.is_file()}
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     path.write_text("other,columns\n1,2\n")
     before[path] = path.read_bytes()
     with pytest.raises(UnreadableObject, match=re.escape(f"{path}: no column is named")):
         score(path)
-    assert {found: found.read_bytes() for found in tmp_path.rglob("*") if found.is_file()} == before
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -348,7 +348,7 @@ def test_file_written_to_while_read_is_not_scored(tmp_path, score, name):
 
     with pytest.raises(ObjectChanged):
         score(path, on_chunk=edit)
-    assert [found.name for found in tmp_path.rglob("*") if found.is_file()] == [name]
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [name]
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -365,7 +365,7 @@ def test_exceptions_of_storage_are_raised_in_every_format(tmp_path, score, name,
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Failed):
         patch.setattr(raw, "readinto" if kind == "read" else "write", fail, raising=False)
         score(path)
-    assert [found.name for found in tmp_path.rglob("*") if found.is_file()] == [name]
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [name]
 
 
 def test_row_with_too_many_tokens_is_rejected_alone(tmp_path, score):

@@ -1,4 +1,4 @@
-"""How entries are sent, seen below botocore: HTTP calls to a service that fails on purpose."""
+"""Entries sent to a service that fails on purpose: the HTTP calls below botocore."""
 
 import json
 import threading
@@ -38,7 +38,7 @@ def taken(call: Any) -> Answer:
 @pytest.fixture
 def service(monkeypatch) -> Iterator[SimpleNamespace]:
     """A service on this machine: the ``calls`` that it got; ``answer`` gives one, or None."""
-    found = SimpleNamespace(calls=[], answer=taken)
+    service = SimpleNamespace(calls=[], answer=taken)
     over = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
@@ -46,13 +46,13 @@ def service(monkeypatch) -> Iterator[SimpleNamespace]:
             body = self.rfile.read(int(self.headers["content-length"]))
             operation = self.headers["x-amz-target"].rpartition(".")[2]
             call = SimpleNamespace(operation=operation, sent=json.loads(body))
-            found.calls.append(call)
-            answered = found.answer(call)
-            if answered is None:
+            service.calls.append(call)
+            answer = service.answer(call)
+            if answer is None:
                 over.wait()
                 return
-            status, said = answered
-            written = json.dumps(said).encode()
+            status, fields = answer
+            written = json.dumps(fields).encode()
             self.send_response(status)
             self.send_header("content-type", "application/x-amz-json-1.0")
             self.send_header("content-length", str(len(written)))
@@ -72,7 +72,7 @@ def service(monkeypatch) -> Iterator[SimpleNamespace]:
     # Between its calls botocore waits at random; here never.
     monkeypatch.setattr("botocore.retries.standard.random.random", lambda: 0.0)
     aws.client.cache_clear()
-    yield found
+    yield service
     over.set()
     server.shutdown()
     server.server_close()
@@ -86,9 +86,7 @@ def send(sink: Any, count: int = 1, seconds: float = 60) -> dict[int, str]:
 @pytest.mark.parametrize("sink", [QUEUE, TABLE, BUS], ids=lambda sink: sink.name)
 def test_throttled_call_is_made_three_times(service, sink):
     service.answer = throttled
-    assert send(sink) == {
-        0: f"{sink.name}: {OPERATIONS[sink.name]} was answered ThrottlingException"
-    }
+    assert send(sink) == {0: f"{sink.name}: {OPERATIONS[sink.name]} was answer ThrottlingException"}
     assert len(service.calls) == aws.PATIENT.attempts == 3
 
 
@@ -149,7 +147,7 @@ def test_rejected_batch_is_sent_entry_by_entry(service):
         return taken(call)
 
     service.answer = answer
-    assert send(QUEUE, 10) == {3: "queue: SendMessageBatch was answered InvalidMessageContents"}
+    assert send(QUEUE, 10) == {3: "queue: SendMessageBatch was answer InvalidMessageContents"}
     assert len(service.calls) == 11
 
 

@@ -77,7 +77,7 @@ def test_table_allows_32_levels():
 
 
 @pytest.mark.parametrize(
-    ("number", "kept"),
+    ("number", "stored"),
     [
         (0, "0"),
         (Decimal("0e-500"), "0"),
@@ -91,8 +91,8 @@ def test_table_allows_32_levels():
         (Decimal("1." + "0" * 60), "1"),
     ],
 )
-def test_numbers_within_the_range_of_a_table(number, kept):
-    assert attribute(number)[0] == {"N": kept}
+def test_numbers_within_the_range_of_a_table(number, stored):
+    assert attribute(number)[0] == {"N": stored}
 
 
 @pytest.mark.parametrize(

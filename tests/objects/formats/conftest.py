@@ -39,27 +39,29 @@ def through(
     name: str, data: bytes | io.IOBase, *, keep_rejected: bool = False, **options: Any
 ) -> Object:
     """Read an object, give each row the same score, and write it."""
-    form, found, file = formats.by_name(name), Object(), io.BytesIO()
+    form, result, file = formats.by_name(name), Object(), io.BytesIO()
     source = io.BytesIO(data) if isinstance(data, bytes) else data
 
     def scored() -> Iterator[ScoredChunk]:
         for chunk in form.read(source, ReadOptions(**options)):
-            found.chunks += 1
-            found.rows += chunk.rows
-            found.rejected += chunk.rejected
-            found.column = found.column or chunk.column
+            result.chunks += 1
+            result.rows += chunk.rows
+            result.rejected += chunk.rejected
+            result.column = result.column or chunk.column
             yield _scored(chunk, keep_rejected)
 
     form.write(file, scored())
-    found.written = file.getvalue()
-    return found
+    result.written = file.getvalue()
+    return result
 
 
 def _scored(chunk: Chunk, keep_rejected: bool) -> ScoredChunk:
     if not keep_rejected:
         return ScoredChunk(chunk.rows, [SCORE] * len(chunk.rows), chunk.layout)
-    kept = [Row(row.line, None, row.original) for row in chunk.rejected if row.original is not None]
-    rows = sorted([*chunk.rows, *kept], key=lambda row: row.line)
+    rejected = [
+        Row(row.line, None, row.original) for row in chunk.rejected if row.original is not None
+    ]
+    rows = sorted([*chunk.rows, *rejected], key=lambda row: row.line)
     reasons = {row.line: row.reason for row in chunk.rejected}
     scores = [None if row.line in reasons else SCORE for row in rows]
     return ScoredChunk(rows, scores, chunk.layout, [reasons.get(row.line, "") for row in rows])

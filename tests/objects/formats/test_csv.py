@@ -14,9 +14,9 @@ UNCLOSED = "has a quote, opened in line {}, that is not closed"
 
 
 def test_row_is_written_unchanged_with_its_scores_last():
-    found = through("r.csv", b'id;"text";price\r\n1;"He said ""wow""";3,50\r\n2;\\N;\r\n')
-    assert found.texts == ['He said "wow"', None]
-    assert found.written == (
+    result = through("r.csv", b'id;"text";price\r\n1;"He said ""wow""";3,50\r\n2;\\N;\r\n')
+    assert result.texts == ['He said "wow"', None]
+    assert result.written == (
         b'id;"text";price;sentiment;confidence;positive\r\n'
         b'1;"He said ""wow""";3,50;Positive;0.75;0.75\r\n'
         b"2;\\N;;Positive;0.75;0.75\r\n"
@@ -25,9 +25,9 @@ def test_row_is_written_unchanged_with_its_scores_last():
 
 def test_null_next_to_quotes_is_a_missing_value():
     table = b'id\ttext\n1\t"good film\nawful end"\n2\t\\N\n3\t"say ""hi"" good"\n'
-    found = through("r.tsv", table)
-    assert found.texts == ["good film\nawful end", None, 'say "hi" good']
-    assert list(csv.reader(io.StringIO(found.written.decode()), delimiter="\t"))[1] == [
+    result = through("r.tsv", table)
+    assert result.texts == ["good film\nawful end", None, 'say "hi" good']
+    assert list(csv.reader(io.StringIO(result.written.decode()), delimiter="\t"))[1] == [
         *("1", "good film\nawful end"),
         *("Positive", "0.75", "0.75"),
     ]
@@ -60,17 +60,17 @@ def test_quoted_table_with_nulls_is_read_unchanged(texts):
 
 
 def test_excel_delimiter_line_is_kept():
-    found = through("r.csv", b"sep=;\r\nid;text\r\n1;Good, really\r\n")
-    assert found.texts == ["Good, really"]
-    assert found.written.startswith(b"sep=;\r\nid;text;sentiment;")
+    result = through("r.csv", b"sep=;\r\nid;text\r\n1;Good, really\r\n")
+    assert result.texts == ["Good, really"]
+    assert result.written.startswith(b"sep=;\r\nid;text;sentiment;")
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_every_line_end_is_supported(end):
-    found = through("r.csv", f'id,text{end}1,"two{end}lines"{end}{end}2,x'.encode())
-    assert found.texts == [f"two{end}lines", "x"]
-    assert [row.line for row in found.rows] == [2, 5]
-    assert found.written.endswith(f"2,x,Positive,0.75,0.75{end}".encode())
+    result = through("r.csv", f'id,text{end}1,"two{end}lines"{end}{end}2,x'.encode())
+    assert result.texts == [f"two{end}lines", "x"]
+    assert [row.line for row in result.rows] == [2, 5]
+    assert result.written.endswith(f"2,x,Positive,0.75,0.75{end}".encode())
 
 
 def test_delimiter_can_be_given():
@@ -123,24 +123,24 @@ def test_missing_text_column_is_reported_with_the_number_of_columns():
 
 
 def test_columns_are_numbered_without_a_header():
-    found = through("r.csv", b"1,A fine film\n2,A dull one\n", header=False, column="2")
-    assert found.texts == ["A fine film", "A dull one"]
-    assert found.written.startswith(b"1,A fine film,Positive,0.75,0.75\n")
+    result = through("r.csv", b"1,A fine film\n2,A dull one\n", header=False, column="2")
+    assert result.texts == ["A fine film", "A dull one"]
+    assert result.written.startswith(b"1,A fine film,Positive,0.75,0.75\n")
 
 
 def test_duplicate_and_empty_column_names_are_kept():
-    found = through("r.csv", b"id,text,,text,\n1,first,a,second,b\n")
-    assert found.texts == ["first"]
-    assert found.column.alternatives == ("text",)
-    assert found.written == (
+    result = through("r.csv", b"id,text,,text,\n1,first,a,second,b\n")
+    assert result.texts == ["first"]
+    assert result.column.alternatives == ("text",)
+    assert result.written == (
         b"id,text,,text,,sentiment,confidence,positive\n1,first,a,second,b,Positive,0.75,0.75\n"
     )
 
 
 @pytest.mark.parametrize("name", ["sentiment", "Confidence", " POSITIVE "])
 def test_existing_column_is_kept_and_the_added_one_renamed(name):
-    found = through("r.csv", f"{name},text,sentiment_1\nmine,Good,\n".encode())
-    header, row = csv.reader(io.StringIO(found.written.decode()))
+    result = through("r.csv", f"{name},text,sentiment_1\nmine,Good,\n".encode())
+    header, row = csv.reader(io.StringIO(result.written.decode()))
     assert header[:3] == [name, "text", "sentiment_1"]
     assert row[:3] == ["mine", "Good", ""]
     assert len({each.strip().lower() for each in header}) == 6
@@ -170,17 +170,17 @@ UNCLOSED_QUOTES = [
 
 @pytest.mark.parametrize(("rows", "texts"), UNCLOSED_QUOTES)
 def test_row_with_an_unclosed_quote_is_rejected_alone(rows, texts):
-    found = through("r.csv", b"id,text\n" + rows)
-    assert found.texts == texts
-    assert all(reason == UNCLOSED.format(line) for line, reason in found.reasons)
-    assert len(found.rows) + len(found.rejected) == rows.count(b"\n")
+    result = through("r.csv", b"id,text\n" + rows)
+    assert result.texts == texts
+    assert all(reason == UNCLOSED.format(line) for line, reason in result.reasons)
+    assert len(result.rows) + len(result.rejected) == rows.count(b"\n")
 
 
 def test_lines_that_may_belong_to_an_unclosed_quote_are_rejected():
     rows = b'1,"Dear all,\nhe said "wow" to me, twice\nbye"\n2,Good\n'
-    found = through("r.csv", b"id,text\n" + rows)
-    assert found.texts == ["Good"]
-    assert [line for line, _ in found.reasons] == [2, 3, 4]
+    result = through("r.csv", b"id,text\n" + rows)
+    assert result.texts == ["Good"]
+    assert [line for line, _ in result.reasons] == [2, 3, 4]
 
 
 def test_quoted_text_may_hold_line_breaks_and_delimiters():
@@ -204,9 +204,9 @@ def test_quoted_text_may_hold_line_breaks_and_delimiters():
     ],
 )
 def test_quotes_within_a_text_are_unescaped(field, text):
-    found = through("r.csv", b"id,text,n\n1," + field + b",3\n2,x,4\n")
-    assert found.texts == [text, "x"]
-    assert field in found.written
+    result = through("r.csv", b"id,text,n\n1," + field + b",3\n2,x,4\n")
+    assert result.texts == [text, "x"]
+    assert field in result.written
 
 
 def test_multiline_text_may_precede_other_columns():
@@ -215,17 +215,17 @@ def test_multiline_text_may_precede_other_columns():
 
 
 def test_text_after_a_closing_quote_is_rejected_alone():
-    found = through("r.csv", b'id,text\n1,"Good" film\n2,Bad\n')
-    assert found.texts == ["Bad"]
-    assert found.reasons == [
+    result = through("r.csv", b'id,text\n1,"Good" film\n2,Bad\n')
+    assert result.texts == ["Bad"]
+    assert result.reasons == [
         (2, "has text behind a closing quote in line 2: double the quotes inside quotes")
     ]
 
 
 def test_malformed_rows_are_rejected_with_their_line():
-    found = through("r.csv", b"id,text\n1\n2,a,b\n3,caf\xe9\n4,N\0L\n5,ok\n")
-    assert found.texts == ["ok"]
-    assert [(line, reason[:20]) for line, reason in found.reasons] == [
+    result = through("r.csv", b"id,text\n1\n2,a,b\n3,caf\xe9\n4,N\0L\n5,ok\n")
+    assert result.texts == ["ok"]
+    assert [(line, reason[:20]) for line, reason in result.reasons] == [
         (2, "has 1 field, the fir"),
         (3, "has 3 fields, the fi"),
         (4, "is not UTF-8 at byte"),
@@ -235,8 +235,8 @@ def test_malformed_rows_are_rejected_with_their_line():
 
 def test_rejected_rows_can_be_kept():
     data = b'id,text\n1\n2,a,b\n3,"x\n4,caf\xe9\n5,ok\n6,N\0L\n'
-    found = through("r.csv", data, keep_rejected=True)
-    rows = list(csv.reader(io.StringIO(found.written.decode())))
+    result = through("r.csv", data, keep_rejected=True)
+    rows = list(csv.reader(io.StringIO(result.written.decode())))
     assert rows[0] == ["id", "text", "sentiment", "confidence", "positive", "reason"]
     assert [row[:3] for row in rows[1:]] == [
         ["1", "", ""],
@@ -271,8 +271,8 @@ def test_decimal_commas_are_not_delimiters():
 
 
 def test_single_column_may_hold_unquoted_commas():
-    found = through("r.csv", b"text\nGut, sehr\nSchlecht\nNaja, so, so\n")
-    assert found.texts == ["Gut, sehr", "Schlecht", "Naja, so, so"]
+    result = through("r.csv", b"text\nGut, sehr\nSchlecht\nNaja, so, so\n")
+    assert result.texts == ["Gut, sehr", "Schlecht", "Naja, so, so"]
 
 
 FIELDS = st.text(
@@ -309,10 +309,10 @@ def tables(draw):
 @given(tables(), st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"]))
 def test_any_table_written_by_python_is_read_unchanged(table, encoding):
     text, rows, options = table
-    found = through("r.csv", text.encode(encoding))
-    assert found.rejected == []
-    assert found.texts == [row[0] for row in rows]
-    written = io.StringIO(found.written.decode("utf-8-sig"), newline="")
+    result = through("r.csv", text.encode(encoding))
+    assert result.rejected == []
+    assert result.texts == [row[0] for row in rows]
+    written = io.StringIO(result.written.decode("utf-8-sig"), newline="")
     back = list(csv.reader(written, delimiter=options["delimiter"]))[1:]
     assert [row[: len(row) - 3] for row in back] == rows
 
@@ -321,11 +321,11 @@ def test_any_table_written_by_python_is_read_unchanged(table, encoding):
 @given(st.sampled_from(["r.csv", "r.jsonl", "r.txt", "r.tsv"]), st.binary(max_size=200))
 def test_any_bytes_are_scored_rejected_or_refused(name, data):
     try:
-        found = through(name, data)
+        result = through(name, data)
     except UnreadableObject:
         return
-    found.written.decode()
-    assert b"\0" not in found.written
+    result.written.decode()
+    assert b"\0" not in result.written
 
 
 PIECES = (
@@ -341,8 +341,8 @@ PIECES = (
 )
 def test_any_pieces_of_rows_are_scored_rejected_or_refused(name, pieces):
     try:
-        found = through(name, b"".join(pieces), keep_rejected=True)
+        result = through(name, b"".join(pieces), keep_rejected=True)
     except UnreadableObject:
         return
-    found.written.decode()
-    assert b"\0" not in found.written
+    result.written.decode()
+    assert b"\0" not in result.written

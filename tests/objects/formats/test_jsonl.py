@@ -1,4 +1,4 @@
-"""JSON Lines: rows kept to the character, what is of another form told at once."""
+"""JSON Lines: rows are written unchanged, and other forms refused."""
 
 import json
 import re
@@ -38,14 +38,14 @@ def test_row_is_written_unchanged_with_its_scores_last():
 )
 def test_invalid_row_is_rejected_alone_and_can_be_kept(row, reason):
     data = b'{"text": "one"}\n' + row + b'\n{"text": "two"}\n'
-    found = through("r.jsonl", data, keep_rejected=True)
-    assert found.texts == ["one", "two"]
-    [(line, said)] = found.reasons
+    result = through("r.jsonl", data, keep_rejected=True)
+    assert result.texts == ["one", "two"]
+    [(line, message)] = result.reasons
     assert line == 2
-    assert re.search(reason, said)
-    written = [json.loads(each) for each in found.written.splitlines()]
+    assert re.search(reason, message)
+    written = [json.loads(each) for each in result.written.splitlines()]
     assert [each["sentiment"] for each in written] == ["Positive", None, "Positive"]
-    assert [each["reason"] for each in written] == [None, said, None]
+    assert [each["reason"] for each in written] == [None, message, None]
 
 
 def test_existing_member_is_kept_and_the_added_one_renamed():
@@ -62,9 +62,9 @@ def test_exact_member_name_has_priority_in_each_row():
 
 def test_byte_order_mark_is_not_part_of_a_row():
     mark = "\ufeff".encode()
-    found = through("r.jsonl", mark + b'{"text": "a"}\n' + mark + b'{"text": "b"}\n')
-    assert found.texts == ["a", "b"]
-    assert mark not in found.written
+    result = through("r.jsonl", mark + b'{"text": "a"}\n' + mark + b'{"text": "b"}\n')
+    assert result.texts == ["a", "b"]
+    assert mark not in result.written
 
 
 @pytest.mark.parametrize(
@@ -114,9 +114,9 @@ JSON = st.recursive(
 def test_any_objects_are_written_unchanged(objects):
     rows = [{**members, "text": f"{i}"} for i, members in enumerate(objects)]
     data = "".join(f"{json.dumps(row)}\n" for row in rows).encode()
-    found = through("r.jsonl", data)
-    assert found.texts == [row["text"] for row in rows]
-    for line, row in zip(found.written.splitlines(), rows, strict=True):
+    result = through("r.jsonl", data)
+    assert result.texts == [row["text"] for row in rows]
+    for line, row in zip(result.written.splitlines(), rows, strict=True):
         assert json.loads(line).items() >= row.items()
 
 

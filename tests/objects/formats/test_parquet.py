@@ -57,9 +57,9 @@ COLUMNS = {
 
 def test_every_column_keeps_its_type_and_values():
     table = pa.table({**COLUMNS, "text": TEXTS}).replace_schema_metadata({"note": "kept"})
-    found = through("r.parquet", written(table))
-    back = read(found.written)
-    assert found.texts == TEXTS
+    result = through("r.parquet", written(table))
+    back = read(result.written)
+    assert result.texts == TEXTS
     assert back.schema.names == [*table.schema.names, "sentiment", "confidence", "positive"]
     for name in table.schema.names:
         assert back.schema.field(name).type == read(written(table)).schema.field(name).type
@@ -104,10 +104,10 @@ def test_text_is_read_from_every_textual_type(type_):
 
 def test_bytes_that_are_not_utf_8_are_rejected_alone():
     column = pa.array([b"good", b"\xff\xfe", b"fine"])
-    found = through("r.parquet", written(pa.table({"text": column})), keep_rejected=True)
-    assert found.texts == ["good", "fine"]
-    assert found.reasons == [(2, "text is not UTF-8")]
-    back = read(found.written)
+    result = through("r.parquet", written(pa.table({"text": column})), keep_rejected=True)
+    assert result.texts == ["good", "fine"]
+    assert result.reasons == [(2, "text is not UTF-8")]
+    back = read(result.written)
     assert back["text"].to_pylist() == column.to_pylist()
     assert back["sentiment"].to_pylist() == ["Positive", None, "Positive"]
     assert back["reason"].to_pylist() == [None, "text is not UTF-8", None]
@@ -135,9 +135,12 @@ def test_existing_column_is_kept():
 
 def test_duplicate_column_names_are_kept():
     table = pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], names=["text", "text"])
-    found = through("r.parquet", written(table))
-    assert found.texts == ["a"]
-    assert parquet.ParquetFile(io.BytesIO(found.written)).schema_arrow.names[:2] == ["text", "text"]
+    result = through("r.parquet", written(table))
+    assert result.texts == ["a"]
+    assert parquet.ParquetFile(io.BytesIO(result.written)).schema_arrow.names[:2] == [
+        "text",
+        "text",
+    ]
 
 
 def test_text_column_of_another_type_is_refused():
@@ -154,11 +157,11 @@ def test_column_names_are_not_in_the_message():
 def test_many_rows_are_read_in_order_and_in_chunks():
     texts = [f"text {i}" for i in range(3000)]
     table = pa.table({"id": range(3000), "text": texts})
-    found = through("r.parquet", written(table, row_group_size=700))
-    assert found.texts == texts
-    assert [row.line for row in found.rows] == [*range(1, 3001)]
-    assert found.chunks == 6
-    assert read(found.written)["id"].to_pylist() == [*range(3000)]
+    result = through("r.parquet", written(table, row_group_size=700))
+    assert result.texts == texts
+    assert [row.line for row in result.rows] == [*range(1, 3001)]
+    assert result.chunks == 6
+    assert read(result.written)["id"].to_pylist() == [*range(3000)]
 
 
 @pytest.mark.parametrize(
@@ -182,20 +185,20 @@ def test_other_files_are_refused(data, what):
 
 def mutated(data: bytes, seed: int) -> bytes:
     """Return it with a few bytes changed, cut out or doubled, mostly in its footer."""
-    chance, found = random.Random(seed), bytearray(data)
+    chance, result = random.Random(seed), bytearray(data)
     for _ in range(chance.randint(1, 4)):
-        at = chance.randrange(len(found) // (2 if chance.random() < 0.3 else 1) - 8)
-        at = len(found) - 8 - at if chance.random() < 0.5 else at + 4
+        at = chance.randrange(len(result) // (2 if chance.random() < 0.3 else 1) - 8)
+        at = len(result) - 8 - at if chance.random() < 0.5 else at + 4
         match chance.randrange(4):
             case 0:
-                found[at] = chance.randrange(256)
+                result[at] = chance.randrange(256)
             case 1:
-                found[at] ^= 1 << chance.randrange(8)
+                result[at] ^= 1 << chance.randrange(8)
             case 2:
-                del found[at : at + chance.randint(1, 8)]
+                del result[at : at + chance.randint(1, 8)]
             case 3:
-                found[at:at] = found[at : at + chance.randint(1, 8)]
-    return bytes(found)
+                result[at:at] = result[at : at + chance.randint(1, 8)]
+    return bytes(result)
 
 
 SMALL = pa.table(
@@ -211,11 +214,11 @@ SMALL = pa.table(
 def survives(data: bytes) -> bool:
     """Return whether it is read; raise for anything other than a refusal."""
     try:
-        found = through("r.parquet", data)
+        result = through("r.parquet", data)
     except UnreadableObject as error:
         assert "text" not in str(error).replace("column of texts", "").replace("named text", "")
         return False
-    assert all(text is None or isinstance(text, str) for text in found.texts)
+    assert all(text is None or isinstance(text, str) for text in result.texts)
     return True
 
 
@@ -253,10 +256,10 @@ def test_parquet_that_decodes_to_too_much_memory_is_refused():
 
 def test_row_that_is_too_large_is_rejected_alone(monkeypatch):
     table = pa.table({"text": ["a", "x" * (33 * 1024 * 1024), "b"]})
-    found = through("r.parquet", written(table, compression="zstd"))
-    assert found.texts == ["a", "b"]
-    assert found.reasons == [(2, "has more than 16,777,216 bytes")]
-    assert read(found.written)["text"].to_pylist() == ["a", "b"]
+    result = through("r.parquet", written(table, compression="zstd"))
+    assert result.texts == ["a", "b"]
+    assert result.reasons == [(2, "has more than 16,777,216 bytes")]
+    assert read(result.written)["text"].to_pylist() == ["a", "b"]
 
 
 def test_stalled_worker_gives_heartbeats_until_the_time_limit(monkeypatch):

@@ -1,4 +1,4 @@
-"""Text in any encoding and compression; what is something else is told as what it is."""
+"""Text in any encoding and compression; other formats are refused by name."""
 
 import contextlib
 import gzip
@@ -28,10 +28,10 @@ ROWS = {
     ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"],
 )
 def test_unicode_is_detected_by_its_mark_or_nuls_and_written_as_utf_8(name, encoding):
-    found = through(name, ROWS[name].encode(encoding))
-    assert found.texts == ["Schön, sehr", "Übel 😍 日本"]
-    assert "Schön, sehr" in found.written.decode("utf-8")
-    assert b"\0" not in found.written
+    result = through(name, ROWS[name].encode(encoding))
+    assert result.texts == ["Schön, sehr", "Übel 😍 日本"]
+    assert "Schön, sehr" in result.written.decode("utf-8")
+    assert b"\0" not in result.written
 
 
 def test_byte_order_mark_of_a_table_is_kept_for_excel():
@@ -96,16 +96,16 @@ def test_undecodable_line_is_rejected_alone():
     good = "id,text\n1,a\n2,b\n3,c\n".encode("utf-16")
     at = good.index("b".encode("utf-16-le"))
     damaged = good[:at] + b"\x00\xd8" + good[at + 2 :]
-    found = through("r.csv", damaged)
-    assert found.texts == ["a", "c"]
-    assert found.reasons == [(3, "is not UTF-16-LE")]
+    result = through("r.csv", damaged)
+    assert result.texts == ["a", "c"]
+    assert result.reasons == [(3, "is not UTF-16-LE")]
     assert through("r.csv", good[:-1]).texts == ["a", "b"]
 
 
 def test_single_nul_is_not_taken_for_utf_16():
-    found = through("r.txt", b"a line\nanother\0line\nthe last line\n")
-    assert found.texts == ["a line", "the last line"]
-    assert found.reasons == [(2, "holds a NUL character")]
+    result = through("r.txt", b"a line\nanother\0line\nthe last line\n")
+    assert result.texts == ["a line", "the last line"]
+    assert result.reasons == [(2, "holds a NUL character")]
 
 
 ROWS_GZ = b"".join(b'{"text": "row %d"}\n' % i for i in range(2000))
@@ -114,9 +114,9 @@ ROWS_GZ = b"".join(b'{"text": "row %d"}\n' % i for i in range(2000))
 @pytest.mark.parametrize("name", ["r.jsonl", "r.jsonl.gz", "r.ndjson", "R.JSONL.GZ"])
 @pytest.mark.parametrize("zipped", [True, False])
 def test_gzip_is_read_by_content_and_written_by_name(name, zipped):
-    found = through(name, gzip.compress(ROWS_GZ) if zipped else ROWS_GZ)
-    assert len(found.rows) == 2000
-    assert found.written.startswith(b"\x1f\x8b") == name.lower().endswith(".gz")
+    result = through(name, gzip.compress(ROWS_GZ) if zipped else ROWS_GZ)
+    assert len(result.rows) == 2000
+    assert result.written.startswith(b"\x1f\x8b") == name.lower().endswith(".gz")
 
 
 def test_gzip_members_are_one_object():
@@ -141,10 +141,10 @@ def test_gzip_members_are_one_object():
     ],
 )
 def test_rows_before_the_damage_in_gzip_are_scored(damage, rows, reason):
-    found = through("r.jsonl.gz", damage(gzip.compress(ROWS_GZ)))
-    assert len(found.rows) >= rows
-    assert found.texts[:rows] == [f"row {i}" for i in range(rows)]
-    assert reason in found.reasons[-1][1]
+    result = through("r.jsonl.gz", damage(gzip.compress(ROWS_GZ)))
+    assert len(result.rows) >= rows
+    assert result.texts[:rows] == [f"row {i}" for i in range(rows)]
+    assert reason in result.reasons[-1][1]
 
 
 @pytest.mark.parametrize("data", [b"\x1f\x8b", b"\x1f\x8b\x08\0\0\0", b"\x1f\x8bxxxxxxxxxxx"])
@@ -211,9 +211,9 @@ def test_text_object_of_another_format_is_refused_by_name(name, data, what):
 
 
 def test_lines_are_written_after_their_scores_and_reasons():
-    found = through("r.txt", b"a\tb\r\nx\xff\n", keep_rejected=True)
-    assert found.written.splitlines()[0] == b"Positive\t0.75\t0.75\t\ta\tb"
-    assert found.written.splitlines()[1].startswith(b"\t\t\tis not UTF-8 at byte 1")
+    result = through("r.txt", b"a\tb\r\nx\xff\n", keep_rejected=True)
+    assert result.written.splitlines()[0] == b"Positive\t0.75\t0.75\t\ta\tb"
+    assert result.written.splitlines()[1].startswith(b"\t\t\tis not UTF-8 at byte 1")
     assert through("r.txt", b"a\n").written == b"Positive\t0.75\t0.75\ta\n"
 
 
@@ -251,7 +251,7 @@ def test_gzip_damaged_anywhere_is_read_or_refused(data):
     cut = data.draw(st.booleans())
     damaged = whole[:at] + b"" if cut else whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :]
     try:
-        found = through("r.jsonl.gz", damaged)
+        result = through("r.jsonl.gz", damaged)
     except UnreadableObject:
         return
-    assert all(text.startswith("row ") or at < len(whole) for text in found.texts)
+    assert all(text.startswith("row ") or at < len(whole) for text in result.texts)
