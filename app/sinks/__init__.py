@@ -62,8 +62,12 @@ class Outbox:
         ``prepared``: the entries that `prepare` returned, by position.
         """
         failures: Failures = {}
-        for i, sink in enumerate(self._sinks):
-            entries = [entries[i] for p, entries in prepared.items() if p not in failures]
+        for number, sink in enumerate(self._sinks):
+            entries = [
+                of_document[number]
+                for position, of_document in prepared.items()
+                if position not in failures
+            ]
             if not entries:
                 break
             if reason := self._unavailable.get(sink.name):
@@ -72,7 +76,8 @@ class Outbox:
                 sent = sink.send(entries, self._deadline)
                 if sent.unavailable:
                     self._unavailable[sink.name] = sent.unavailable
-            failures |= {p: f"{sink.name}: {reason}" for p, reason in sent.failures.items()}
+            for position, reason in sent.failures.items():
+                failures[position] = f"{sink.name}: {reason}"
         return failures
 
 

@@ -86,7 +86,9 @@ def send(sink: Any, count: int = 1, seconds: float = 60) -> dict[int, str]:
 @pytest.mark.parametrize("sink", [QUEUE, TABLE, BUS], ids=lambda sink: sink.name)
 def test_throttled_call_is_made_three_times(service, sink):
     service.answer = throttled
-    assert send(sink) == {0: f"{sink.name}: {OPERATIONS[sink.name]} was answer ThrottlingException"}
+    assert send(sink) == {
+        0: f"{sink.name}: {OPERATIONS[sink.name]} was answered ThrottlingException"
+    }
     assert len(service.calls) == aws.PATIENT.attempts == 3
 
 
@@ -147,7 +149,7 @@ def test_rejected_batch_is_sent_entry_by_entry(service):
         return taken(call)
 
     service.answer = answer
-    assert send(QUEUE, 10) == {3: "queue: SendMessageBatch was answer InvalidMessageContents"}
+    assert send(QUEUE, 10) == {3: "queue: SendMessageBatch was answered InvalidMessageContents"}
     assert len(service.calls) == 11
 
 
