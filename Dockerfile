@@ -69,11 +69,14 @@ FROM ${BASE_IMAGE} AS model
 ARG ENGINE
 COPY model /tmp/model/
 WORKDIR /tmp/model
-# Copies only the weights that the engine reads.
+# Copies only what the engine reads. The torch engine dequantises the int8 weights into /tmp at start.
+# The onnx engine's graph is not in the repository: make it first, as the message says.
 RUN case "$ENGINE" in \
         native) weights=model.int8.safetensors ;; \
-        onnx) weights=model.onnx ;; \
-        torch) weights="tokenizer_config.json model.safetensors" ;; \
+        onnx) weights=model.onnx; \
+            [ -e model.onnx ] || { echo "run this first: make onnx OUT=model/model.onnx" >&2; exit 1; }; \
+            sha256sum model.onnx >> SHA256SUMS ;; \
+        torch) weights="tokenizer_config.json model.int8.safetensors" ;; \
         *) echo "ENGINE must be native, onnx or torch, not '$ENGINE'" >&2; exit 1 ;; \
     esac; \
     install -p -D -m 444 -t "$LAMBDA_TASK_ROOT/model" \

@@ -15,7 +15,7 @@ NATIVE := $(filter-out %.egg-info,$(wildcard native/*.* native/distilbert_int8/*
 export ORT_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help serve score lint test quick properties sanitise browser hooks invoke train label tune snippets export evaluate card drift bench readme screenshots lock pin image check clean
+.PHONY: help serve score lint test quick properties sanitise browser hooks invoke train label tune snippets export onnx evaluate card drift bench readme screenshots lock pin image check clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -132,9 +132,12 @@ tune: $(VENV)/train.installed ## Search for a better recipe with TEXTS=2000 text
 snippets: $(VENV)/train.installed ## Download rated sentences of product reviews and tweets into data/
 	@$(BIN)/python -m training snippets
 
-export: $(VENV)/train.installed ## Export the checkpoint MODEL=folder or hub id as a bundle into OUT=model
+export: $(VENV)/train.installed ## Export the checkpoint MODEL=folder or hub id as a bundle into OUT=model (WITH="fp16 onnx" adds these weights)
 	@test -n "$(MODEL)" || { echo "MODEL is missing: make export MODEL=runs/shipped/checkpoint DATA=runs/shipped/held_out.csv"; exit 2; }
-	@$(BIN)/python -m training export --model $(MODEL) $(if $(DATA),--data $(DATA)) $(if $(CARD),--card $(CARD)) $(if $(LOSS),--loss $(LOSS)) $(if $(OUT),--out $(OUT))
+	@$(BIN)/python -m training export --model $(MODEL) $(if $(DATA),--data $(DATA)) $(if $(CARD),--card $(CARD)) $(if $(LOSS),--loss $(LOSS)) $(if $(WITH),--with $(WITH)) $(if $(OUT),--out $(OUT))
+
+onnx: $(VENV)/train.installed ## Write the int8 ONNX graph of BUNDLE=model into OUT=file, by default where the onnx engine looks
+	@$(BIN)/python -m training onnx $(if $(BUNDLE),--bundle $(BUNDLE)) $(if $(DATA),--data $(DATA)) $(if $(OUT),--out $(OUT))
 
 evaluate: $(VENV)/train.installed ## Evaluate BUNDLE=model on labelled texts, DATA= (RECORD= adds the result to the card)
 	@test -n "$(DATA)" || { echo "DATA is missing: make evaluate DATA=imdb-test.parquet"; exit 2; }

@@ -28,6 +28,7 @@ from app.explanation.explain import Explanation, explain
 from app.explanation.words import Piece, words
 from app.scoring.configuration import load_classifier
 from app.sentiment.classifier import SentimentClassifier
+from app.sentiment.engines import reference
 from app.settings import Settings
 from bench.service import ROOT
 from training import data
@@ -201,9 +202,8 @@ def _explained(served: SentimentClassifier, text: str, pieces: Sequence[Piece]) 
 
 
 def _gradients(served: SentimentClassifier) -> Attribute:
-    # In fp32: the weights lie there in fp16, which processors compute more slowly.
     model = AutoModelForSequenceClassification.from_pretrained(
-        served.bundle.folder, local_files_only=True, dtype=torch.float32
+        reference.checkpoint(served.bundle), local_files_only=True, dtype=torch.float32
     ).eval()
 
     def log_odds(ids: torch.Tensor) -> torch.Tensor:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from app.sentiment.bundle import load as load_bundle
 from bench.report import ON_LAMBDA
 from bench.service import ROOT
 
@@ -56,9 +57,11 @@ def rates() -> tuple[list[float], list[float]]:
     import torch
     from transformers import pipeline
 
-    # In fp32: the weights lie there in fp16, which processors compute more slowly.
+    from app.sentiment.engines import reference
+
+    checkpoint = reference.checkpoint(load_bundle(ROOT / "model"))
     classify = pipeline(
-        "text-classification", str(ROOT / "model"), batch_size=BATCH, dtype=torch.float32
+        "text-classification", str(checkpoint), batch_size=BATCH, dtype=torch.float32
     )
     baseline, ours = [], []
     with TemporaryDirectory() as folder:

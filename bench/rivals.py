@@ -14,9 +14,9 @@ import numpy as np
 from app.sentiment.bundle import Bundle
 from app.sentiment.bundle import load as load_bundle
 from app.sentiment.classifier import SentimentClassifier
-from app.sentiment.engines import Engine
+from app.sentiment.engines import Engine, reference
 from app.sentiment.engines.native import NativeEngine
-from app.sentiment.engines.onnx import OnnxEngine
+from app.sentiment.engines.onnx import GRAPH, OnnxEngine
 from app.sentiment.engines.tokenizer import BundleTokenizer
 from app.sentiment.windows import Windows
 from bench.baseline import make_checkpoint
@@ -38,14 +38,17 @@ def prepare() -> None:
 
     from bench.files import reviews
     from training import data, graph
-    from training.export import load_checkpoint, observe
+    from training.export import load_checkpoint, observe, write_graph
 
-    done = CACHE / load_bundle(SHIPPED).revision
+    bundle = load_bundle(SHIPPED)
+    done = CACHE / bundle.revision
     if done.exists():
         return
     CACHE.mkdir(parents=True, exist_ok=True)
+    write_graph(bundle, data.read(ROOT / "training/reviews.csv"), CACHE / GRAPH)
     make_checkpoint(BASE, SHIPPED)
-    for name, source in (("shipped", SHIPPED), ("base", BASE)):
+    shipped = reference.checkpoint(bundle)
+    for name, source in (("shipped", shipped), ("base", BASE)):
         model, tokenizer = load_checkpoint(str(source))
         weights = {key: value.float().numpy() for key, value in model.state_dict().items()}
         fp32 = graph.build(model.config, weights)
@@ -56,11 +59,9 @@ def prepare() -> None:
             (CACHE / "base.int8.onnx").write_bytes(int8.SerializeToString())
     # CTranslate2 knows DistilBERT as an encoder; the head stays outside.
     encoder = CACHE / "encoder"
-    DistilBertModel.from_pretrained(SHIPPED).float().save_pretrained(encoder)
-    (encoder / "tokenizer.json").write_bytes((SHIPPED / "tokenizer.json").read_bytes())
-    (encoder / "tokenizer_config.json").write_bytes(
-        (SHIPPED / "tokenizer_config.json").read_bytes()
-    )
+    DistilBertModel.from_pretrained(shipped).save_pretrained(encoder)
+    for name in reference.TOKENIZER:
+        (encoder / name).write_bytes((shipped / name).read_bytes())
     TransformersConverter(str(encoder)).convert(
         str(CACHE / "ctranslate2"), quantization="int8", force=True
     )
@@ -97,7 +98,10 @@ class _OpenVino(BundleTokenizer):
 
         super().__init__(bundle)
         model = AutoModelForSequenceClassification.from_pretrained(
-            SHIPPED, dtype=torch.float32, attn_implementation="eager", return_dict=False
+            reference.checkpoint(bundle),
+            dtype=torch.float32,
+            attn_implementation="eager",
+            return_dict=False,
         ).eval()
         ids = torch.ones((2, 16), dtype=torch.long)
         example = {"input_ids": ids, "attention_mask": ids}
@@ -127,9 +131,9 @@ class _CTranslate2(BundleTokenizer):
         self._encoder = ctranslate2.Encoder(
             str(CACHE / "ctranslate2"), device="cpu", compute_type="int8", intra_threads=THREADS
         )
-        weights = load_file(SHIPPED / "model.safetensors")
+        weights = load_file(reference.checkpoint(bundle) / reference.WEIGHTS)
         self._head, self._labels = (
-            tuple(weights[f"{name}.{kind}"].astype(np.float32) for kind in ("weight", "bias"))
+            tuple(weights[f"{name}.{kind}"] for kind in ("weight", "bias"))
             for name in ("pre_classifier", "classifier")
         )
 
@@ -157,12 +161,12 @@ def _onnx(name: str) -> Callable[[Bundle], Engine]:
 OURS = "native int8 (ours)"
 ENGINES: dict[str, Callable[[Bundle], Engine]] = {
     OURS: lambda bundle: NativeEngine(bundle, THREADS),
-    "onnx int8 (ours)": lambda bundle: OnnxEngine(bundle, THREADS),
+    "onnx int8 (ours)": _onnx(GRAPH),
     "onnx fp32": _onnx("shipped.fp32.onnx"),
     "OpenVINO": _OpenVino,
     "CTranslate2 int8": _CTranslate2,
-    "torch bf16": lambda bundle: _Torch(bundle, SHIPPED, "bfloat16"),
-    "torch fp32": lambda bundle: _Torch(bundle, SHIPPED, "float32"),
+    "torch bf16": lambda bundle: _Torch(bundle, reference.checkpoint(bundle), "bfloat16"),
+    "torch fp32": lambda bundle: _Torch(bundle, reference.checkpoint(bundle), "float32"),
     "base onnx int8": _onnx("base.int8.onnx"),
     "base torch fp32": lambda bundle: _Torch(bundle, BASE, "float32"),
 }

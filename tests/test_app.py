@@ -235,7 +235,8 @@ def test_missing_bundle_refuses_to_start(tmp_path):
 
 
 @pytest.mark.parametrize("engine", ["native", "onnx", "torch"])
-def test_every_engine_serves(engine):
+def test_every_engine_serves(engine, onnx_graph, cache_home, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache_home))
     caller = client(engine=engine)
     assert caller.get("/").json()["model"]["engine"] == engine
     assert caller.post("/predict", json={"text": "A triumph."}).json()["sentiment"] == "Positive"

@@ -15,6 +15,7 @@ from typing import Any
 
 from app.sentiment import bundle, engines
 from app.sentiment.classifier import SentimentClassifier
+from app.sentiment.engines.onnx import GRAPH, cached_graph
 from app.sentiment.windows import Windows
 from training import card, data, distil, evaluate, export, plots, recipe, snippets
 from training.data import Examples
@@ -72,12 +73,33 @@ def _train(args: argparse.Namespace) -> None:
 
 def _export(args: argparse.Namespace) -> None:
     known = json.loads(args.card.read_text()) if args.card else {}
-    export.export(args.model, args.out, data.read(args.data), known, args.loss)
+    export.export(
+        args.model,
+        args.out,
+        data.read(args.data),
+        known,
+        args.loss,
+        with_fp16="fp16" in args.extras,
+        with_onnx="onnx" in args.extras,
+    )
+
+
+def _onnx(args: argparse.Namespace) -> None:
+    source = bundle.load(args.bundle)
+    path = args.out or cached_graph(source)
+    export.write_graph(source, data.read(args.data), path)
+    print(f"{path}: the int8 graph of revision {source.revision}")
 
 
 def _evaluate(args: argparse.Namespace) -> None:
     examples = data.read(args.data)
     served = bundle.load(args.bundle)
+    if (
+        args.engine == "onnx"
+        and GRAPH not in served.checksums
+        and not cached_graph(served).exists()
+    ):
+        export.write_graph(served, data.read(REVIEWS), cached_graph(served))
     name = f"{args.data.stem}-{args.engine}"
     if args.window or args.stride:
         if args.record:
@@ -180,7 +202,18 @@ def _parser() -> argparse.ArgumentParser:
     option("--loss", type=float, default=export.MAX_LOSS, metavar="SHARE",
            help="of these texts that int8 may lose against fp32, by default "
                 f"{export.MAX_LOSS}; more is for weights that are only compared")  # fmt: skip
+    option("--with", dest="extras", nargs="+", choices=("fp16", "onnx"), default=(),
+           help="also write the checkpoint in fp16, the int8 ONNX graph, or both")  # fmt: skip
     option("--out", type=Path, default=MODEL, metavar="BUNDLE")
+
+    option = command(
+        _onnx, "write the int8 ONNX graph of a bundle, for the onnx engine or your own"
+    )
+    option("--bundle", type=Path, default=MODEL)
+    option("--data", type=Path, default=REVIEWS, metavar="TEXTS",
+           help="labelled texts, to set the int8 ranges by")  # fmt: skip
+    option("--out", type=Path, metavar="FILE",
+           help="by default where the onnx engine looks, in the user's cache")  # fmt: skip
 
     option = command(_evaluate, "measure a bundle on labelled texts")
     option("--data", type=Path, required=True, metavar="TEXTS")

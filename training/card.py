@@ -14,7 +14,7 @@ _SHARES = ("accuracy", "f1", "roc_auc", "log_loss", "calibration_error")
 _ENGINES = {
     "native": "native (int8)",
     "onnx": "onnx (int8)",
-    "torch": "torch (fp16 weights, computed in fp32)",
+    "torch": "torch (fp32)",
     "reported": "as reported",
 }
 

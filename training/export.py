@@ -1,7 +1,8 @@
-"""A checkpoint in, a model bundle out: fp16 reference, int8 weights, card and checksums."""
+"""From a checkpoint to a model bundle: int8 weights, tokenizer, card and checksums."""
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -22,12 +23,12 @@ from transformers import (
     DistilBertForSequenceClassification,
 )
 
-from app.sentiment.bundle import CHECKSUMS
+from app.sentiment.bundle import CHECKSUMS, Bundle
 from app.sentiment.bundle import load as load_bundle
 from app.sentiment.classifier import SentimentClassifier
-from app.sentiment.engines import Engine
+from app.sentiment.engines import Engine, reference
 from app.sentiment.engines.native import WEIGHTS, NativeEngine
-from app.sentiment.engines.onnx import OnnxEngine
+from app.sentiment.engines.onnx import GRAPH, OnnxEngine
 from app.sentiment.windows import Windows
 from training import data, graph, pack
 from training.card import write as write_card
@@ -43,7 +44,7 @@ CALIBRATION_TEXTS = 200
 CALIBRATION_TOKENS = 256
 """So many texts, and of each so many tokens at most, set the int8 ranges by their activations."""
 MAX_DIFFERENCE = 0.01
-"""Of the fp32 graph's logits from torch's; its weights have gone through fp16."""
+"""Of the fp32 graph's logits from torch's."""
 MAX_LOSS = 0.002
 """Accuracy that int8 may lose against fp32."""
 
@@ -51,9 +52,14 @@ MAX_LOSS = 0.002
 def load_checkpoint(source: str) -> tuple[DistilBertForSequenceClassification, Tokenizer]:
     """Load a checkpoint from a local folder or, where there is a hub, by its id.
 
+    Of a bundle's folder, load the reference checkpoint.
+
     Raises:
+        BundleError: it is a bundle, of which a file is missing or damaged.
         ValueError: it is no DistilBERT with one negative and one positive label.
     """
+    if (Path(source) / CHECKSUMS).exists():
+        source = str(reference.checkpoint(load_bundle(Path(source))))
     model = AutoModelForSequenceClassification.from_pretrained(source, dtype=torch.float32)
     if not isinstance(model, DistilBertForSequenceClassification):
         raise ValueError(f"{source} is a {type(model).__name__}, not a DistilBERT classifier")
@@ -109,6 +115,9 @@ def export(
     examples: Examples,
     card: Mapping[str, Any],
     max_loss: float = MAX_LOSS,
+    *,
+    with_fp16: bool = False,
+    with_onnx: bool = False,
 ) -> None:
     """Write the bundle of a checkpoint into the folder, replacing the bundle that is there.
 
@@ -117,7 +126,9 @@ def export(
     them. ``card``: what is known of the model; what is found here is added. What the card of the
     bundle that was there says of other weights (``compared``) is kept. ``max_loss``: the share of
     the examples that int8 may lose against fp32; more than the default is for weights that are to
-    be compared, not served.
+    be compared, not served. ``with_fp16``: also write the checkpoint itself, in fp16, which the
+    torch engine then loads instead of the dequantised int8 weights. ``with_onnx``: also write the
+    int8 ONNX graph, and verify it.
 
     Raises:
         ValueError: the folder holds something else than a bundle, or int8 is less accurate than
@@ -128,11 +139,9 @@ def export(
     previous = load_bundle(folder).card if (folder / CHECKSUMS).exists() else {}
     model, tokenizer = load_checkpoint(source)
     windows = [_within(model.config.max_position_embeddings, each) for each in WINDOWS]
-    halves = {name: value.half().contiguous() for name, value in model.state_dict().items()}
-    weights = {name: value.float().numpy() for name, value in halves.items()}
+    weights = _weights(model)
     fp32 = graph.build(model.config, weights)
-    seen = examples.texts[:CALIBRATION_TEXTS]
-    rows = data.encode(tokenizer, seen, min(CALIBRATION_TOKENS, windows[0].length))
+    rows = _calibration_rows(tokenizer, examples, windows[0])
     activations = observe(fp32, rows)
 
     unfinished = folder.with_name(f"{folder.name}.unfinished")
@@ -140,12 +149,15 @@ def export(
     unfinished.mkdir(parents=True)
     model.config.id2label = dict(enumerate(LABELS))
     model.config.label2id = {label: i for i, label in enumerate(LABELS)}
-    model.config.dtype = "float16"
+    model.config.dtype = "float16" if with_fp16 else "float32"
     model.config.save_pretrained(unfinished)
-    save_file(halves, unfinished / "model.safetensors", metadata={"format": "pt"})
-    (unfinished / "model.safetensors").chmod(0o644)
-    int8 = graph.build(model.config, weights, activations)
-    (unfinished / "model.onnx").write_bytes(int8.SerializeToString())
+    if with_fp16:
+        halves = {name: value.half().contiguous() for name, value in model.state_dict().items()}
+        save_file(halves, unfinished / reference.WEIGHTS, metadata={"format": "pt"})
+        (unfinished / reference.WEIGHTS).chmod(0o644)
+    if with_onnx:
+        int8 = graph.build(model.config, weights, activations)
+        (unfinished / GRAPH).write_bytes(int8.SerializeToString())
     pack.save(model.config, weights, activations, unfinished / WEIGHTS)
     _save_tokenizer(tokenizer, model.config.max_position_embeddings, unfinished)
     identity = {
@@ -156,7 +168,7 @@ def export(
             "layers": model.config.n_layers,
             "width": model.config.dim,
             "heads": model.config.n_heads,
-            "parameters": sum(value.numel() for value in halves.values()),
+            "parameters": sum(value.size for value in weights.values()),
         },
     }
     recipe = Path(source) / RECIPE
@@ -171,13 +183,14 @@ def export(
     def scored(engine: Engine) -> Scored:
         return score(SentimentClassifier(bundle, engine), examples)
 
-    reference_engine = OnnxEngine(bundle, model=fp32.SerializeToString())
-    found = np.array(reference_engine.logits([row.tolist() for row in rows]))
-    _verify_graph(found, predict(model, rows))
-    reference = scored(reference_engine)
+    fp32_engine = OnnxEngine(bundle, model=fp32.SerializeToString())
+    logits = np.array(fp32_engine.logits([row.tolist() for row in rows]))
+    _verify_graph(logits, predict(model, rows))
+    in_fp32 = scored(fp32_engine)
     native = scored(NativeEngine(bundle))
-    _verify("native", native, reference, max_loss)
-    _verify("onnx", scored(OnnxEngine(bundle)), reference, max_loss)
+    _verify("native", native, in_fp32, max_loss)
+    if with_onnx:
+        _verify("onnx", scored(OnnxEngine(bundle)), in_fp32, max_loss)
     inference["temperature"] = round(temperature(native), 4)
     revision = _revision(unfinished, inference)
     write_card(unfinished, {**identity, "revision": revision, "inference": inference})
@@ -187,6 +200,36 @@ def export(
     unfinished.rename(folder)
     shutil.rmtree(replaced, ignore_errors=True)
     print(f"{folder}: revision {revision}, temperature {inference['temperature']}")
+
+
+def write_graph(bundle: Bundle, examples: Examples, path: Path) -> None:
+    """Write the int8 ONNX graph of a bundle's reference checkpoint.
+
+    ``examples``: texts like those to be served, which set the int8 ranges.
+
+    Raises:
+        BundleError: a file of the bundle is missing or damaged.
+    """
+    model, tokenizer = load_checkpoint(str(reference.checkpoint(bundle)))
+    weights = _weights(model)
+    rows = _calibration_rows(tokenizer, examples, bundle.windows[0])
+    activations = observe(graph.build(model.config, weights), rows)
+    int8 = graph.build(model.config, weights, activations)
+    unfinished = path.with_name(f"{path.name}.unfinished.{os.getpid()}")
+    unfinished.write_bytes(int8.SerializeToString())
+    unfinished.rename(path)
+
+
+def _weights(model: DistilBertForSequenceClassification) -> dict[str, np.ndarray]:
+    return {name: value.float().numpy() for name, value in model.state_dict().items()}
+
+
+def _calibration_rows(
+    tokenizer: Tokenizer, examples: Examples, windows: Windows
+) -> list[np.ndarray]:
+    """Return the token ids that the int8 ranges are set by."""
+    texts = examples.texts[:CALIBRATION_TEXTS]
+    return data.encode(tokenizer, texts, min(CALIBRATION_TOKENS, windows.length))
 
 
 def _within(positions: int, windows: Windows) -> Windows:
@@ -239,8 +282,9 @@ def _verify(engine: str, served: Scored, reference: Scored, max_loss: float) -> 
 def _revision(folder: Path, inference: Mapping[str, Any]) -> str:
     """Return a digest of all that a score depends on."""
     found = hashlib.sha256(json.dumps(inference).encode())
-    for name in ("model.safetensors", "model.onnx", WEIGHTS, "tokenizer.json"):
-        found.update((folder / name).read_bytes())
+    for name in (reference.WEIGHTS, GRAPH, WEIGHTS, "tokenizer.json"):
+        if (folder / name).exists():
+            found.update((folder / name).read_bytes())
     return found.hexdigest()[:12]
 
 

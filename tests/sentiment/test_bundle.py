@@ -1,3 +1,4 @@
+import hashlib
 import shutil
 
 import pytest
@@ -9,7 +10,8 @@ from training.export import write_card
 
 
 @pytest.fixture
-def copy(bundle, tmp_path):
+def copy(bundle, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return shutil.copytree(bundle.folder, tmp_path / "model")
 
 
@@ -20,8 +22,8 @@ def copy(bundle, tmp_path):
         ("native", "tokenizer.json"),
         ("native", "config.json"),
         ("native", "card.json"),
-        ("onnx", "model.onnx"),
-        ("torch", "model.safetensors"),
+        ("torch", "model.int8.safetensors"),
+        ("torch", "tokenizer.json"),
         ("torch", "tokenizer_config.json"),
     ],
 )
@@ -30,6 +32,18 @@ def test_a_corrupted_file_refuses_to_load_and_is_named(copy, engine, name):
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
+    with pytest.raises(BundleError, match=f"{name} has sha256"):
+        load_classifier(Settings(engine=engine, model_dir=copy))
+
+
+@pytest.mark.parametrize(
+    ("engine", "name"), [("onnx", "model.onnx"), ("torch", "model.safetensors")]
+)
+def test_a_corrupted_file_of_a_bundles_own_is_named(copy, engine, name):
+    digest = hashlib.sha256(b"weights").hexdigest()
+    with (copy / "SHA256SUMS").open("a") as file:
+        file.write(f"{digest}  {name}\n")
+    (copy / name).write_bytes(b"other weights")
     with pytest.raises(BundleError, match=f"{name} has sha256"):
         load_classifier(Settings(engine=engine, model_dir=copy))
 
@@ -81,11 +95,11 @@ def test_a_text_is_cut_by_the_windows_for_its_length(bundle, tokens, expected):
 
 
 def test_lambda_needs_no_file_of_the_other_engines(copy):
-    for name in ("model.safetensors", "tokenizer_config.json", "model.onnx"):
-        (copy / name).unlink()
+    (copy / "tokenizer_config.json").unlink()
     load_classifier(Settings(model_dir=copy))
 
 
 def test_checksums_cover_every_file(bundle):
-    files = {path.name for path in bundle.folder.iterdir()} - {"SHA256SUMS"}
+    derived = {"model.onnx", "model.safetensors"}  # .gitignore has them
+    files = {path.name for path in bundle.folder.iterdir()} - {"SHA256SUMS"} - derived
     assert files == set(bundle.checksums)

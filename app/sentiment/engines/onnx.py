@@ -2,17 +2,40 @@
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import cast
 
 import numpy as np
 
-from app.sentiment.bundle import Bundle
+from app.sentiment.bundle import Bundle, BundleError
+from app.sentiment.engines import derived
 from app.sentiment.engines.tokenizer import BundleTokenizer
 
 # onnxruntime reports its use to its makers unless this is set before it is imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import onnxruntime
+
+GRAPH = "model.onnx"
+
+
+def cached_graph(bundle: Bundle) -> Path:
+    """Return where `make onnx` writes the graph of a bundle that holds none."""
+    return derived.folder(bundle) / GRAPH
+
+
+def graph(bundle: Bundle) -> Path:
+    """Return the bundle's own graph or, where it holds none, the cached one.
+
+    Raises:
+        BundleError: there is neither, or the bundle's own is damaged.
+    """
+    if GRAPH in bundle.checksums:
+        return bundle.file(GRAPH)
+    path = cached_graph(bundle)
+    if not path.exists():
+        raise BundleError(f"the onnx engine needs {path}, which `make onnx` writes")
+    return path
 
 
 class OnnxEngine(BundleTokenizer):
@@ -27,7 +50,7 @@ class OnnxEngine(BundleTokenizer):
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(
-            model or str(bundle.file("model.onnx")), options, providers=["CPUExecutionProvider"]
+            model or str(graph(bundle)), options, providers=["CPUExecutionProvider"]
         )
 
     def logits(self, rows: Sequence[Sequence[int]]) -> list[list[float]]:

@@ -1,4 +1,4 @@
-"""The reference engine: the bundle through `transformers`, as its authors would run it."""
+"""The reference engine: the checkpoint through `transformers`, as its authors would run it."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -7,22 +7,20 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from app.sentiment.bundle import Bundle
-
-_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors")
+from app.sentiment.engines import reference
 
 
 class TorchEngine:
     """Computes in fp32 on a GPU where there is one, else on ``threads`` cores (0: all)."""
 
     def __init__(self, bundle: Bundle, threads: int = 0) -> None:
-        for name in _FILES:
-            bundle.file(name)
+        checkpoint = reference.checkpoint(bundle)
         if threads:
             torch.set_num_threads(threads)
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
-        self._tokenizer = AutoTokenizer.from_pretrained(bundle.folder, local_files_only=True)
+        self._tokenizer = AutoTokenizer.from_pretrained(checkpoint, local_files_only=True)
         self._model = AutoModelForSequenceClassification.from_pretrained(
-            bundle.folder, local_files_only=True, dtype=torch.float32
+            checkpoint, local_files_only=True, dtype=torch.float32
         )
         self._model.eval().to(self._device)
         self.start_token = cast(int, self._tokenizer.cls_token_id)
