@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from app.sentiment.bundle import load
 from tests.training.conftest import RECIPE, sentences, tiny_model, tiny_tokenizer
 from training import __main__ as commands
 from training import data
@@ -24,7 +25,7 @@ def run(tmp_path, monkeypatch):
     return command
 
 
-def test_from_labelled_text_to_a_card(tmp_path, run):
+def test_from_labelled_text_to_a_card(tmp_path, run, monkeypatch):
     data.write(sentences(900, 1), tmp_path / "train.csv")
     data.write(sentences(200, 2), tmp_path / "test.csv")
     config = (commands.CONFIGS / "two-phase.toml").read_text()
@@ -56,14 +57,22 @@ def test_from_labelled_text_to_a_card(tmp_path, run):
     assert json.loads((report / "report.json").read_text())["accuracy"] == reached
     assert f"{reached:.4f}" in (report / "report.html").read_text()
 
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for engine in ("onnx", "torch"):  # what they load is derived, as the bundle holds neither
+        run("evaluate", "--bundle", "both", "--data", "test.csv", "--engine", engine)
+    run("onnx", "--bundle", "both", "--out", "both.onnx")
+    assert (tmp_path / "both.onnx").stat().st_size > 0
+
     run("card", "--bundle", "both", "--out", "card.md")
     page = (tmp_path / "card.md").read_text()
     assert f"| Test | native (int8) | 200 | {reached:.2%}" in page
     assert "| head only | Test | native (int8) |" in page
 
-    run("export", "--model", folder / "checkpoint", *held_out, "--out", "both")
+    extras = ("--with", "fp16", "onnx")
+    run("export", "--model", folder / "checkpoint", *held_out, *extras, "--out", "both")
     again = json.loads((tmp_path / "both" / "card.json").read_text())
     assert "metrics" not in again
+    assert {"model.onnx", "model.safetensors"} <= load(tmp_path / "both").checksums.keys()
     assert again["compared"] == card["compared"]
 
 

@@ -5,12 +5,14 @@ import numpy as np
 import pytest
 
 from app.scoring.configuration import load_classifier
+from app.sentiment.bundle import load
+from app.sentiment.engines.onnx import cached_graph
 from app.settings import Settings
 from tests.training.conftest import RECIPE, sentences, tiny_model, tiny_tokenizer
 from training import export
 from training.evaluate import Scored
 from training.quantise import Seen
-from training.train import Run, train
+from training.train import Run, predict, train
 
 
 @pytest.fixture(scope="module")
@@ -26,11 +28,18 @@ def checkpoint(trained, tmp_path):
     return shutil.copytree(trained, tmp_path / "checkpoint")
 
 
-def test_a_checkpoint_becomes_a_bundle_that_every_engine_serves(checkpoint, tmp_path):
+@pytest.mark.parametrize("derived", [False, True])
+def test_a_checkpoint_becomes_a_bundle_that_every_engine_serves(
+    checkpoint, tmp_path, monkeypatch, derived
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     folder = tmp_path / "bundle"
     held_out = sentences(100, 4)
-    export.export(str(checkpoint), folder, held_out, {"license": "MIT"})
+    extras = {"with_fp16": not derived, "with_onnx": not derived}
+    export.export(str(checkpoint), folder, held_out, {"license": "MIT"}, **extras)
     assert json.loads((folder / "card.json").read_text())["license"] == "MIT"
+    if derived:
+        export.write_graph(load(folder), held_out, cached_graph(load(folder)))
     scores = []
     for engine in ("native", "onnx", "torch"):
         served = load_classifier(Settings(engine=engine, model_dir=folder))
@@ -38,6 +47,27 @@ def test_a_checkpoint_becomes_a_bundle_that_every_engine_serves(checkpoint, tmp_
         assert served.predict(["the film was superb"])[0].sentiment == "Positive"
     for served in scores[:2]:
         assert (np.argmax(served, 1) == np.argmax(scores[2], 1)).mean() >= 0.99
+
+
+def test_a_bundle_holds_the_int8_weights_alone_unless_others_are_asked_for(checkpoint, tmp_path):
+    weights = {"model.int8.safetensors"}
+    for extras, expected in (
+        ({}, weights),
+        ({"with_fp16": True}, weights | {"model.safetensors"}),
+        ({"with_onnx": True}, weights | {"model.onnx"}),
+    ):
+        export.export(str(checkpoint), tmp_path / "b", sentences(60, 4), {}, **extras)
+        names = {path.name for path in (tmp_path / "b").iterdir()}
+        assert {name for name in names if name.startswith("model.")} == expected
+
+
+def test_a_bundles_folder_is_loaded_as_its_reference_checkpoint(checkpoint, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    export.export(str(checkpoint), tmp_path / "b", sentences(60, 4), {})
+    model, _ = export.load_checkpoint(str(tmp_path / "b"))
+    original, _ = export.load_checkpoint(str(checkpoint))
+    rows = [np.array([2, 5, 6, 10, 3])]
+    np.testing.assert_allclose(predict(model, rows), predict(original, rows), atol=0.1)
 
 
 def test_labels_in_the_other_order_are_turned_round(checkpoint, tmp_path):
