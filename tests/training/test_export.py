@@ -88,17 +88,26 @@ def test_other_labels_are_refused(checkpoint):
         export.load_checkpoint(str(checkpoint))
 
 
-def test_int8_that_loses_too_much_replaces_nothing(checkpoint, tmp_path, monkeypatch):
+@pytest.mark.parametrize("engine", ["native", "onnx"])
+def test_int8_that_loses_too_much_replaces_nothing(checkpoint, tmp_path, monkeypatch, engine):
     folder = tmp_path / "bundle"
-    export.export(str(checkpoint), folder, sentences(60, 4), {})
+    extras = {"with_onnx": engine == "onnx"}
+    export.export(str(checkpoint), folder, sentences(60, 4), {}, **extras)
     before = (folder / "SHA256SUMS").read_text()
-    extremes = export.observe
-    monkeypatch.setattr(export, "observe", lambda *given: _narrowed(extremes(*given)))
-    with pytest.raises(ValueError, match="int8 loses more than"):
-        export.export(str(checkpoint), folder, sentences(60, 4), {})
+    observe, save = export.observe, export.pack.save
+    if engine == "onnx":
+        monkeypatch.setattr(export, "observe", lambda *given: _narrowed(observe(*given)))
+    else:
+        monkeypatch.setattr(
+            export.pack,
+            "save",
+            lambda config, weights, *rest: save(config, _negated(weights), *rest),
+        )
+    with pytest.raises(ValueError, match=f"{engine}: int8 loses more than"):
+        export.export(str(checkpoint), folder, sentences(60, 4), {}, **extras)
     assert (folder / "SHA256SUMS").read_text() == before
     # Unless they are only to be compared.
-    export.export(str(checkpoint), folder, sentences(60, 4), {}, max_loss=1.0)
+    export.export(str(checkpoint), folder, sentences(60, 4), {}, max_loss=1.0, **extras)
     assert (folder / "SHA256SUMS").read_text() != before
 
 
@@ -135,6 +144,12 @@ def test_temperature_is_that_which_made_the_log_odds_too_sharp():
 
 def _narrowed(activations):
     return {name: Seen(e.low / 1e3, e.high / 1e3, e.gram) for name, e in activations.items()}
+
+
+def _negated(weights):
+    return {
+        name: -value if name.startswith("classifier") else value for name, value in weights.items()
+    }
 
 
 def _flipped(examples):
