@@ -61,7 +61,7 @@ class Router:
         for source in self.sources:
             if source.matches(event):
                 observed = self._telemetry.batch(source.name, request_id)
-                with nullcontext() if source.is_observed else observed:
+                with nullcontext() if source.observes_itself else observed:
                     return source.handle(event, context)
         from app.events import skipped
 

@@ -149,7 +149,7 @@ def test_fields_of_log_lines_are_documented_and_those_that_are_documented_are_lo
 def test_sources_are_documented_as_they_are_logged() -> None:
     [row] = re.findall(r"^\| `source` \|.*$", OPERATIONS, re.MULTILINE)
     documented = set(re.findall(r"`(\w+)`", row)) - {"source"}
-    logged = {source.name for source in handler.router.sources if not source.is_observed}
+    logged = {source.name for source in handler.router.sources if not source.observes_itself}
     assert documented == logged
 
 

@@ -19,8 +19,8 @@ class Source(Protocol):
         ...
 
     @property
-    def is_observed(self) -> bool:
-        """Whether its events are observed while they are handled, as HTTP requests are."""
+    def observes_itself(self) -> bool:
+        """Whether it observes its own events, as the web application does for requests."""
         ...
 
     def matches(self, event: Event) -> bool:

@@ -28,7 +28,7 @@ class Direct:
 
     name = "direct"
     shape = '{"text": …}, {"texts": […]}, {"Items": […]} or {"object": …}'
-    is_observed = False
+    observes_itself = False
 
     def __init__(self, scorer: Scorer, objects: ObjectScorer) -> None:
         self._classifier = scorer.classifier

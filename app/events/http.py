@@ -56,7 +56,7 @@ class Http:
 
     name = "HTTP"
     shape = "requests of a REST API, an HTTP API, a function URL or an ALB"
-    is_observed = True
+    observes_itself = True
 
     def __init__(self, app: ASGIApp) -> None:
         # With lifespan "auto" the application would start up and shut down in each invocation.

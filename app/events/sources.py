@@ -35,7 +35,7 @@ def load(scorer: Scorer) -> list[Source]:
 class RecordSource:
     """A source whose events consist of records, or are one record."""
 
-    is_observed: ClassVar[bool] = False
+    observes_itself: ClassVar[bool] = False
 
     name: str
     shape: str
