@@ -155,7 +155,7 @@ def without_bar(output: str) -> list[str]:
 
 
 def refused(done: subprocess.CompletedProcess, reason: str) -> None:
-    """Check that it ended with 1 and one line that says why."""
+    """Check that it ended with status 1 and one line with the reason."""
     assert done.returncode == 1, done
     [line] = without_bar(done.stderr)
     assert reason in line

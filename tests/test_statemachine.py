@@ -12,7 +12,7 @@ from cfnlint.decode import cfn_yaml
 
 PATH = Path(__file__).parents[1] / "statemachine/backfill.asl.json"
 EXPRESS_SECONDS = 300
-"""How long an express execution may take."""
+"""Time limit of an express execution."""
 DEAD_LETTER = "Send to dead-letter queue"
 
 
@@ -42,7 +42,7 @@ def row_maps(machine: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def tasks(machine: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Every task, those of the maps' items too, by name."""
+    """Every task by name, including those of the items of maps."""
     machines = [machine, *(state["ItemProcessor"] for state in maps(machine))]
     return {
         name: state
@@ -60,7 +60,7 @@ def test_maps_are_distributed_with_limits_from_the_input(machine) -> None:
 
 
 def test_rows_are_read_alike_in_every_format(machine) -> None:
-    """Amazon's language cannot choose a reader by the input: a map for each, and no more."""
+    """The state language cannot choose a reader by the input, so there is a map for each."""
 
     def without_its_reader(state: dict[str, Any]) -> dict[str, Any]:
         state = deepcopy(state)

@@ -1,4 +1,4 @@
-"""The handler with every sink switched on, and a local AWS behind it."""
+"""The handler with every sink configured, on a local AWS."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Direct invocations: every item judged by itself, under what tells which row it is."""
+"""Direct invocations: each item is scored or rejected by itself, with its index and id."""
 
 import json
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""What is opened, what is skipped, and what docs/inputs.md says of it."""
+"""Envelopes and skipped kinds, as docs/inputs.md lists them."""
 
 import base64
 import gzip
@@ -38,7 +38,7 @@ def parse_text(value: object) -> Text:
 
 
 def table(heading: str) -> list[tuple[str, str]]:
-    """Return the kinds and examples of the page's table that follows these words."""
+    """Return the kinds and examples in the page's table after this heading."""
     rows = PAGE.partition(heading)[2].partition("|---|---|\n")[2].partition("\n\n")[0]
     return re.findall(r"^\| (.+?) \| `(.+)` \|$", rows, re.MULTILINE)
 
@@ -105,7 +105,7 @@ def test_object_is_scored_in_any_envelope(handle, aws, wrap):
 
 @pytest.fixture
 def unsent(native, monkeypatch) -> Callable[[Any], Any]:
-    """The entry point without any AWS: whatever it would send or score of an object raises."""
+    """The entry point without AWS: sending a result or reading an object raises."""
     scorer = Scorer(native, Settings(results_queue_url="https://queue", max_text_characters=2000))
     router = entry.Router(entry.app, scorer, entry.app.state.telemetry)
     monkeypatch.setattr("app.aws.client", None)

@@ -1,4 +1,4 @@
-"""One record never hurts its neighbours: whatever stands between good ones, they are delivered."""
+"""A bad record, whatever it holds, does not affect the records around it."""
 
 import base64
 import copy

@@ -1,4 +1,4 @@
-"""Objects in S3, through the handler, by every way that the event of them comes."""
+"""S3 objects, scored through the handler, from every source of their events."""
 
 import gzip
 import json
@@ -110,7 +110,7 @@ def test_killed_invocation_leaves_nothing_and_its_retry_everything(
 
 
 class Clock:
-    """A Lambda context whose time passes as work is done."""
+    """A Lambda context whose time passes only as texts are scored."""
 
     def __init__(self, seconds: float) -> None:
         self.left = seconds
@@ -120,7 +120,7 @@ class Clock:
 
 
 class Ticking(Clock):
-    """One that finds a second gone at each look."""
+    """A clock that loses a second each time it is read."""
 
     def get_remaining_time_in_millis(self) -> int:
         self.left -= 1
@@ -132,7 +132,7 @@ MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:score"
 
 @pytest.fixture
 def machine(aws, native, monkeypatch):
-    """A state machine that the handler hands over to; returns the executions, newest first."""
+    """A state machine for the handler; returns its executions, newest first."""
     states = boto3.client("stepfunctions")
     states.create_state_machine(
         name="score",
@@ -153,7 +153,7 @@ def machine(aws, native, monkeypatch):
 
 @pytest.fixture
 def takes(native, monkeypatch):
-    """Let time pass on the clock as texts are scored: so many seconds for each character."""
+    """Returns a function that makes scoring take time on a clock, in seconds per character."""
 
     def install(clock: Clock, seconds_per_character: float) -> None:
         predict = native.predict

@@ -17,7 +17,7 @@ from app.sinks.results import Unstorable
 
 
 class FailingSink:
-    """Keeps what it is sent, but for the ids that it does not take or cannot hold."""
+    """A sink that rejects the ids in ``refused``, and cannot store those in ``unfit``."""
 
     def __init__(self, name: str, refused: set[str], unfit: set[str]) -> None:
         self.name = name
@@ -32,7 +32,7 @@ class FailingSink:
 
     def send(self, entries: Any, deadline: Any) -> Sent:
         self.calls += 1
-        # The service takes a batch in any order, and all of it that it does not refuse.
+        # A service processes a batch in any order, except for what it rejects.
         self.stored += [
             entry.body for entry in reversed(entries) if entry.body not in self._refused
         ]
@@ -40,7 +40,7 @@ class FailingSink:
 
 
 class Objects:
-    """Scores objects, but for those with a name that is refused."""
+    """Scores objects, except for those whose key is refused."""
 
     def __init__(self, refused: set[str]) -> None:
         self.scored: list[str] = []
@@ -107,7 +107,7 @@ def test_each_sink_holds_a_prefix_of_each_group_up_to_its_first_failure(remember
     texts = {n for n, (_, kind) in enumerate(arrivals) if "object" not in kind}
     delivered = texts - set(expected)
     for position, sink in enumerate(sinks):
-        # Besides what is delivered: what a sink behind this one did not take, which fails.
+        # A failure in a later sink is stored in the sinks before it.
         partly = {
             n
             for n in expected

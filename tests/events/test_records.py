@@ -1,4 +1,4 @@
-"""What a payload is: a text, or an object with a text, an id and metadata."""
+"""Payloads: a text, or an object with a text, an id and metadata."""
 
 import json
 from decimal import Decimal

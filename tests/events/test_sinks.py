@@ -1,4 +1,4 @@
-"""Sinks that fail now and then, through the handler: nothing is lost, nothing doubled."""
+"""Sinks that fail at times, through the handler: nothing is lost or stored twice."""
 
 from collections import Counter
 from types import SimpleNamespace
@@ -12,7 +12,7 @@ from tests.events.test_sources import failed, messages
 
 @pytest.fixture
 def calls(monkeypatch):
-    """Counts calls of AWS by operation; what ``fail`` names by its number fails so."""
+    """Counts calls by operation; ``fail`` maps an operation and a number to an error code."""
     make = botocore.client.BaseClient._make_api_call
 
     counted = SimpleNamespace(made=Counter(), fail={})

@@ -1,4 +1,4 @@
-"""Each source's own event, through the handler, into every sink."""
+"""An event of each source, through the handler, into every sink."""
 
 import base64
 import copy

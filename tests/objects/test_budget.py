@@ -1,4 +1,4 @@
-"""Whether work fits the time that is left, on a clock that passes as work is done."""
+"""The time budget, on a clock that passes as work is done."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Files as other programs write them (`tests/objects/files/make.py`), each read as what it is."""
+"""Files written by other programs (`tests/objects/files/make.py`)."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Files on this machine: whole or not at all, and as private as the input."""
+"""Local files: outputs are complete or absent, and as private as the input."""
 
 import errno
 import os
@@ -55,7 +55,7 @@ def test_full_disk_leaves_the_earlier_files(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
         with pytest.raises(OSError) as raised, storage.Outputs() as outputs:
             outputs.open(LocalFile(tmp_path / "small")).write(b"new")
-            # Within the buffer, so that only the end finds the disk full.
+            # Within the buffer, so that only the last write fails.
             outputs.open(LocalFile(tmp_path / "large")).write(bytes(200_000))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

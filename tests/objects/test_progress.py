@@ -19,7 +19,7 @@ class Interrupted(BaseException):
 
 
 def keep(path, chunks, model="m"):
-    """Leave behind what a run had scored when it was interrupted."""
+    """Leave the progress of an interrupted run."""
     with pytest.raises(Interrupted), Progress(path, model) as progress:
         for texts, scores in chunks:
             progress.add(texts, scores)

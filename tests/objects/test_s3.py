@@ -1,4 +1,4 @@
-"""Objects in S3 as streams, against moto, with what can happen to a connection."""
+"""S3 objects as streams, on moto, with broken connections."""
 
 import io
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ def body() -> s3.Download:
 
 
 def break_off(monkeypatch, error: Exception, after: int, times: int) -> None:
-    """Have the first streams fail after so many bytes."""
+    """Make the first streams fail after a number of bytes."""
     read, left = StreamingBody.read, [times]
 
     def failing(stream, amt=None):

@@ -1,4 +1,4 @@
-"""Objects of every format through the scoring that `make score` and the function share."""
+"""Objects of every format through the scoring of `make score` and the function."""
 
 import contextlib
 import csv
@@ -53,7 +53,7 @@ def rejects(summary) -> list[tuple[int, str]]:
 
 
 def write(path: Path) -> Path:
-    """Write the rows in the format of the path's name."""
+    """Write the rows in the format of the suffix."""
     name = path.name.removesuffix(".gz")
     if name.endswith(".parquet"):
         columns = {"id": [id for id, _ in ROWS], "review": [text for _, text in ROWS]}
@@ -220,9 +220,9 @@ BAD = GOOD.model_copy(update={"sentiment": "Negative"})
 def whole_and_interrupted(
     native, folder: Path, name: str, rows: int, stops: list[int]
 ) -> tuple[bytes, bytes, bool]:
-    """Score a file at once, and again stopped after so many rows.
+    """Score a file in one run, and again with an interruption after a number of rows.
 
-    Returns both results, and whether no text was scored that need not have been.
+    Returns both results, and whether no text was scored twice without need.
     """
     path = write(folder / name)
     scored: list[str] = []

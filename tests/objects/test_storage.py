@@ -1,4 +1,4 @@
-"""Where paths and URIs lead."""
+"""Locations of paths and URIs."""
 
 from pathlib import Path
 

@@ -37,7 +37,7 @@ def taken(call: Any) -> Answer:
 
 @pytest.fixture
 def service(monkeypatch) -> Iterator[SimpleNamespace]:
-    """A service on this machine: the ``calls`` that it got; ``answer`` gives one, or None."""
+    """A local service: ``calls`` lists its calls, and ``answer`` returns an answer or None."""
     service = SimpleNamespace(calls=[], answer=taken)
     over = threading.Event()
 
@@ -69,7 +69,7 @@ def service(monkeypatch) -> Iterator[SimpleNamespace]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setattr(batching, "FIRST_PAUSE", 0.001)
-    # Between its calls botocore waits at random; here never.
+    # No random pauses between the retries of botocore.
     monkeypatch.setattr("botocore.retries.standard.random.random", lambda: 0.0)
     aws.client.cache_clear()
     yield service
@@ -110,7 +110,7 @@ def test_unavailable_service_gets_one_batch_of_many(service):
 
 
 def left_out(count: Callable[[int], bool]) -> Callable[[Any], Answer]:
-    """Answer that items are not processed whose id ``count`` says so of."""
+    """Answer that the items are unprocessed for whose id ``count`` is true."""
 
     def answer(call: Any) -> Answer:
         puts = call.sent["RequestItems"]["results"]

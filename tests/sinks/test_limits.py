@@ -1,4 +1,4 @@
-"""What each sink holds: the last size, depth and number that fits, and the first that does not."""
+"""Limits of each sink: the largest size, depth and number that fit, and the next."""
 
 from decimal import Decimal
 

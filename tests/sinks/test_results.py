@@ -1,4 +1,4 @@
-"""What results are sent as: JSON that comes back exactly."""
+"""Results as JSON, which keeps every value exactly."""
 
 import json
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Writes the files of this folder, by the programs that people export their tables with.
+"""Writes the files in this folder with the programs that people use to export tables.
 
 Run in an environment of pandas 3.1, polars 2.1, duckdb 2.0, pyarrow 26, openpyxl 3.1 and fastavro
 1.13, with LibreOffice 7.4, PostgreSQL 15, MariaDB 10.11, SQLite 3.40, pigz 2.6 and bgzip 1.16

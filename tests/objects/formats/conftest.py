@@ -1,4 +1,4 @@
-"""Objects read and written again by their formats, without a model between."""
+"""Reads and writes objects with their formats, without a model."""
 
 import contextlib
 import io
@@ -18,7 +18,7 @@ SCORE = Score("Positive", 0.75, 0.75)
 
 @dataclass
 class Object:
-    """What became of an object."""
+    """The rows of an object, and its content after writing."""
 
     rows: list[Row] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Tables of every dialect, read as what they are and written as they were."""
+"""CSV tables: the dialect is detected, and rows are written unchanged."""
 
 import csv
 import io
@@ -282,13 +282,13 @@ FIELDS = st.text(
 
 @st.composite
 def tables(draw):
-    """A table as Python's writer writes it, and its rows; no text holds lines that look like it."""
+    """A table written by Python, and its rows; no text has a line that looks like a row."""
     width = draw(st.integers(2, 5))
     names = ["text", *(f"c{i}" for i in range(1, width))]
     delimiter = draw(st.sampled_from(",;\t|"))
     fields = FIELDS.filter(lambda text: not (delimiter in text and {"\n", "\r"} & {*text}))
     rows = draw(st.lists(st.lists(fields, min_size=width, max_size=width), max_size=8))
-    # Python quotes no line end but its own.
+    # Python quotes only its own line end.
     quoting, ends = draw(
         st.sampled_from(
             [

@@ -1,4 +1,4 @@
-"""The guide's page on files (`docs/inputs.md`): each of its claims tried."""
+"""The section on files in `docs/inputs.md`: each claim is tested."""
 
 import gzip
 import re
@@ -19,7 +19,7 @@ SECTION = next(part for part in FILES if part.startswith("Files"))
 
 
 def section(name: str) -> list[list[str]]:
-    """Return the cells of a table's rows."""
+    """Return the cells of the rows of a section's table."""
     part = next(each for each in SECTION.split("\n### ") if each.startswith(name))
     rows = [line for line in part.splitlines() if line.startswith("|")][2:]
     return [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]] for row in rows]

@@ -1,4 +1,4 @@
-"""Whatever the bytes, no format holds more of them than a row may have, or is silent for long."""
+"""No format holds more than one row of any input, or reads for long without a heartbeat."""
 
 import gzip
 import io
@@ -14,7 +14,7 @@ BEGINNINGS = {"r.csv": b'id,text\n1,"', "r.jsonl": b'{"text": "a"}\n{"text": "',
 
 
 class Endless(io.RawIOBase):
-    """A beginning, then the same bytes over and over, none of which is held."""
+    """A file that begins with given bytes and repeats others, without holding them in memory."""
 
     def __init__(self, begin: bytes, unit: bytes, size: int) -> None:
         self._begin, self._unit, self._left = begin, unit, size

@@ -1,4 +1,4 @@
-"""Parquet: its columns as they are, and what is damaged in it refused by a process that may die."""
+"""Parquet: columns are kept, and damaged files refused by a child process that may die."""
 
 import io
 import random
@@ -184,7 +184,7 @@ def test_other_files_are_refused(data, what):
 
 
 def mutated(data: bytes, seed: int) -> bytes:
-    """Return it with a few bytes changed, cut out or doubled, mostly in its footer."""
+    """Return the file with a few bytes changed, removed or repeated, mostly in its footer."""
     chance, result = random.Random(seed), bytearray(data)
     for _ in range(chance.randint(1, 4)):
         at = chance.randrange(len(result) // (2 if chance.random() < 0.3 else 1) - 8)
@@ -212,7 +212,7 @@ SMALL = pa.table(
 
 
 def survives(data: bytes) -> bool:
-    """Return whether it is read; raise for anything other than a refusal."""
+    """Return whether the file is read; raise anything but a refusal."""
     try:
         result = through("r.parquet", data)
     except UnreadableObject as error:
@@ -232,14 +232,14 @@ def test_damaged_parquet_is_read_or_refused(codec, damaged_files):
 
 @pytest.fixture
 def damaged_files(request) -> int:
-    """How many files of each kind are tried: more where `PROPERTIES` asks for more."""
+    """Number of damaged files of each kind; more in `make properties`."""
     from hypothesis import settings
 
     return 40 if settings.default.max_examples <= 200 else 2500
 
 
 def bomb() -> bytes:
-    """Return some hundred bytes that stand for gigabytes of text."""
+    """Return some hundred bytes that decode to gigabytes of text."""
     text = pa.array(["x" * (60 * 1024 * 1024)])
     column = pa.DictionaryArray.from_arrays(pa.array([0] * 64, pa.int32()), text)
     table = pa.table({"text": column})
@@ -299,7 +299,7 @@ def test_exceptions_of_scoring_and_files_are_raised_unchanged():
 
 
 def test_worker_protocol():
-    """The worker's own code, which a child process runs elsewhere."""
+    """The code of the worker, here in the process of the test."""
     data, sent = written(SMALL), io.BytesIO()
 
     class FakeParent(worker.Parent):

@@ -1,4 +1,4 @@
-"""What a table is, by cases that the demo page is held to as well (`tests/page/test_tables.py`)."""
+"""CSV tables in cases shared with the demo page (`tests/page/test_tables.py`)."""
 
 import json
 
