@@ -28,7 +28,7 @@ from app.telemetry import logs
 ROOT = Path(__file__).parents[1]
 
 # Always the same cases, so that a change is judged by itself; `make properties` looks for new ones.
-hypothesis.settings.register_profile("usual", max_examples=200, deadline=None, derandomize=True)
+hypothesis.settings.register_profile("usual", max_examples=50, deadline=None, derandomize=True)
 hypothesis.settings.register_profile("long", max_examples=20_000, deadline=None, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("PROPERTIES", "usual"))
 

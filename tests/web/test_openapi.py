@@ -18,7 +18,7 @@ from app.web.problems import MEDIA_TYPE, Problem
 from tests.access.test_keys import entry
 from tests.events.conftest import aws  # noqa: F401
 
-CASES = int(os.environ.get("CASES", "500"))
+CASES = int(os.environ.get("CASES", "100"))
 sent: Counter[str] = Counter()
 
 

@@ -235,7 +235,7 @@ def damaged_files(request) -> int:
     """Number of damaged files of each kind; more in `make properties`."""
     from hypothesis import settings
 
-    return 40 if settings.default.max_examples <= 200 else 2500
+    return 10 if settings.default.max_examples <= 50 else 2500
 
 
 def bomb() -> bytes:
