@@ -1,4 +1,4 @@
-"""What all tests share: the shipped bundle, loaded once for each engine."""
+"""What all tests share: each engine loaded once, log lines, and how tests are divided."""
 
 import asyncio
 import csv
@@ -18,6 +18,7 @@ import pytest
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 from app.scoring.configuration import load_classifier
+from app.sentiment import engines
 from app.sentiment.bundle import Bundle
 from app.sentiment.bundle import load as load_bundle
 from app.sentiment.classifier import SentimentClassifier
@@ -31,6 +32,48 @@ ROOT = Path(__file__).parents[1]
 hypothesis.settings.register_profile("usual", max_examples=50, deadline=None, derandomize=True)
 hypothesis.settings.register_profile("long", max_examples=20_000, deadline=None, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("PROPERTIES", "usual"))
+
+
+SHARED = ("tests/stack", "tests/page", "tests/contract")
+"""Folders whose tests share what takes seconds to start: a local AWS, a browser, an emulator."""
+SLOW = ("tests/stack", "tests/page", "tests/local", "tests/training")
+"""Folders whose tests all start processes, a browser or torch."""
+SLOW_FIXTURES = {"torch", "onnx"}
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Run one worker more than there are processors: many tests wait for another process."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the slow tests, and keep together on one worker what shares what is slow to start."""
+    for item in items:
+        path = item.path.relative_to(ROOT).as_posix()
+        if path.startswith(SLOW) or SLOW_FIXTURES & {*getattr(item, "fixturenames", ())}:
+            item.add_marker(pytest.mark.slow)
+        group = next((folder for folder in SHARED if path.startswith(folder)), path)
+        item.add_marker(pytest.mark.xdist_group(group))
+    if config.option.dist != "no":
+        # The longest groups first, so that no worker begins one when the others end.
+        items.sort(key=lambda item: not item.path.relative_to(ROOT).as_posix().startswith(SLOW))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_engines() -> Iterator[None]:
+    """Load each engine of the shipped bundle once for all applications in this process."""
+    load = engines.load
+    loaded: dict[tuple[str, int], engines.Engine] = {}
+
+    def shared(name: str, bundle: Bundle, threads: int) -> engines.Engine:
+        if bundle.folder.resolve() != ROOT / "model":
+            return load(name, bundle, threads)
+        if (name, threads) not in loaded:
+            loaded[name, threads] = load(name, bundle, threads)
+        return loaded[name, threads]
+
+    with patch.object(engines, "load", shared):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,6 +19,7 @@ from pyarrow import parquet
 
 from app import score
 from app.objects.formats import ReadOptions, Score
+from app.objects.formats.rows import CHUNK_ROWS
 from app.objects.scoring import Summary
 from tests.conftest import ROOT
 
@@ -32,8 +34,11 @@ def start(*arguments: object) -> subprocess.Popen[str]:
     )
 
 
+SEVERAL_CHUNKS = 4 * CHUNK_ROWS + 1
+
+
 def write(path: Path, rows: int) -> Path:
-    lines = [json.dumps({"id": i, "text": f"Row {i}: a fine film. " * 40}) for i in range(rows)]
+    lines = [json.dumps({"id": i, "text": f"Row {i}: a fine film."}) for i in range(rows)]
     path.write_text("\n".join(lines))
     return path
 
@@ -104,11 +109,11 @@ def test_bars_are_characters_that_the_output_can_encode(tmp_path):
 
 
 def test_interrupted_run_resumes_to_the_same_file(tmp_path):
-    source = write(tmp_path / "in.jsonl", 400)
+    source = write(tmp_path / "in.jsonl", SEVERAL_CHUNKS)
     progress = tmp_path / "out.jsonl.progress"
     running = start(source, tmp_path / "out.jsonl")
     while not progress.exists() or len(progress.read_bytes().splitlines()) < 3:
-        time.sleep(0.02)
+        time.sleep(0.005)
     running.send_signal(signal.SIGINT)
     _, output = running.communicate()
     assert running.returncode == 130
@@ -117,7 +122,7 @@ def test_interrupted_run_resumes_to_the_same_file(tmp_path):
     assert len(progress.read_bytes().splitlines()) >= 3
     assert start(source, tmp_path / "out.jsonl").wait() == 0
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
-    assert [row["id"] for row in rows] == list(range(400))
+    assert [row["id"] for row in rows] == list(range(SEVERAL_CHUNKS))
 
 
 def test_s3_objects_are_scored(tmp_path, monkeypatch):
@@ -148,6 +153,27 @@ def run(
     return subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False, **given
     )
+
+
+Command = Callable[..., subprocess.CompletedProcess]
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capsys, native) -> Command:
+    """Run the command in `tmp_path`, in this process, which has its engine loaded already."""
+    monkeypatch.setattr(score, "load_classifier", lambda settings: native)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> subprocess.CompletedProcess:
+        monkeypatch.setattr(sys, "argv", ["score", *map(str, arguments)])
+        status: object = 0
+        try:
+            score.main()
+        except SystemExit as ended:
+            status = ended.code
+        return subprocess.CompletedProcess(arguments, status, *capsys.readouterr())
+
+    return run
 
 
 def without_bar(output: str) -> list[str]:
@@ -194,7 +220,7 @@ def files(folder: Path) -> dict[str, bytes]:
     ],
 )
 def test_unreadable_file_is_refused_in_one_line_and_leaves_nothing(
-    tmp_path, source, scored, reason
+    tmp_path, command, source, scored, reason
 ):
     (tmp_path / "in.csv").write_text("text\nGood.\n")
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
@@ -205,29 +231,29 @@ def test_unreadable_file_is_refused_in_one_line_and_leaves_nothing(
     (tmp_path / "hard.csv").hardlink_to(tmp_path / "in.csv")
     os.mkfifo(tmp_path / "pipe.csv")
     before = files(tmp_path)
-    refused(run(source, scored, folder=tmp_path), reason)
+    refused(command(source, scored), reason)
     assert files(tmp_path) == before
 
 
-def test_column_names_are_shown_with_control_characters_escaped(tmp_path):
+def test_column_names_are_shown_with_control_characters_escaped(tmp_path, command):
     (tmp_path / "in.csv").write_text("first\x1b[31m,second\n1,2\n")
-    done = run("in.csv", "out.csv", folder=tmp_path)
+    done = command("in.csv", "out.csv")
     refused(done, "\\x1b[31m, second")
 
 
-def test_chosen_column_and_its_alternatives_are_reported(tmp_path):
+def test_chosen_column_and_its_alternatives_are_reported(tmp_path, command):
     (tmp_path / "in.csv").write_text("body,text\nBad.,Good.\n")
-    done = run("in.csv", "out.csv", folder=tmp_path)
+    done = command("in.csv", "out.csv")
     assert "text is from the column text, not from body; --column would change that" in done.stdout
-    done = run("in.csv", "out.csv", "--column", "body", folder=tmp_path)
+    done = command("in.csv", "out.csv", "--column", "body")
     assert "text is from the column body" in done.stdout
     assert "0 positive, 1 negative" in done.stdout
 
 
-def test_options_override_detection(tmp_path):
+def test_options_override_detection(tmp_path, command):
     (tmp_path / "in.csv").write_bytes("1#Sch\xf6n. Good.\n2#Bad.\n3\n".encode("latin-1"))
     options = ["--no-header", "--delimiter=#", "--encoding=latin-1", "--column=2"]
-    done = run(*options, "--keep-rejected", "in.csv", "out.csv", folder=tmp_path)
+    done = command(*options, "--keep-rejected", "in.csv", "out.csv")
     assert done.returncode == 0, done.stderr
     rows = (tmp_path / "out.csv").read_text().splitlines()
     assert [row.split("#")[0] for row in rows] == ["1", "2", "3"]
@@ -245,65 +271,67 @@ def test_options_override_detection(tmp_path):
         ("--encoding=klingon", "encoding"),
     ],
 )
-def test_invalid_option_is_refused(tmp_path, option, reason):
+def test_invalid_option_is_refused(tmp_path, command, option, reason):
     (tmp_path / "in.csv").write_text("text\nGood.\n")
-    done = run(option, "in.csv", "out.csv", folder=tmp_path)
+    done = command(option, "in.csv", "out.csv")
     assert done.returncode in (1, 2)
     assert reason in done.stderr
     assert "Traceback" not in done.stderr
     assert list(files(tmp_path)) == ["in.csv"]
 
 
-def test_file_without_a_valid_row_ends_with_status_1_and_its_rejects(tmp_path):
+def test_file_without_a_valid_row_ends_with_status_1_and_its_rejects(tmp_path, command):
     (tmp_path / "in.csv").write_text("text,id\n,1\n ,2\n")
-    done = run("in.csv", "out.csv", folder=tmp_path)
+    done = command("in.csv", "out.csv")
     assert done.returncode == 1
     assert "no row could be scored; the reasons are in out.csv.rejected.jsonl" in done.stderr
     assert len((tmp_path / "out.csv.rejected.jsonl").read_text().splitlines()) == 2
     assert (tmp_path / "out.csv").read_text().startswith("text,id,sentiment")
 
 
-def test_missing_folder_is_created(tmp_path):
+def test_missing_folder_is_created(tmp_path, command):
     (tmp_path / "in.csv").write_text("text\nGood.\n")
-    assert run("in.csv", "a/b/out.csv", folder=tmp_path).returncode == 0
+    assert command("in.csv", "a/b/out.csv").returncode == 0
     assert (tmp_path / "a" / "b" / "out.csv").exists()
 
 
-def test_outputs_are_not_more_readable_than_the_input(tmp_path):
+def test_outputs_are_not_more_readable_than_the_input(tmp_path, command):
     source = tmp_path / "in.csv"
     source.write_text("text\nGood.\n \nx,y\n")
     source.chmod(0o600)
-    assert run("in.csv", "out.csv", folder=tmp_path).returncode == 0
+    assert command("in.csv", "out.csv").returncode == 0
     assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
     assert len(files(tmp_path)) == 4
 
 
 def test_second_run_on_an_output_is_refused(tmp_path):
-    source = write(tmp_path / "in.jsonl", 400)
+    source = write(tmp_path / "in.jsonl", SEVERAL_CHUNKS)
     progress = tmp_path / "out.jsonl.progress"
     first = start(source, tmp_path / "out.jsonl")
     while not progress.exists() or len(progress.read_bytes().splitlines()) < 2:
-        time.sleep(0.02)
+        time.sleep(0.005)
+    first.send_signal(signal.SIGSTOP)  # or it might end before the second run begins
     second = run(source, tmp_path / "." / "out.jsonl")
     refused(second, "another run is writing this output")
     first.send_signal(signal.SIGINT)
+    first.send_signal(signal.SIGCONT)
     first.communicate()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl", "out.jsonl.progress"]
 
 
 def test_killed_run_leaves_the_old_output_and_can_be_resumed(tmp_path):
-    source = write(tmp_path / "in.jsonl", 400)
+    source = write(tmp_path / "in.jsonl", SEVERAL_CHUNKS)
     output, progress = tmp_path / "out.jsonl", tmp_path / "out.jsonl.progress"
     output.write_text("old\n")
     running = start(source, output)
     while not progress.exists() or len(progress.read_bytes().splitlines()) < 2:
-        time.sleep(0.02)
+        time.sleep(0.005)
     running.kill()
     running.communicate()
     assert output.read_text() == "old\n"
     assert run(source, output).returncode == 0
     rows = [json.loads(line) for line in output.read_text().splitlines()]
-    assert [row["id"] for row in rows] == list(range(400))
+    assert [row["id"] for row in rows] == list(range(SEVERAL_CHUNKS))
     names = ["in.jsonl", "out.jsonl", "out.jsonl.summary.json"]
     assert sorted(path.name for path in tmp_path.iterdir()) == names
 
@@ -380,22 +408,15 @@ HOSTILE = {
 
 @pytest.mark.parametrize("end", ["jsonl", "csv", "tsv", "txt", "parquet", "csv.gz"])
 @pytest.mark.parametrize("name", HOSTILE)
-def test_no_input_causes_a_traceback(tmp_path, monkeypatch, capsys, native, name, end):
+def test_no_input_causes_a_traceback(tmp_path, command, name, end):
     source = tmp_path / f"in.{end}"
     source.write_bytes(HOSTILE[name])
-    monkeypatch.setattr(score, "load_classifier", lambda settings: native)
-    monkeypatch.setattr(sys, "argv", ["score", str(source), str(tmp_path / f"out.{end}")])
-    try:
-        score.main()
-        status: object = 0
-    except SystemExit as ended:
-        status = ended.code
-    assert status in (0, 1)
-    _, output = capsys.readouterr()
-    assert len(without_bar(output)) == status
+    done = command(source, tmp_path / f"out.{end}")
+    assert done.returncode in (0, 1)
+    assert len(without_bar(done.stderr)) == done.returncode
     assert not list(tmp_path.glob("*.progress"))
     assert not list(tmp_path.glob("*.unfinished"))
-    if status and "no row could be scored" not in output:
+    if done.returncode and "no row could be scored" not in done.stderr:
         assert list(files(tmp_path)) == [source.name]
 
 

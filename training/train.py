@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +106,7 @@ def _rate_factor(step: int, steps: int, warmup: float) -> float:
     return step / rising if step < rising else (steps - step) / max(1, steps - rising)
 
 
+@cache
 def bf16_is_faster(device: torch.device) -> bool:
     """Time a matrix product in both: not every processor with bf16 gains by it."""
     if device.type == "cuda":

@@ -6,6 +6,7 @@ import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import DistilBertConfig, DistilBertForSequenceClassification
 
+from training import distil, train
 from training.data import LABELS, Examples
 from training.recipe import Phase, Recipe
 
@@ -50,6 +51,13 @@ def tiny_model() -> DistilBertForSequenceClassification:
         label2id={label: i for i, label in enumerate(LABELS)},
     )
     return DistilBertForSequenceClassification(config)
+
+
+@pytest.fixture(autouse=True)
+def fp32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compute in fp32 wherever bf16 might be chosen: which is faster depends on the machine."""
+    for module in (train, distil):
+        monkeypatch.setattr(module, "bf16_is_faster", lambda device: False)
 
 
 @pytest.fixture

@@ -11,6 +11,12 @@ from training import train as training
 from training.recipe import Phase, load
 from training.train import Run, parameter_groups, predict, train
 
+choose_bf16 = training.bf16_is_faster
+
+
+def test_bf16_is_chosen_by_its_speed_on_this_processor():
+    assert choose_bf16(torch.device("cpu")) in (False, True)
+
 
 class Killed(BaseException):
     pass
@@ -20,16 +26,17 @@ def run(folder, model, tokenizer):
     train(Run(folder, RECIPE, "-"), model, tokenizer, sentences(400, 1), sentences(64, 2))
 
 
-def test_it_learns(tmp_path, model, tokenizer):
+@pytest.mark.parametrize("bf16", [False, True])
+def test_a_model_learns_in_either_precision(tmp_path, model, tokenizer, monkeypatch, bf16):
+    monkeypatch.setattr(training, "bf16_is_faster", lambda device: bf16)
     run(tmp_path, model, tokenizer)
     held = sentences(200, 3)
-    logits = predict(model, training.data.encode(tokenizer, held.texts, 32))
+    logits = predict(model, training.data.encode(tokenizer, held.texts, 32), bf16)
     assert (logits.argmax(axis=1) == held.labels).mean() > 0.95
 
 
 def test_a_killed_run_resumes_to_the_same_weights(tmp_path, model, tokenizer, monkeypatch):
     monkeypatch.setattr(training, "CHECKPOINT_STEPS", 10)
-    monkeypatch.setattr(training, "bf16_is_faster", lambda device: False)
     start = {name: value.clone() for name, value in model.state_dict().items()}
     run(tmp_path / "whole", model, tokenizer)
     whole = {name: value.clone() for name, value in model.state_dict().items()}

@@ -4,7 +4,7 @@ import optuna
 import pytest
 
 from tests.training.conftest import RECIPE, sentences, tiny_model, tiny_tokenizer
-from training import recipe, tune
+from training import plots, recipe, tune
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -13,6 +13,8 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 def tiny(monkeypatch):
     monkeypatch.setattr(tune, "initial_model", lambda *given: (tiny_model(), tiny_tokenizer()))
     monkeypatch.setattr(tune, "LENGTHS", (16, 32))
+    # They are drawn after each epoch of each trial, which takes longer than the trial.
+    monkeypatch.setattr(plots, "curves", lambda folder: None)
 
 
 def search(folder, trials):
