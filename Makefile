@@ -97,9 +97,15 @@ lint: $(VENV)/lint.installed ## Check style, types, import rules and the templat
 hooks: $(VENV)/lint.installed ## Run the checks of `make lint` before each commit
 	@$(BIN)/pre-commit install
 
+# Files of tests are shared out among processes; what is slow to start, once.
+PARALLEL := --numprocesses auto --dist loadgroup --no-loadscope-reorder
+
 # Coverage is measured, and held to its floor, when all tests run.
 test: $(VENV)/test.installed $(EMULATOR) .venv-stack/requirements-stack.installed browser ## Run all tests and measure their coverage (ARGS="tests/web -x": only these)
-	@$(BIN)/python -m pytest $(or $(ARGS),--cov)
+	@$(BIN)/python -m pytest $(or $(ARGS),$(PARALLEL) --cov)
+
+quick: $(VENV)/test.installed ## Run the tests that start no other process, no browser and no torch
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
 
 properties: $(VENV)/test.installed ## Run the property tests, each on 20,000 new random cases
 	@PROPERTIES=long $(BIN)/python -m pytest -m property $(ARGS)

@@ -38,7 +38,7 @@ SHARED = ("tests/stack", "tests/page", "tests/contract")
 """Folders whose tests share what takes seconds to start: a local AWS, a browser, an emulator."""
 SLOW = ("tests/stack", "tests/page", "tests/local", "tests/training")
 """Folders whose tests all start processes, a browser or torch."""
-SLOW_FIXTURES = {"torch", "onnx"}
+SLOW_ENGINES = {"torch", "onnx"}
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -50,13 +50,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Mark the slow tests, and keep together on one worker what shares what is slow to start."""
     for item in items:
         path = item.path.relative_to(ROOT).as_posix()
-        if path.startswith(SLOW) or SLOW_FIXTURES & {*getattr(item, "fixturenames", ())}:
+        if path.startswith(SLOW) or SLOW_ENGINES & _engines(item):
             item.add_marker(pytest.mark.slow)
         group = next((folder for folder in SHARED if path.startswith(folder)), path)
         item.add_marker(pytest.mark.xdist_group(group))
     if config.option.dist != "no":
         # The longest groups first, so that no worker begins one when the others end.
         items.sort(key=lambda item: not item.path.relative_to(ROOT).as_posix().startswith(SLOW))
+
+
+def _engines(item: pytest.Item) -> set[str]:
+    """Return the names of a test's fixtures, and the engines that it is parametrised with."""
+    callspec = getattr(item, "callspec", None)
+    given = callspec.params.values() if callspec else ()
+    return {*getattr(item, "fixturenames", ()), *(one for one in given if isinstance(one, str))}
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -309,7 +309,7 @@ def bucket(
     return run
 
 
-@pytest.mark.parametrize(("suffix", "body"), objects())
+@pytest.mark.parametrize(("suffix", "body"), [*objects()])
 def test_no_object_is_quoted(bucket: Any, emitted: Any, suffix: str, body: bytes) -> None:
     raised = bucket(suffix, body)
     assert not holds(emitted() + raised)
