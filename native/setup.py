@@ -1,9 +1,10 @@
-"""Compiles the forward pass once for each instruction set; which one runs is chosen at start."""
+"""Compiles the kernels once for each instruction set; the library picks one at run time."""
 
 import os
 import platform
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -20,23 +21,32 @@ FLAGS = [
     "-DNDEBUG",
 ]
 SANITISERS = os.environ.get("DISTILBERT_INT8_SANITISERS")
-"""What to compile in for tests, such as ``address,undefined``; the kernels' assertions come too."""
+"""Sanitisers to compile in for tests, such as ``address,undefined``. They enable the assertions."""
 if SANITISERS:
     FLAGS += ["-UNDEBUG", "-g", "-O2", f"-fsanitize={SANITISERS}", "-fno-sanitize-recover=all"]
 AVX2 = ["-mavx2", "-mfma"]
 AVX512 = [*AVX2, "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512vnni"]
 AVX512 += ["-mprefer-vector-width=512"]
-AMX = ["-mamx-tile", "-mamx-int8"]
-INSTRUCTIONS = {"portable": []}
+AMX = [*AVX512, "-mamx-tile", "-mamx-int8"]
+
+COMMON = sorted(map(str, Path().glob("src/*.c")))
+AMX_GEMM = "src/kernels/gemm_amx.c"
+KERNELS = sorted({*map(str, Path().glob("src/kernels/*.c"))} - {AMX_GEMM})
+INSTRUCTION_SETS: dict[str, tuple[list[str], list[str]]] = {"portable": (KERNELS, [])}
+"""Sources and compiler flags. AMX has a gemm of its own and AVX-512's other kernels."""
 if platform.machine() in ("x86_64", "AMD64"):
-    INSTRUCTIONS |= {"avx2": AVX2, "avx512": AVX512, "amx": [*AVX512, *AMX]}
+    INSTRUCTION_SETS |= {
+        "avx2": (KERNELS, AVX2),
+        "avx512": (KERNELS, AVX512),
+        "amx": ([AMX_GEMM], AMX),
+    }
 OPTIONAL = {"amx"}
-"""GCC knows it from version 11 on."""
+"""GCC has it from version 11 on."""
 
 LINK = [f"-fsanitize={SANITISERS}"] if SANITISERS else []
 
 if not shutil.which("cc"):
-    # Left to itself, it would compile for this machine's processor alone.
+    # By default it would compile for this machine's processor alone.
     target = f"-target {platform.machine()}-linux-gnu" if sys.platform == "linux" else ""
     os.environ["CC"] = f"{sys.executable} -m ziglang cc {target}"
     os.environ["LDSHARED"] = f"{os.environ['CC']} -shared"
@@ -45,31 +55,40 @@ if not shutil.which("cc"):
 class BuildKernels(build_ext):
     def build_extension(self, extension: Extension) -> None:
         objects, macros = [], []
-        for name, flags in INSTRUCTIONS.items():
+        for name, (sources, flags) in INSTRUCTION_SETS.items():
             try:
-                objects += self.compiler.compile(
-                    ["forward.c"],
-                    output_dir=f"{self.build_temp}/{name}",
-                    macros=[("FORWARD", f"forward_{name}")],
-                    extra_postargs=[*FLAGS, *flags],
-                )
+                objects += self._compile(sources, name, flags)
                 macros.append((f"WITH_{name.upper()}", "1"))
             except CompileError:
                 if name not in OPTIONAL:
                     raise
                 self.warn(f"this compiler is too old for {name}: built without it")
-        objects += self.compiler.compile(
-            ["library.c"], output_dir=self.build_temp, macros=macros, extra_postargs=FLAGS
-        )
+        objects += self._compile(COMMON, "common", [], macros)
         path = self.get_ext_fullpath(extension.name)
         self.compiler.link_shared_object(
             objects, path, libraries=["m", "pthread"], extra_postargs=LINK
         )
 
+    def _compile(
+        self,
+        sources: Sequence[str],
+        folder: str,
+        flags: Sequence[str],
+        macros: Sequence[tuple[str, str]] = (),
+    ) -> list[str]:
+        """Compile into a folder for these flags; return the objects' paths."""
+        objects: list[str] = self.compiler.compile(
+            list(sources),
+            output_dir=f"{self.build_temp}/{folder}",
+            macros=list(macros),
+            extra_postargs=[*FLAGS, *flags],
+        )
+        return objects
+
 
 kernels = Extension(
     "distilbert_int8._kernels",
-    ["forward.c", "library.c"],
-    depends=[str(header) for header in Path().glob("*.h")],
+    [*COMMON, *KERNELS],
+    depends=[str(header) for header in Path().glob("src/**/*.h")],
 )
 setup(ext_modules=[kernels], cmdclass={"build_ext": BuildKernels})

@@ -1,0 +1,55 @@
+// A batch: the sequences of one forward pass, all memory that the pass needs, and the counters by
+// which threads share its work.
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "kernels.h"
+#include "network.h"
+
+enum {
+    // A batch up to this many rows is short: its threads share the output features of each step.
+    MAX_SHORT_ROWS = 16,
+    SHORT_PANELS = 6,  // a task of a short batch takes a multiple of so many panels
+    MAX_STAGES = 9 * MAX_LAYERS + 16,  // those of a short batch: all of its steps
+};
+
+// What one thread needs for itself.
+typedef struct {
+    float *context;           // (MAX_TASK_ROWS, heads * head_dim) output of attention
+    float *sum;               // (MAX_TASK_ROWS, dim or heads * head_dim) input of a layer norm
+    float *wide;              // (MAX_TASK_ROWS, ffn_dim or 3 * heads * head_dim)
+    float *cls;               // (ROW_MULTIPLE, dim) the [CLS] rows of the last layer
+    quantised_rows x;         // (MAX_TASK_ROWS, cols and groups of any gemm) input of a gemm
+    attention_scratch attention;
+} scratch;
+
+typedef struct {
+    const network *network;
+    const kernels *kernels;
+    const int32_t *ids;               // (rows,) of all sequences, without padding
+    int32_t offsets[MAX_ROWS + 1];    // (sequences + 1,) where each begins in ids, and the end
+    float *logits;                    // (sequences, labels)
+    size_t rows, sequences, threads;
+    bool is_short;
+    size_t task_rows;                 // rows of each task of a batch that is not short
+    float *hidden;                    // (PADDED_ROWS, dim)
+    quantised_queries queries;
+    quantised_kv kv[2];               // layers take turns
+    size_t scratches;
+    scratch *scratch;                 // (scratches,) one for each thread
+    atomic_size_t joined;             // threads so far
+    atomic_size_t started[MAX_STAGES];   // tasks of each stage that a thread has taken
+    atomic_size_t finished[MAX_STAGES];  // and those that are done
+} batch;
+
+// Allocates a batch and the memory for its largest pass, for up to `threads` threads. Returns NULL
+// if there is not enough memory. The caller frees it with `batch_free`.
+batch *batch_new(const network *n, const kernels *k, size_t threads);
+void batch_free(batch *b);
+
+// Fills the batch with as many of the sequences as fit, `b->sequences` of `b->rows` tokens, and
+// divides its work for so many threads.
+void batch_fill(batch *b, const int32_t *ids, const int32_t *lengths, size_t sequences,
+                float *logits, size_t threads);

@@ -1,0 +1,310 @@
+// The forward pass: a sequence of steps, and how threads share their work.
+//
+// The threads of a long batch share its rows: a task takes its rows from their queries, keys and
+// values through a layer and on to the next one's. Only attention looks at other rows, so that one
+// barrier per layer is enough. A short batch spends its time reading the weights, and its threads
+// share those: they go through the steps together, each with a part of the output features.
+//
+// The head reads only the first row of each sequence, [CLS]. The last layer computes keys and
+// values of all rows, and everything else of those alone.
+#include "forward.h"
+
+#include <assert.h>
+#include <sched.h>
+#include <string.h>
+
+// Some rows on their way through a layer: token rows or, in the last layer, [CLS] rows.
+typedef struct {
+    batch *batch;
+    const encoder_layer *layer;
+    size_t layer_index;
+    bool is_cls;
+    size_t start, rows;     // which token rows or, of [CLS] rows, which sequences
+    float *hidden;          // (rows, dim) the layer's input, later its output
+    scratch *shared, *own;  // what the steps hand on, and what this thread has for itself
+} slice;
+
+// The steps in order. A gemm is computed by output features, all else by rows.
+typedef enum {
+    INPUT,  // embeds tokens or, where the rows are [CLS] rows, copies them from the hidden states
+    QKV_GEMM,
+    QUANTISE_QKV,
+    ATTENTION,
+    ATTN_OUT_GEMM,
+    ATTN_NORM,
+    FFN_UP_GEMM,
+    QUANTISE_FFN,
+    FFN_DOWN_GEMM,
+    FFN_NORM,
+    CLASSIFY,
+} step;
+
+static slice at_layer(slice s, size_t index) {
+    s.layer_index = index;
+    s.layer = &s.batch->network->layer[index];
+    return s;
+}
+
+static bool is_last_layer(const slice *s) {
+    return s->layer_index + 1 == s->batch->network->layers;
+}
+
+// The gemm input in a scratch, from a row on, as `w` reads it.
+static quantised_rows gemm_input(const scratch *s, const linear *w, size_t row) {
+    return (quantised_rows){
+        .data = s->x.data + row * w->in_features,
+        .scale = s->x.scale + row * w->groups,
+        .offset = s->x.offset + row * w->groups,
+        .cols = w->in_features,
+        .groups = w->groups,
+    };
+}
+
+static void quantise_for(const linear *w, const slice *s, const float *x, range rows) {
+    s->batch->kernels->quantise_activations(x + rows.begin * w->in_features, w->smoothing,
+                                            rows.end - rows.begin,
+                                            gemm_input(s->shared, w, rows.begin));
+}
+
+static void layer_norm(const layer_norm_weights *w, const slice *s, range rows) {
+    const size_t dim = s->batch->network->dim;
+    s->batch->kernels->layer_norm(s->shared->sum + rows.begin * dim, rows.end - rows.begin, dim, w,
+                                  s->hidden + rows.begin * dim);
+}
+
+static void embed(const slice *s, range rows) {
+    const batch *b = s->batch;
+    const network *n = b->network;
+    size_t sequence = 0;
+    for (size_t i = s->start + rows.begin; i < s->start + rows.end; i++) {
+        while (sequence + 1 < b->sequences && (size_t)b->offsets[sequence + 1] <= i) sequence++;
+        const size_t position = i - (size_t)b->offsets[sequence];
+        assert((uint32_t)b->ids[i] < n->vocab_size && position < n->max_positions);
+        b->kernels->embed(&n->embeddings, b->ids[i], position, n->dim, s->own->sum);
+        b->kernels->layer_norm(s->own->sum, 1, n->dim, &n->embeddings.norm,
+                               b->hidden + i * n->dim);
+    }
+    quantise_for(&s->layer->qkv, s, s->hidden, rows);
+}
+
+static void copy_cls(const slice *s, range rows) {
+    const batch *b = s->batch;
+    const size_t dim = b->network->dim;
+    for (size_t i = rows.begin; i < rows.end; i++)
+        memcpy(s->hidden + i * dim, b->hidden + (size_t)b->offsets[s->start + i] * dim,
+               dim * sizeof(float));
+    quantise_for(&s->layer->qkv, s, s->hidden, rows);
+}
+
+static void quantise_qkv(const slice *s, range rows) {
+    const batch *b = s->batch;
+    const network *n = b->network;
+    const size_t heads_dim = n->heads * n->head_dim, stride = 3 * heads_dim;
+    const float *qkv = s->shared->wide + rows.begin * stride;
+    const size_t count = rows.end - rows.begin, start = s->start + rows.begin;
+    if (s->is_cls || !is_last_layer(s))
+        for (size_t i = 0; i < count; i++)
+            b->kernels->quantise_queries(qkv + i * stride, n->heads, n->head_dim, b->queries,
+                                         s->is_cls ? (size_t)b->offsets[start + i] : start + i);
+    if (s->is_cls) return;
+    const matrix_view keys = {qkv + heads_dim, count, stride};
+    const matrix_view values = {qkv + 2 * heads_dim, count, stride};
+    b->kernels->quantise_kv(keys, values, n->heads, n->head_dim, b->kv[s->layer_index % 2], start);
+}
+
+static void attention(const slice *s, range rows) {
+    const batch *b = s->batch;
+    const kernels *k = b->kernels;
+    const attention_inputs in = {b->queries, b->kv[s->layer_index % 2], b->network->heads,
+                                 b->network->head_dim};
+    const size_t heads_dim = in.heads * in.head_dim;
+    const size_t start = s->start + rows.begin, end = s->start + rows.end;
+    const range sequences = s->is_cls ? (range){start, end} : (range){0, b->sequences};
+    for (size_t i = sequences.begin; i < sequences.end; i++) {
+        const range sequence = {(size_t)b->offsets[i], (size_t)b->offsets[i + 1]};
+        if (s->is_cls) {
+            k->attention(&in, (range){sequence.begin, sequence.begin + 1}, sequence,
+                         &s->own->attention, s->shared->context + (i - s->start) * heads_dim);
+            continue;
+        }
+        size_t row = sequence.begin > start ? sequence.begin : start;
+        const size_t last = sequence.end < end ? sequence.end : end;
+        for (; row < last; row += k->query_block) {
+            const size_t block_end = last - row < k->query_block ? last : row + k->query_block;
+            k->attention(&in, (range){row, block_end}, sequence, &s->own->attention,
+                         s->shared->context + (row - s->start) * heads_dim);
+        }
+    }
+    quantise_for(&s->layer->attn_out, s, s->shared->context, rows);
+}
+
+static void classify(const slice *s, range rows) {
+    const network *n = s->batch->network;
+    for (size_t i = rows.begin; i < rows.end; i++)
+        s->batch->kernels->classify(&n->head, s->hidden + i * n->dim, n->dim, n->labels,
+                                    s->batch->logits + (s->start + i) * n->labels);
+}
+
+static void run_rows(const slice *s, step step, range rows) {
+    switch (step) {
+        case INPUT: s->is_cls ? copy_cls(s, rows) : embed(s, rows); break;
+        case QUANTISE_QKV: quantise_qkv(s, rows); break;
+        case ATTENTION: attention(s, rows); break;
+        case ATTN_NORM:
+            layer_norm(&s->layer->attn_norm, s, rows);
+            quantise_for(&s->layer->ffn_up, s, s->hidden, rows);
+            break;
+        case QUANTISE_FFN: quantise_for(&s->layer->ffn_down, s, s->shared->wide, rows); break;
+        case FFN_NORM:
+            layer_norm(&s->layer->ffn_norm, s, rows);
+            if (!s->is_cls) quantise_for(&s->layer[1].qkv, s, s->hidden, rows);
+            break;
+        case CLASSIFY: classify(s, rows); break;
+        default: assert(!"a gemm");
+    }
+}
+
+// The weights of a step that is a gemm, otherwise NULL.
+static const linear *weights_of(const encoder_layer *l, step step) {
+    switch (step) {
+        case QKV_GEMM: return &l->qkv;
+        case ATTN_OUT_GEMM: return &l->attn_out;
+        case FFN_UP_GEMM: return &l->ffn_up;
+        case FFN_DOWN_GEMM: return &l->ffn_down;
+        default: return NULL;
+    }
+}
+
+// The panels of a gemm that the rows need: of the last layer's qkv, keys and values for all rows
+// and queries for [CLS] rows.
+static range panels_of(const slice *s, step step) {
+    const size_t panels = weights_of(s->layer, step)->out_features / PANEL;
+    if (step == QKV_GEMM && s->is_cls) return (range){0, panels / 3};
+    if (step == QKV_GEMM && is_last_layer(s)) return (range){panels / 3, panels};
+    return (range){0, panels};
+}
+
+static void run_gemm(const slice *s, step step, range panels) {
+    const linear *w = weights_of(s->layer, step);
+    gemm_output out = {.data = s->shared->sum};
+    if (step == QKV_GEMM || step == FFN_UP_GEMM) out.data = s->shared->wide;
+    if (step == ATTN_OUT_GEMM || step == FFN_DOWN_GEMM) out.residual = s->hidden;
+    if (step == FFN_UP_GEMM)
+        out.activation = s->batch->network->relu ? ACTIVATION_RELU : ACTIVATION_GELU;
+    s->batch->kernels->gemm(w, gemm_input(s->shared, w, 0), s->rows, panels, out);
+}
+
+// Runs the steps from one to another for all rows and output features.
+static void run_steps(slice s, step first, step last) {
+    for (step step = first; step <= last; step++) {
+        if (weights_of(s.layer, step))
+            run_gemm(&s, step, panels_of(&s, step));
+        else
+            run_rows(&s, step, (range){0, s.rows});
+    }
+}
+
+// Takes the next task of a stage; returns false if there is none left.
+static bool start_task(batch *b, size_t stage, size_t tasks, size_t *task) {
+    assert(stage < MAX_STAGES);
+    return (*task = atomic_fetch_add(&b->started[stage], 1)) < tasks;
+}
+
+static void finish_task(batch *b, size_t stage) { atomic_fetch_add(&b->finished[stage], 1); }
+
+static void pause_thread(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
+
+// Waits until all tasks of a stage are finished. It spins for tens of microseconds, which is enough
+// unless a thread with a task has lost its processor to another.
+static void barrier(batch *b, size_t stage, size_t tasks) {
+    enum { SPINS = 1024 };
+    for (unsigned spins = 0; atomic_load(&b->finished[stage]) < tasks; spins++) {
+        if (spins < SPINS)
+            pause_thread();
+        else
+            sched_yield();
+    }
+}
+
+// A stage is a layer without its keys and values, with those of the next layer; the last stage is
+// the last layer's [CLS] rows, and their classification.
+static void forward_by_rows(batch *b, scratch *own) {
+    const network *n = b->network;
+    for (size_t stage = 0; stage <= n->layers; stage++) {
+        const bool is_cls = stage == n->layers;
+        const size_t all_rows = is_cls ? b->sequences : b->rows;
+        const size_t size = is_cls ? ROW_MULTIPLE : b->task_rows;
+        const size_t tasks = (all_rows + size - 1) / size;
+        for (size_t task; start_task(b, stage, tasks, &task); finish_task(b, stage)) {
+            const size_t start = task * size;
+            slice s = {.batch = b, .is_cls = is_cls, .start = start, .shared = own, .own = own};
+            s.rows = all_rows - start < size ? all_rows - start : size;
+            s.hidden = is_cls ? own->cls : b->hidden + start * n->dim;
+            s = at_layer(s, stage ? stage - 1 : 0);
+            if (is_cls) {
+                run_steps(s, INPUT, CLASSIFY);
+            } else {
+                run_steps(s, stage ? ATTENTION : INPUT, stage ? FFN_NORM : INPUT);
+                run_steps(at_layer(s, stage), QKV_GEMM, QUANTISE_QKV);
+            }
+        }
+        barrier(b, stage, tasks);
+    }
+}
+
+// Runs steps of a short batch. Each is a stage, whose tasks are some rows or some panels.
+static void share_steps(slice s, step first, step last, size_t *stage) {
+    batch *b = s.batch;
+    for (step step = first; step <= last; step++, (*stage)++) {
+        range all = {0, s.rows};
+        size_t size = ROW_MULTIPLE;
+        const bool is_gemm = weights_of(s.layer, step);
+        if (is_gemm) {
+            all = panels_of(&s, step);
+            const size_t at_once = 2 * b->threads * SHORT_PANELS;
+            size = (all.end - all.begin + at_once - 1) / at_once * SHORT_PANELS;
+        }
+        const size_t tasks = (all.end - all.begin + size - 1) / size;
+        for (size_t task; start_task(b, *stage, tasks, &task); finish_task(b, *stage)) {
+            range part = {all.begin + task * size, all.begin + (task + 1) * size};
+            if (part.end > all.end) part.end = all.end;
+            if (is_gemm)
+                run_gemm(&s, step, part);
+            else
+                run_rows(&s, step, part);
+        }
+        barrier(b, *stage, tasks);
+    }
+}
+
+static void forward_by_outputs(batch *b, scratch *own) {
+    const size_t last = b->network->layers - 1;
+    size_t stage = 0;
+    slice s = {.batch = b, .rows = b->rows, .hidden = b->hidden, .shared = b->scratch, .own = own};
+    share_steps(at_layer(s, 0), INPUT, INPUT, &stage);
+    for (size_t i = 0; i < last; i++) share_steps(at_layer(s, i), QKV_GEMM, FFN_NORM, &stage);
+    s = at_layer(s, last);
+    share_steps(s, QKV_GEMM, QUANTISE_QKV, &stage);
+    s.is_cls = true, s.rows = b->sequences, s.hidden = b->scratch->cls;
+    share_steps(s, INPUT, CLASSIFY, &stage);
+}
+
+void forward(batch *b) {
+    assert(b && b->network && b->kernels && b->ids && b->logits);
+    assert(b->sequences && b->sequences <= b->rows && b->rows <= MAX_ROWS);
+    assert(b->offsets[0] == 0 && (size_t)b->offsets[b->sequences] == b->rows);
+    assert(b->is_short || (b->task_rows % ROW_MULTIPLE == 0 && b->task_rows <= MAX_TASK_ROWS));
+    assert(!b->is_short || (b->rows <= MAX_SHORT_ROWS && b->sequences <= ROW_MULTIPLE));
+    const size_t thread = atomic_fetch_add(&b->joined, 1);
+    assert(thread < b->threads && thread < b->scratches);
+    if (b->kernels->thread_begin) b->kernels->thread_begin();
+    if (b->is_short)
+        forward_by_outputs(b, &b->scratch[thread]);
+    else
+        forward_by_rows(b, &b->scratch[thread]);
+    if (b->kernels->thread_end) b->kernels->thread_end();
+}

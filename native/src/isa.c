@@ -1,0 +1,76 @@
+// The instruction sets that the kernels are compiled for, and the best one of this processor.
+#include <assert.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "kernels.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+// From the least to the best. A processor with one has those before it, too.
+static const kernels *const TABLES[] = {
+    &kernels__portable,
+#if defined(__x86_64__)
+    &kernels__avx2,
+    &kernels__avx512vnni,
+#endif
+#if defined(WITH_AMX)
+    &kernels__amx,
+#endif
+};
+enum { PORTABLE, AVX2, AVX512VNNI, AMX };
+
+#if defined(WITH_AMX)
+// Whether the processor has AMX and Linux lets this process use it, which has to be requested.
+// `edx` are the feature flags of CPUID's leaf 7, `xcr0` the registers that the system saves.
+static bool request_amx(unsigned edx, unsigned xcr0) {
+    const unsigned amx_tile_int8 = 1u << 24 | 1u << 25, tile_registers = 3u << 17;
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+    if ((edx & amx_tile_int8) != amx_tile_int8 || (xcr0 & tile_registers) != tile_registers)
+        return false;
+#if defined(__linux__)
+    return !syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA);
+#else
+    return false;
+#endif
+}
+#endif
+
+// Reads CPUID itself: not every compiler's __builtin_cpu_supports knows VNNI.
+static size_t best_isa(void) {
+#if defined(__x86_64__)
+    unsigned eax, ebx, ecx, edx, leaf1_ecx, xcr0 = 0, high;
+    enum { FMA = 1 << 12, OSXSAVE = 1 << 27 };    // leaf 1, ECX
+    enum { AVX2_BIT = 1 << 5, VNNI = 1 << 11 };   // leaf 7, EBX and ECX
+    const unsigned f_dq_bw_vl = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;  // leaf 7, EBX
+    enum { AVX_REGISTERS = 0x6, AVX512_REGISTERS = 0xe6 };
+    if (!__get_cpuid(1, &eax, &ebx, &leaf1_ecx, &edx) ||
+        !__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx))
+        return PORTABLE;
+    if (leaf1_ecx & OSXSAVE) __asm__ volatile("xgetbv" : "=a"(xcr0), "=d"(high) : "c"(0));
+    if ((xcr0 & AVX512_REGISTERS) == AVX512_REGISTERS && (ebx & f_dq_bw_vl) == f_dq_bw_vl &&
+        ecx & VNNI) {
+#if defined(WITH_AMX)
+        if (request_amx(edx, xcr0)) return AMX;
+#endif
+        return AVX512VNNI;
+    }
+    if ((xcr0 & AVX_REGISTERS) == AVX_REGISTERS && ebx & AVX2_BIT && leaf1_ecx & FMA) return AVX2;
+#endif
+    return PORTABLE;
+}
+
+const kernels *kernels_for(const char *name) {
+    static const char *const NAMES[] = {"portable", "avx2", "avx512", "best"};
+    assert(name);
+    const size_t best = best_isa();
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
+        if (!strcmp(name, NAMES[i])) return TABLES[i < best ? i : best];
+    return NULL;
+}

@@ -1,0 +1,17 @@
+// The kernels of the instruction set that a file is compiled for, such as gemm__avx2.
+#pragma once
+
+#include "simd.h"
+
+#define KERNEL(name) KERNEL_OF(name, ISA)
+#define KERNEL_OF(name, isa) KERNEL_JOIN(name, isa)
+#define KERNEL_JOIN(name, isa) name##__##isa
+
+quantise_activations_fn KERNEL(quantise_activations);
+quantise_queries_fn KERNEL(quantise_queries);
+quantise_kv_fn KERNEL(quantise_kv);
+gemm_fn KERNEL(gemm);
+attention_fn KERNEL(attention);
+layer_norm_fn KERNEL(layer_norm);
+embed_fn KERNEL(embed);
+classify_fn KERNEL(classify);

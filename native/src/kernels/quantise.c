@@ -1,0 +1,149 @@
+// Quantisation of activations, and of attention's queries, keys and values, to 8 bits.
+//
+// Every row, and in it every group of channels, has a range of its own: a text's score depends on
+// no other text, and an outlier costs only its own group.
+#include <math.h>
+
+#include "kernel.h"
+
+// Zero points and largest magnitudes. Queries reach 127 around 128; keys and values reach 64, so
+// that two neighbouring products with a byte up to 255 stay within 16 bits (see dot4).
+enum { ZERO_POINT = 128, MAX_QUERY = 127, MAX_KEY_VALUE = 64 };
+
+INLINE void min_max(const float *x, const float *smoothing, size_t n, float *min, float *max) {
+    vf32 low = splat(0), high = splat(0);
+    for (size_t i = 0; i < n; i += LANES) {
+        vf32 smooth = load(x + i) * load(smoothing + i);
+        low = vmin(low, smooth);
+        high = vmax(high, smooth);
+    }
+    *min = -reduce_max0(-low), *max = reduce_max0(high);
+}
+
+INLINE void quantise_group(const float *x, const float *smoothing, size_t n, float inv_scale,
+                           float zero_point, uint8_t *out) {
+    for (size_t i = 0; i < n; i += LANES) {
+        vf32 q = load(x + i) * load(smoothing + i) * inv_scale + (zero_point + 0.5f);
+        vi32 integers = __builtin_convertvector(vmin(q, splat(255)), vi32);
+        vu8 bytes = __builtin_convertvector(integers, vu8);
+        memcpy(out + i, &bytes, sizeof bytes);
+    }
+}
+
+// Takes several groups at a time, so that none waits for the divisions of the one before.
+void KERNEL(quantise_activations)(const float *rows, const float *smoothing, size_t count,
+                                  quantised_rows out) {
+    enum { BATCH = 8 };
+    assert(rows && smoothing && count && out.data && out.scale && out.offset && out.groups);
+    const size_t size = out.cols / out.groups, groups = count * out.groups;
+    assert(out.cols % out.groups == 0 && size && size % LANES == 0);
+    float min[BATCH], max[BATCH], inv_scale[BATCH], zero_point[BATCH];
+    for (size_t first = 0; first < groups; first += BATCH) {
+        const size_t n = groups - first < BATCH ? groups - first : BATCH;
+        for (size_t i = 0; i < n; i++)
+            min_max(rows + (first + i) * size, smoothing + (first + i) % out.groups * size, size,
+                    &min[i], &max[i]);
+        for (size_t i = 0; i < n; i++) {
+            const float scale = max[i] - min[i] > 1e-20f ? (max[i] - min[i]) / 255 : 1;
+            zero_point[i] = rintf(-min[i] / scale);
+            inv_scale[i] = 1 / scale;
+            out.scale[first + i] = scale;
+            out.offset[first + i] = -zero_point[i] * scale;
+        }
+        for (size_t i = 0; i < n; i++)
+            quantise_group(rows + (first + i) * size, smoothing + (first + i) % out.groups * size,
+                           size, inv_scale[i], zero_point[i], out.data + (first + i) * size);
+    }
+}
+
+// Returns the scale with which the largest magnitude of x becomes `max`.
+INLINE float symmetric_scale(const float *x, size_t n, float max) {
+    vf32 highest = splat(1e-20f);
+    for (size_t i = 0; i < n; i += LANES) {
+        vf32 v = load(x + i);
+        highest = vmax(highest, vmax(v, -v));
+    }
+    return reduce_max0(highest) / max;
+}
+
+INLINE vi32 to_integers(const float *x, float inv_scale) {
+    // The conversion truncates: it rounds only what is positive.
+    const float zero_point = ZERO_POINT;
+    return __builtin_convertvector(load(x) * inv_scale + (zero_point + 0.5f), vi32) -
+           (int32_t)zero_point;
+}
+
+void KERNEL(quantise_queries)(const float *queries, size_t heads, size_t head_dim,
+                              quantised_queries out, size_t out_row) {
+    const float log2_e = 1.44269504f;
+    assert(queries && heads && head_dim && head_dim % LANES == 0);
+    assert(out.data && out.scale && out_row < MAX_ROWS);
+    for (size_t head = 0; head < heads; head++) {
+        const float *query = queries + head * head_dim;
+        uint8_t *to = out.data + (out_row * heads + head) * head_dim;
+        const float scale = symmetric_scale(query, head_dim, MAX_QUERY);
+        for (size_t d = 0; d < head_dim; d += LANES) {
+            vi32 integers = to_integers(query + d, 1 / scale) + ZERO_POINT;
+            vu8 bytes = __builtin_convertvector(integers, vu8);
+            memcpy(to + d, &bytes, sizeof bytes);
+        }
+        out.scale[out_row * heads + head] = scale * log2_e;
+    }
+}
+
+INLINE void quantise_key(const float *key, size_t head_dim, int8_t *to, float *to_scale,
+                         int32_t *to_offset) {
+    const float scale = symmetric_scale(key, head_dim, MAX_KEY_VALUE);
+    vi32 sums = {};
+    for (size_t d = 0; d < head_dim; d += LANES) {
+        vi32 integers = to_integers(key + d, 1 / scale);
+        sums += integers;
+        vi8 bytes = __builtin_convertvector(integers, vi8);
+        memcpy(to + d, &bytes, sizeof bytes);
+    }
+    int32_t sum = 0;
+    UNROLL for (int i = 0; i < LANES; i++) sum += sums[i];
+    *to_scale = scale;
+    *to_offset = -ZERO_POINT * sum;
+}
+
+// Values of four rows, interleaved for dot4.
+INLINE void quantise_values(const float *values, size_t stride, size_t head_dim, int8_t *to,
+                            float *to_log2_scale, float *to_inv_scale) {
+    float inv_scale[4];
+    UNROLL for (int i = 0; i < 4; i++) {
+        const float scale = symmetric_scale(values + i * stride, head_dim, MAX_KEY_VALUE);
+        inv_scale[i] = to_inv_scale[i] = 1 / scale;
+        to_log2_scale[i] = log2f(scale);
+    }
+    for (size_t d = 0; d < head_dim; d += LANES) {
+        vi32 four = {};
+        UNROLL for (int i = 0; i < 4; i++)
+            four |= (to_integers(values + i * stride + d, inv_scale[i]) & 255) << (8 * i);
+        memcpy(to + 4 * d, &four, sizeof four);
+    }
+}
+
+void KERNEL(quantise_kv)(matrix_view keys, matrix_view values, size_t heads, size_t head_dim,
+                         quantised_kv out, size_t out_row) {
+    assert(heads && head_dim && head_dim % LANES == 0);
+    assert(keys.data && keys.rows && keys.stride >= heads * head_dim);
+    assert(values.data && values.rows == keys.rows && values.stride >= heads * head_dim);
+    assert(out_row % 4 == 0 && out_row + keys.rows <= MAX_ROWS);
+    assert(out.keys && out.key_scale && out.key_offset);
+    assert(out.values && out.value_log2_scale && out.value_inv_scale);
+    for (size_t head = 0; head < heads; head++) {
+        const quantised_kv to = kv_of_head(&out, head, head_dim);
+        for (size_t i = 0; i < keys.rows; i++) {
+            const size_t row = out_row + i;
+            quantise_key(keys.data + i * keys.stride + head * head_dim, head_dim,
+                         to.keys + row * head_dim, to.key_scale + row, to.key_offset + row);
+        }
+        for (size_t i = 0; i < values.rows; i += 4) {
+            const size_t row = out_row + i;
+            quantise_values(values.data + i * values.stride + head * head_dim, values.stride,
+                            head_dim, to.values + row * head_dim, to.value_log2_scale + row,
+                            to.value_inv_scale + row);
+        }
+    }
+}

@@ -1,0 +1,150 @@
+// Vectors of the instruction set that a file is compiled for, and the operations on them.
+#pragma once
+
+#include <assert.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "../kernels.h"
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+#if defined(__AVX512VNNI__)
+#define ISA avx512vnni
+#define ISA_NAME "avx512"
+enum { LANES = 16 };
+#elif defined(__AVX2__)
+#define ISA avx2
+#define ISA_NAME "avx2"
+enum { LANES = 8 };
+#else
+#define ISA portable
+#define ISA_NAME "portable"
+enum { LANES = 4 };
+#endif
+_Static_assert(PANEL % LANES == 0, "a panel is a number of vectors");
+
+typedef float vf32 __attribute__((vector_size(4 * LANES)));
+typedef int32_t vi32 __attribute__((vector_size(4 * LANES)));
+typedef uint8_t vu8 __attribute__((vector_size(LANES)));
+typedef int8_t vi8 __attribute__((vector_size(LANES)));
+
+#define INLINE static inline __attribute__((always_inline))
+// Arrays of vectors stay in registers only where the loops over them are unrolled.
+#define UNROLL _Pragma("GCC unroll 32")
+
+INLINE vf32 load(const float *from) {
+    vf32 v;
+    memcpy(&v, from, sizeof v);
+    return v;
+}
+
+INLINE void store(float *to, vf32 v) { memcpy(to, &v, sizeof v); }
+
+INLINE vf32 splat(float x) { return x - (vf32){}; }
+
+// The same four bytes in each lane.
+INLINE vi32 splat4(const void *four) {
+    int32_t x;
+    memcpy(&x, four, sizeof x);
+    return (vi32){} + x;
+}
+
+INLINE vf32 vmin(vf32 a, vf32 b) {
+#if defined(__AVX512VNNI__)
+    return (vf32)_mm512_min_ps((__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+    return (vf32)_mm256_min_ps((__m256)a, (__m256)b);
+#else
+    vi32 lower = a < b;
+    return (vf32)((lower & (vi32)a) | (~lower & (vi32)b));
+#endif
+}
+
+INLINE vf32 vmax(vf32 a, vf32 b) {
+#if defined(__AVX512VNNI__)
+    return (vf32)_mm512_max_ps((__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+    return (vf32)_mm256_max_ps((__m256)a, (__m256)b);
+#else
+    vi32 higher = a > b;
+    return (vf32)((higher & (vi32)a) | (~higher & (vi32)b));
+#endif
+}
+
+// The largest lane, or 0 where all are negative.
+INLINE float reduce_max0(vf32 v) {
+#if defined(__AVX512VNNI__)
+    return _mm512_reduce_max_ps((__m512)vmax(v, splat(0)));
+#else
+    float max = 0;
+#if defined(__AVX2__)
+    __m128 halves = _mm_max_ps(_mm256_castps256_ps128((__m256)v),
+                               _mm256_extractf128_ps((__m256)v, 1));
+    float lanes[4];
+    _mm_storeu_ps(lanes, halves);
+#else
+    float lanes[LANES];
+    store(lanes, v);
+#endif
+    UNROLL for (int i = 0; i < 4; i++) max = lanes[i] > max ? lanes[i] : max;
+    return max;
+#endif
+}
+
+INLINE float reduce_add(vf32 v) {
+    float sum = 0;
+    UNROLL for (int i = 0; i < LANES; i++) sum += v[i];
+    return sum;
+}
+
+// Adds to each lane the products of its four activations (0 to 255) with its four weights. Two
+// neighbouring products together must stay within 16 bits, in which AVX2 adds them.
+INLINE vi32 dot4(vi32 sum, vi32 activations, vi32 weights) {
+#if defined(__AVX512VNNI__)
+    return (vi32)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)activations, (__m512i)weights);
+#elif defined(__AVX2__)
+    __m256i pairs = _mm256_maddubs_epi16((__m256i)activations, (__m256i)weights);
+    return sum + (vi32)_mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+#else
+    uint8_t activation[4 * LANES];
+    int8_t weight[4 * LANES];
+    memcpy(activation, &activations, sizeof activation);
+    memcpy(weight, &weights, sizeof weight);
+    UNROLL for (int i = 0; i < LANES; i++)
+        for (int j = 0; j < 4; j++) sum[i] += activation[4 * i + j] * weight[4 * i + j];
+    return sum;
+#endif
+}
+
+// 2 to the power of x <= 0, with a relative error up to 8e-5. The exponent's bits give the integer
+// part, and a minimax polynomial over [-1/2, 1/2] the rest.
+INLINE vf32 vexp2(vf32 x) {
+    // 1.5 * 2^23: adding it rounds to an integer, which is then in the low bits.
+    const float magic = 12582912;
+    vf32 power = vmax(x, splat(-126));
+    vf32 shifted = power + magic;
+    vf32 fraction = power - (shifted - magic);
+    vf32 p = fraction * 0.0551716697f + 0.242611127f;
+    p = p * fraction + 0.693260986f;
+    p = p * fraction + 0.999928073f;
+    return (vf32)((vi32)p + ((vi32)shifted << 23));
+}
+
+// GELU, x * Phi(x), with an error up to 1e-4: far below a step of the 8 bits that the result is
+// quantised to. Phi is an odd minimax polynomial up to 4.5, where it is 1 to within 4e-6.
+INLINE vf32 vgelu(vf32 x) {
+    vf32 clamped = vmin(vmax(x, splat(-4.5f)), splat(4.5f));
+    vf32 square = clamped * clamped;
+    vf32 p = square * 3.0364173e-11f - 3.31465921e-09f;
+    p = p * square + 1.5909967e-07f;
+    p = p * square - 4.45172873e-06f;
+    p = p * square + 8.14251616e-05f;
+    p = p * square - 0.00103759125f;
+    p = p * square + 0.00958520267f;
+    p = p * square - 0.0659846514f;
+    p = p * square + 0.398712605f;
+    return x * (p * clamped + 0.5f);
+}

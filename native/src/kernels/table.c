@@ -1,0 +1,16 @@
+// The table of the kernels for the instruction set that this file is compiled for.
+#include "kernel.h"
+
+const kernels KERNEL(kernels) = {
+    .name = ISA_NAME,
+    .max_task_rows = 64,
+    .query_block = LANES,
+    .quantise_activations = KERNEL(quantise_activations),
+    .quantise_queries = KERNEL(quantise_queries),
+    .quantise_kv = KERNEL(quantise_kv),
+    .gemm = KERNEL(gemm),
+    .attention = KERNEL(attention),
+    .layer_norm = KERNEL(layer_norm),
+    .embed = KERNEL(embed),
+    .classify = KERNEL(classify),
+};
