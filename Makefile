@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SAM_CLI := aws-sam-cli==1.170.0
 EMULATOR := .cache/$(SAM_CLI)
 UV := uv==0.13.9
-NATIVE := $(filter-out %.egg-info,$(wildcard native/*.* native/distilbert_int8/*.py))
+NATIVE := $(filter-out %.egg-info,$(wildcard native/*.* native/src/*.* native/src/kernels/*.* native/distilbert_int8/*.py))
 
 # Turns off the telemetry of onnxruntime.
 export ORT_DISABLE_TELEMETRY = 1

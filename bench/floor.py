@@ -1,6 +1,7 @@
-"""The floor: the network's int8 matrix products alone, by the kernels' own code."""
+"""The floor: the network's int8 matrix multiplications alone, by the installed kernels."""
 
 import ctypes
+import importlib.util
 import json
 import subprocess
 from functools import cache
@@ -15,29 +16,31 @@ GROUP = 192
 
 
 def has_matrix_unit() -> bool:
-    """Return whether this processor has one, which is then what the kernels use."""
+    """Return whether this processor has AMX, which is then what the kernels use."""
     return "amx_int8" in Path("/proc/cpuinfo").read_text()
 
 
 @cache
-def _library(matrix_unit: bool) -> Any:
-    library = ROOT / f".cache/floor{'' if matrix_unit else '-vectors'}.so"
+def _library() -> Any:
+    """Compile the loop around the installed library's kernels."""
+    spec = importlib.util.find_spec("distilbert_int8._kernels")
+    assert spec is not None and spec.origin is not None
+    library = ROOT / ".cache/floor.so"
     library.parent.mkdir(exist_ok=True)
-    flags = "-std=gnu11 -O3 -march=native -mprefer-vector-width=512 -fwrapv -fno-math-errno"
-    flags += " -ffp-contract=fast -fPIC -shared -w"
-    if has_matrix_unit() and not matrix_unit:
-        flags += " -mno-amx-tile -mno-amx-int8"
-    subprocess.run(["cc", *flags.split(), str(SOURCE), "-o", str(library), "-lm"], check=True)
-    found = ctypes.CDLL(str(library))
-    found.floor_seconds.restype = ctypes.c_double
-    found.floor_seconds.argtypes = [ctypes.c_void_p, *[ctypes.c_size_t] * 3]
-    return found
+    compile_shared = ["cc", "-std=gnu11", "-O2", "-fPIC", "-shared", f"-I{ROOT / 'native/src'}"]
+    subprocess.run([*compile_shared, str(SOURCE), spec.origin, "-o", str(library)], check=True)
+    loaded = ctypes.CDLL(str(library))
+    loaded.floor_seconds.restype = ctypes.c_double
+    loaded.floor_seconds.argtypes = [
+        ctypes.c_void_p, *[ctypes.c_size_t] * 3, ctypes.c_char_p
+    ]  # fmt: skip
+    return loaded
 
 
 def shapes() -> list[tuple[int, int]]:
-    """Return (inner, outputs) of each product that every row goes through.
+    """Return (inputs, outputs) of each linear layer that every row goes through.
 
-    Of the last layer those are the keys' and the values' alone: the head reads one row.
+    Of the last layer those are only keys and values: the head reads one row.
     """
     config = json.loads((ROOT / "model/config.json").read_text())
     width, hidden, layers = (int(config[name]) for name in ("dim", "hidden_dim", "n_layers"))
@@ -46,8 +49,9 @@ def shapes() -> list[tuple[int, int]]:
 
 
 def seconds(rows: int, matrix_unit: bool = True) -> float:
-    """Return how long so many rows take one processor, with its matrix unit or without."""
-    of = shapes()
-    flat = [size for shape in of for size in shape]
+    """Return the processor time for so many rows on one processor, with its AMX or without."""
+    sizes = shapes()
+    flat = [size for shape in sizes for size in shape]
     array = (ctypes.c_size_t * len(flat))(*flat)
-    return float(_library(matrix_unit).floor_seconds(array, len(of), rows, GROUP))
+    isa = b"best" if matrix_unit else b"avx512"
+    return float(_library().floor_seconds(array, len(sizes), rows, GROUP, isa))

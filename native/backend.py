@@ -1,4 +1,4 @@
-"""Builds with the machine's C compiler or, where there is none, with the one in `ziglang`."""
+"""The build backend: setuptools, with `ziglang` as the compiler where the machine has none."""
 
 import shutil
 from collections.abc import Mapping

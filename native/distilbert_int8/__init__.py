@@ -1,10 +1,10 @@
 """A DistilBERT classifier in int8 on a CPU: token ids in, logits out.
 
-A network's file is a safetensors file as `weights` describes it; the kernels are in C.
+`weights` describes a network's file; the kernels are in C, see ``native/src``.
 """
 
 from distilbert_int8.network import MAX_THREADS, MAX_TOKENS, Network, processors
-from distilbert_int8.weights import PANEL, Shape, tensors_of, write
+from distilbert_int8.weights import PANEL, Shape, tensor_specs, write
 
 __all__ = [
     "MAX_THREADS",
@@ -13,6 +13,6 @@ __all__ = [
     "Network",
     "Shape",
     "processors",
-    "tensors_of",
+    "tensor_specs",
     "write",
 ]

@@ -1,8 +1,11 @@
-"""Runs the kernels and the reader of files under GCC's sanitisers; prints how many cases passed.
+"""Runs the kernels and the file reader under GCC's sanitisers; prints how many cases passed.
 
-ASan and UBSan look for wrong addresses and undefined behaviour, TSan for data races. UBSan alone
-covers forks while other threads compute, which the other two cannot follow. Any finding ends the
-run with its report and exit status 1. A seed may be given to try other cases.
+ASan and UBSan find invalid memory accesses and undefined behaviour, TSan data races, and the
+kernels' assertions wrong arguments. Only UBSan alone covers forks while other threads compute: the
+other two do not support them. Any finding ends the run with its report and exit status 1. An
+optional argument is the random seed.
+
+Usage: ``python native/sanitise [SEED]``
 """
 
 import os
@@ -19,7 +22,7 @@ NETWORKS = {
     "thread": {"portable": 1, "avx2": 4, "avx512": 4, "amx": 4},
     "undefined": {"portable": 4, "avx2": 12, "avx512": 12, "amx": 12},
 }
-"""Random networks by sanitisers and instruction set; the portable kernels are slow."""
+"""Random networks for each sanitiser and instruction set. The portable kernels are slow."""
 FILES = 5_000
 COMPILE = ("gcc", "-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror")
 
@@ -46,9 +49,9 @@ def main() -> None:
 
 
 def build(sanitisers: str, folder: Path) -> Path:
-    """Build the package and the program that calls its library; return the program."""
+    """Build the package and passes.c, linked with its library; return the program."""
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    # From a copy, as a build leaves its objects beside the source, for the next one to find.
+    # From a copy: a build leaves its objects beside the source, where the next one would find them.
     source = folder / "source"
     shutil.copytree(HERE.parent, source, ignore=shutil.ignore_patterns("build", "*.egg-info"))
     install += ["--no-deps", "--target", str(folder), str(source)]
@@ -62,7 +65,10 @@ def build(sanitisers: str, folder: Path) -> Path:
 
 
 def unrandomised() -> list[str]:
-    """Return what runs a command with addresses that TSan can start at, where that is allowed."""
+    """Return the prefix that turns address randomisation off, which TSan cannot start with.
+
+    Where that is not permitted, the prefix is empty.
+    """
     command = ["setarch", "--addr-no-randomize"]
     allowed = (
         shutil.which("setarch")
@@ -72,25 +78,25 @@ def unrandomised() -> list[str]:
 
 
 def files(folder: Path, seed: str) -> str:
-    """Open mutated files; return how many were refused and how many computed."""
+    """Open mutated files; return how many were rejected and how many usable."""
     runtime = output(["gcc", "-print-file-name=libasan.so"])
-    refused, computed = output(
+    rejected, usable = output(
         [sys.executable, str(HERE / "files.py"), str(FILES), seed],
         PYTHONPATH=str(folder),
         LD_PRELOAD=runtime,
-        ASAN_OPTIONS="detect_leaks=0",  # Python's own are many
+        ASAN_OPTIONS="detect_leaks=0",  # Python itself leaks at exit
     ).split()
-    return f"{int(refused):,} refused, {int(computed):,} computed"
+    return f"{int(rejected):,} rejected, {int(usable):,} usable"
 
 
 def output(command: list[str], **environment: str) -> str:
-    """Return what a command prints; end the run where it fails."""
-    done = subprocess.run(
+    """Return a command's output; exit if it fails."""
+    completed = subprocess.run(
         command, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True
     )
-    if done.returncode:
-        sys.exit(f"{' '.join(command)}: exit status {done.returncode}")
-    return done.stdout.strip()
+    if completed.returncode:
+        sys.exit(f"{' '.join(command)}: exit status {completed.returncode}")
+    return completed.stdout.strip()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Opens mutated files of small networks: each is refused with a `ValueError`, or computes.
+"""Opens mutated files of small networks: each is either rejected with a `ValueError` or usable.
 
-Usage: ``files.py CASES SEED``, with the package under test on the path. Prints how many files were
-refused and how many computed.
+Usage: ``files.py CASES SEED``, with the package under test on the path. Prints the number of
+rejected and of usable files.
 """
 
 import json
@@ -13,7 +13,7 @@ from array import array
 from pathlib import Path
 from typing import Any
 
-from distilbert_int8 import Network, Shape, tensors_of
+from distilbert_int8 import Network, Shape, tensor_specs
 
 ODD = [None, True, False, -1, 0, 1, 15, 16, 2**31, 2**32, 2**63, 2**64 - 1, 2**64, 10**30, 0.0]
 ODD += [16.0, 1e308, "", "16", "I8", "F32", [], [0], {}, {"shape": []}, [[0]]]
@@ -30,29 +30,29 @@ def network(rng: random.Random) -> bytes:
     header: dict[str, Any] = {"__metadata__": {"shape": json.dumps(vars(shape))}}
     parts: list[bytes] = []
     end = 0
-    # Those of float32 first, so that each begins at a multiple of 4 bytes whatever the rows.
-    tensors = tensors_of(shape, rows["words"], rows["positions"])
-    for name, (kind, count) in sorted(tensors.items(), key=lambda item: item[1][0] == "int8"):
+    # Tensors of float32 first, so that each begins at a multiple of 4 bytes.
+    specs = tensor_specs(shape, rows["words"], rows["positions"])
+    for name, spec in sorted(specs.items(), key=lambda item: item[1].dtype == "int8"):
         values = (
-            rng.randbytes(count).translate(SMALL)
-            if kind == "int8"
-            else array("f", [rng.uniform(-1, 1) for _ in range(count)]).tobytes()
+            rng.randbytes(spec.size).translate(SMALL)
+            if spec.dtype == "int8"
+            else array("f", [rng.uniform(-1, 1) for _ in range(spec.size)]).tobytes()
         )
-        dimensions = [rows[name], shape.width] if name in rows else [count]
+        dimensions = [rows[name], shape.width] if name in rows else [spec.size]
         start, end = end, end + len(values)
-        dtype = "I8" if kind == "int8" else "F32"
+        dtype = "I8" if spec.dtype == "int8" else "F32"
         header[name] = {"dtype": dtype, "shape": dimensions, "data_offsets": [start, end]}
         parts.append(values)
-    return _joined(header, b"".join(parts))
+    return _join(header, b"".join(parts))
 
 
-def _joined(header: object, data: bytes) -> bytes:
+def _join(header: object, data: bytes) -> bytes:
     text = json.dumps(header).encode()
     text += b" " * (-(len(text) + 8) % 64)
     return len(text).to_bytes(8, "little") + text + data
 
 
-def _parted(file: bytes) -> tuple[dict[str, Any], bytes]:
+def _split(file: bytes) -> tuple[dict[str, Any], bytes]:
     start = 8 + int.from_bytes(file[:8], "little")
     return json.loads(file[8:start]), file[start:]
 
@@ -90,8 +90,8 @@ def _nest(file: bytes, rng: random.Random) -> bytes:
 
 
 def _edit_tensor(file: bytes, rng: random.Random) -> bytes:
-    """Replace, remove, rename or repeat a part of what the header says of a tensor."""
-    header, data = _parted(file)
+    """Replace, remove, rename or repeat a part of a tensor's entry in the header."""
+    header, data = _split(file)
     name = rng.choice([name for name in header if name != "__metadata__"])
     entry = header[name]
     key = rng.choice(list(entry))
@@ -111,11 +111,11 @@ def _edit_tensor(file: bytes, rng: random.Random) -> bytes:
         case 5:
             other = rng.choice([name for name in header if name != "__metadata__"])
             header[name] = header[other]
-    return _joined(header, data)
+    return _join(header, data)
 
 
 def _edit_shape(file: bytes, rng: random.Random) -> bytes:
-    header, data = _parted(file)
+    header, data = _split(file)
     shape = json.loads(header["__metadata__"]["shape"])
     name = rng.choice(list(shape))
     match rng.randrange(4):
@@ -127,9 +127,9 @@ def _edit_shape(file: bytes, rng: random.Random) -> bytes:
             del shape[name]
         case 3:
             header["__metadata__"] = rng.choice(ODD)
-            return _joined(header, data)
+            return _join(header, data)
     header["__metadata__"]["shape"] = rng.choice([json.dumps(shape), shape])
-    return _joined(header, data)
+    return _join(header, data)
 
 
 def _shift(file: bytes, rng: random.Random) -> bytes:
@@ -140,8 +140,8 @@ def _shift(file: bytes, rng: random.Random) -> bytes:
 
 
 def _set_value(file: bytes, rng: random.Random) -> bytes:
-    """Set values of a tensor to what no weight should be."""
-    header, data = _parted(file)
+    """Set values of a tensor to some that no weight should have."""
+    header, data = _split(file)
     entry = header[rng.choice([name for name in header if name != "__metadata__"])]
     start, end = entry["data_offsets"]
     if entry["dtype"] == "F32":
@@ -150,15 +150,15 @@ def _set_value(file: bytes, rng: random.Random) -> bytes:
     else:
         values = rng.choice([b"\x7f\x7f\x7f\x7f", b"\x80\x80\x80\x80", b"\x80\x00\x80\x00"])
     at = start + rng.randrange(end - start) // 4 * 4
-    return _joined(header, data[:at] + values + data[at + 4 :])
+    return _join(header, data[:at] + values + data[at + 4 :])
 
 
 MUTATIONS = (_flip, _cut, _extend, _resize_header, _nest, _edit_tensor, _edit_tensor, _edit_shape)
 MUTATIONS += (_shift, _set_value)
 
 
-def computes(path: Path, rng: random.Random) -> bool:
-    """Whether the file is a network, which then answers for all of its words and lengths."""
+def is_usable(path: Path, rng: random.Random) -> bool:
+    """Return whether the file can be opened; if so, call the network with rows of many lengths."""
     try:
         network = Network(path, threads=rng.randint(1, 2))
     except ValueError:
@@ -175,7 +175,7 @@ def computes(path: Path, rng: random.Random) -> bool:
 
 def main(cases: int, seed: int) -> None:
     rng = random.Random(seed)
-    found = {True: 0, False: 0}
+    rejected = usable = 0
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network"
         for case in range(cases):
@@ -195,8 +195,11 @@ def main(cases: int, seed: int) -> None:
                 ):
                     break  # an earlier mutation left nothing to edit
             path.write_bytes(file)
-            found[computes(path, rng)] += 1
-    print(found[False], found[True])
+            if is_usable(path, rng):
+                usable += 1
+            else:
+                rejected += 1
+    print(rejected, usable)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from distilbert_int8 import Shape, tensors_of, write
+from distilbert_int8 import Shape, tensor_specs, write
 
 
 @pytest.fixture(scope="session")
@@ -15,10 +15,10 @@ def write_network() -> Callable[[Path, Shape, int, int], None]:
     def written(path: Path, shape: Shape, vocabulary: int, positions: int) -> None:
         rng = np.random.default_rng(0)
         tensors = {
-            name: rng.integers(-64, 65, count).astype(np.int8)
-            if kind == "int8"
-            else rng.uniform(-1, 1, count).astype(np.float32)
-            for name, (kind, count) in tensors_of(shape, vocabulary, positions).items()
+            name: rng.integers(-64, 65, spec.size).astype(np.int8)
+            if spec.dtype == "int8"
+            else rng.uniform(-1, 1, spec.size).astype(np.float32)
+            for name, spec in tensor_specs(shape, vocabulary, positions).items()
         }
         for name in ("words", "positions"):
             tensors[name] = tensors[name].reshape(-1, shape.width)

@@ -32,16 +32,16 @@ def expected(path, rows):
 
 @pytest.mark.parametrize("instructions", ["avx2", "portable"])
 def test_every_instruction_set_gives_the_same_logits(path, rows, expected, instructions):
-    found = Network(path, threads=2, instructions=instructions).logits(rows[:15])
-    # The integers are the same; sums of floats are rounded in another order, which moves an
-    # activation that lies between two integers.
-    np.testing.assert_allclose(found, expected[:15], atol=0.1)
-    assert np.abs(found - expected[:15]).mean() < 0.01
+    logits = Network(path, threads=2, instructions=instructions).logits(rows[:15])
+    # Integer sums are the same. Sums of floats are rounded in another order, which moves an
+    # activation halfway between two integers.
+    np.testing.assert_allclose(logits, expected[:15], atol=0.1)
+    assert np.abs(logits - expected[:15]).mean() < 0.01
 
 
-def test_the_matrix_unit_gives_the_vectors_logits_to_the_bit(path, rows):
-    best, vectors = (Network(path, 2, instructions) for instructions in ("best", "avx512"))
-    np.testing.assert_array_equal(best.logits(rows), vectors.logits(rows))
+def test_amx_gives_the_logits_of_avx512_to_the_bit(path, rows):
+    best, avx512 = (Network(path, 2, instructions) for instructions in ("best", "avx512"))
+    np.testing.assert_array_equal(best.logits(rows), avx512.logits(rows))
 
 
 @pytest.mark.parametrize("threads", [2, 3, 5])
@@ -60,7 +60,7 @@ def test_logits_do_not_depend_on_the_other_rows(path, rows, expected):
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory, write_network):
-    """A network with widths that fill no tile, opened by instruction set and threads."""
+    """Networks with dimensions that fill no tile, by instruction set and threads."""
     path = tmp_path_factory.mktemp("small") / "network"
     write_network(path, Shape(48, 3, 16, 80, 2, 3, 1, 48), vocabulary=50, positions=512)
     return {
@@ -87,41 +87,41 @@ def test_logits_of_any_lengths_are_those_of_each_row_alone(small, instructions, 
     rows=st.lists(st.lists(st.integers(-3, 53) | st.integers(), max_size=5), max_size=5)
     | st.lists(st.integers(0, 1030).map(lambda length: [1] * length), max_size=3)
 )
-def test_any_rows_are_scored_or_refused(small, rows):
-    readable = all(1 <= len(row) <= 512 and all(0 <= word < 50 for word in row) for row in rows)
+def test_any_rows_are_scored_or_rejected(small, rows):
+    valid = all(1 <= len(row) <= 512 and all(0 <= token < 50 for token in row) for row in rows)
     try:
-        found = small["best", 2].logits(rows)
+        logits = small["best", 2].logits(rows)
     except ValueError:
-        assert not readable
+        assert not valid
     else:
-        assert readable
-        assert np.isfinite(found).all()
-        assert len(found) == len(rows)
+        assert valid
+        assert np.isfinite(logits).all()
+        assert len(logits) == len(rows)
 
 
 def test_callers_in_several_threads_get_their_own_logits(path, rows, expected):
     network = Network(path, threads=2)
     with ThreadPoolExecutor(8) as callers:
-        found = callers.map(lambda i: network.logits([rows[i % len(rows)]])[0], range(200))
-    for i, logits in enumerate(found):
+        results = callers.map(lambda i: network.logits([rows[i % len(rows)]])[0], range(200))
+    for i, logits in enumerate(results):
         np.testing.assert_array_equal(logits, expected[i % len(rows)])
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is one processor only")
-def test_helping_threads_keep_off_the_callers_processor(path, rows):
+def test_workers_keep_off_the_callers_processor(path, rows):
     before = set(Path("/proc/self/task").iterdir())
     network = Network(path, threads=2)
-    [helper] = set(Path("/proc/self/task").iterdir()) - before
+    [worker] = set(Path("/proc/self/task").iterdir()) - before
     network.logits(rows[:1] + rows[-3:])
-    mine = os.sched_getaffinity(0)
-    helpers = os.sched_getaffinity(int(helper.name))
-    assert helpers < mine
-    assert len(helpers) == len(mine) - 1
+    callers_affinity = os.sched_getaffinity(0)
+    workers_affinity = os.sched_getaffinity(int(worker.name))
+    assert workers_affinity < callers_affinity
+    assert len(workers_affinity) == len(callers_affinity) - 1
 
 
-def test_unknown_instructions_are_refused_with_those_that_are_allowed(path, monkeypatch):
+def test_an_unknown_instruction_set_is_rejected_with_those_allowed(path, monkeypatch):
     monkeypatch.setenv("DISTILBERT_INT8_INSTRUCTIONS", "mmx")
-    with pytest.raises(ValueError, match="'mmx' are no instructions; allowed: best, avx512, avx2"):
+    with pytest.raises(ValueError, match="set 'mmx'; allowed: best, avx512, avx2, portable"):
         Network(path)
 
 
@@ -130,24 +130,24 @@ def test_no_rows_give_no_logits(path):
 
 
 @pytest.mark.parametrize("row", [[], [1] * 513])
-def test_a_row_of_no_length_to_read_is_refused(path, row):
+def test_an_empty_or_too_long_row_is_rejected(path, row):
     with pytest.raises(ValueError, match="must have from 1 to 512 tokens"):
         Network(path).logits([[5], row])
 
 
 @pytest.mark.parametrize("unknown", [-1, 30_522, 2**31, -(2**70)])
-def test_an_unknown_token_is_refused(path, unknown):
+def test_an_unknown_token_is_rejected(path, unknown):
     with pytest.raises(ValueError, match="must be from 0 to 30521"):
         Network(path).logits([[unknown]])
 
 
 @pytest.mark.parametrize("threads", [-1, 1025, 2**64 + 1])
-def test_a_number_of_threads_that_cannot_compute_is_refused(path, threads):
-    with pytest.raises(ValueError, match=f"{threads} threads cannot compute; allowed: 0 to 1024"):
+def test_an_invalid_number_of_threads_is_rejected(path, threads):
+    with pytest.raises(ValueError, match=f"threads must be from 0 to 1024, not {threads}"):
         Network(path, threads)
 
 
-GOOD = {"width": 16, "heads": 1, "head_width": 16, "hidden": 64, "layers": 1, "labels": 2}
+VALID = {"width": 16, "heads": 1, "head_width": 16, "hidden": 64, "layers": 1, "labels": 2}
 
 
 @pytest.mark.parametrize(
@@ -167,12 +167,12 @@ GOOD = {"width": 16, "heads": 1, "head_width": 16, "hidden": 64, "layers": 1, "l
         ({"group": None}, "group is not an integer"),
     ],
 )
-def test_a_shape_that_the_kernels_cannot_compute_is_refused(wrong, reason):
+def test_a_shape_that_the_kernels_cannot_compute_is_rejected(wrong, reason):
     with pytest.raises(ValueError, match=reason):
-        Shape(**{**GOOD, "relu": 0, "group": 16, **wrong})
+        Shape(**{**VALID, "relu": 0, "group": 16, **wrong})
 
 
 def test_tensors_of_another_shape_are_not_written(tmp_path):
     tensors = {name: np.zeros((2, 16), dtype=np.float32) for name in ("words", "positions")}
     with pytest.raises(ValueError, match="not the tensors of this shape: embeddings.bias"):
-        write(tmp_path / "network", Shape(**GOOD, relu=0, group=16), tensors)
+        write(tmp_path / "network", Shape(**VALID, relu=0, group=16), tensors)

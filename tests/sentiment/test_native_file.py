@@ -1,4 +1,4 @@
-"""The file of a network: what is not one is refused, and the error says what is wrong."""
+"""A network's file: an invalid one is rejected, and the error says why."""
 
 import json
 import math
@@ -6,7 +6,7 @@ import re
 import struct
 
 import pytest
-from distilbert_int8 import Network, Shape, tensors_of
+from distilbert_int8 import Network, Shape, tensor_specs
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,31 +24,31 @@ def file(tmp_path_factory, write_network):
 
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory):
-    """Open a file of these bytes and score a row with it."""
+    """A function that opens a file of these bytes and returns the logits of a row."""
     path = tmp_path_factory.mktemp("opened") / "network"
 
-    def found(content):
+    def logits(content):
         path.write_bytes(content)
         with Network(path, threads=1) as network:
             return network.logits([[1, 2, 3]])
 
-    return found
+    return logits
 
 
-def parted(file):
+def split(file):
     start = 8 + int.from_bytes(file[:8], "little")
     return json.loads(file[8:start]), file[start:]
 
 
-def joined(header, data):
+def join(header, data):
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
     text += b" " * (-(len(text) + 8) % 64)
     return struct.pack("<Q", len(text)) + text + data
 
 
 def edited(file, *keys, to):
-    """Return the file with one value of its header replaced; of the shape under ``shape``."""
-    header, data = parted(file)
+    """Return the file with one value of its header or shape replaced, or removed for ``...``."""
+    header, data = split(file)
     shape = json.loads(header["__metadata__"]["shape"])
     entry = {"header": header, "shape": shape}
     for key in keys[:-1]:
@@ -59,10 +59,10 @@ def edited(file, *keys, to):
         entry[keys[-1]] = to
     if keys[0] == "shape":
         header["__metadata__"]["shape"] = json.dumps(shape)
-    return joined(header, data)
+    return join(header, data)
 
 
-def test_what_was_written_is_read(file, opened):
+def test_a_written_file_is_read(file, opened):
     [logits] = opened(file)
     assert all(map(math.isfinite, logits))
 
@@ -75,22 +75,22 @@ def test_what_was_written_is_read(file, opened):
         (struct.pack("<Q", 100) + b"{}", "it ends within its header"),
         (struct.pack("<Q", 2**64 - 1) + b"{}", "it ends within its header"),
         (struct.pack("<Q", 2**20 + 1) + b" " * (2**20 + 1), "is longer than 1048576 bytes"),
-        (joined(b"{", b""), "the header is not JSON in UTF-8"),
-        (joined(b'{"\xff": 1}', b""), "the header is not JSON in UTF-8"),
-        (joined("{}".encode("utf-16"), b""), "the header is not JSON in UTF-8"),
-        (joined(b'{"a": %s}' % (b"9" * 5000), b""), "the header is not JSON in UTF-8"),
-        (joined(b"[]", b""), "the header is not a JSON object"),
-        (joined(b"[" * 100_000, b""), "the header is nested too deeply"),
-        (joined(b'{"a": 1, "a": 1}', b""), "the header has a key twice"),
-        (joined(b"{}", b""), "its metadata have no shape"),
-        (joined({"__metadata__": []}, b""), "its metadata have no shape"),
-        (joined({"__metadata__": {"shape": {}}}, b""), "its metadata have no shape"),
-        (joined({"__metadata__": {"shape": "[]"}}, b""), "the shape is not a JSON object"),
-        (joined({"__metadata__": {"shape": "["}}, b""), "the shape is not JSON"),
-        (joined({"__metadata__": {"shape": "{}"}}, b""), "the shape must have width, heads, "),
+        (join(b"{", b""), "the header is not JSON in UTF-8"),
+        (join(b'{"\xff": 1}', b""), "the header is not JSON in UTF-8"),
+        (join("{}".encode("utf-16"), b""), "the header is not JSON in UTF-8"),
+        (join(b'{"a": %s}' % (b"9" * 5000), b""), "the header is not JSON in UTF-8"),
+        (join(b"[]", b""), "the header is not a JSON object"),
+        (join(b"[" * 100_000, b""), "the header is nested too deeply"),
+        (join(b'{"a": 1, "a": 1}', b""), "the header has a key twice"),
+        (join(b"{}", b""), "its metadata have no shape"),
+        (join({"__metadata__": []}, b""), "its metadata have no shape"),
+        (join({"__metadata__": {"shape": {}}}, b""), "its metadata have no shape"),
+        (join({"__metadata__": {"shape": "[]"}}, b""), "the shape is not a JSON object"),
+        (join({"__metadata__": {"shape": "["}}, b""), "the shape is not JSON"),
+        (join({"__metadata__": {"shape": "{}"}}, b""), "the shape must have width, heads, "),
     ],
 )
-def test_a_header_that_is_none_is_refused(opened, content, reason):
+def test_an_unreadable_header_is_rejected(opened, content, reason):
     with pytest.raises(ValueError, match=reason):
         opened(content)
 
@@ -132,7 +132,7 @@ BIAS = ("header", "labels.bias")
         (("shape", "layers"), 2, "layer1.qkv.smoothing is missing"),
     ],
 )
-def test_a_header_that_is_wrong_in_one_place_is_refused_with_it(file, opened, keys, to, reason):
+def test_one_invalid_value_in_the_header_is_rejected_by_name(file, opened, keys, to, reason):
     with pytest.raises(ValueError, match=reason):
         opened(edited(file, *keys, to=to))
 
@@ -145,13 +145,13 @@ def test_a_header_that_is_wrong_in_one_place_is_refused_with_it(file, opened, ke
         (lambda file: struct.pack("<Q", len(file)) + file[8:], "it ends within its header"),
     ],
 )
-def test_data_that_are_not_what_the_header_says_are_refused(file, opened, damage, reason):
+def test_data_of_another_length_than_the_header_says_are_rejected(file, opened, damage, reason):
     with pytest.raises(ValueError, match=reason):
         opened(damage(file))
 
 
-def test_an_unaligned_header_is_refused(file, opened):
-    header, data = parted(file)
+def test_an_unaligned_header_is_rejected(file, opened):
+    header, data = split(file)
     text = json.dumps(header).encode()
     text += b" " * (1 - (len(text) + 8) % 4)
     with pytest.raises(ValueError, match="does not begin at a multiple of 4 bytes"):
@@ -160,20 +160,20 @@ def test_an_unaligned_header_is_refused(file, opened):
 
 def with_value(file, name, value):
     """Return the file with a tensor's first bytes replaced."""
-    header, data = parted(file)
+    header, data = split(file)
     start = header[name]["data_offsets"][0]
-    return joined(header, data[:start] + value + data[start + len(value) :])
+    return join(header, data[:start] + value + data[start + len(value) :])
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("name", ["words.scales", "layer0.out.sums", "labels.bias"])
-def test_a_tensor_that_is_not_finite_is_refused(file, opened, name, value):
+def test_a_tensor_that_is_not_finite_is_rejected(file, opened, name, value):
     with pytest.raises(ValueError, match=f"{re.escape(name)} holds an infinity or NaN"):
         opened(with_value(file, name, struct.pack("<f", value)))
 
 
 @pytest.mark.parametrize("pair", [(65, 64), (-65, -64), (127, 2), (-128, -1)])
-def test_neighbouring_weights_that_would_overflow_are_refused(file, opened, pair):
+def test_neighbouring_weights_that_would_overflow_are_rejected(file, opened, pair):
     with pytest.raises(ValueError, match="of one sign exceed 128 in layer0.wide.weight"):
         opened(with_value(file, "layer0.wide.weight", struct.pack("bb", *pair)))
 
@@ -185,11 +185,11 @@ def test_neighbouring_weights_that_cannot_overflow_are_read(file, opened, pair):
 
 def test_the_error_names_the_file(tmp_path):
     (tmp_path / "network").write_bytes(b"{}")
-    with pytest.raises(ValueError, match=f"{tmp_path}/network holds no such network: "):
+    with pytest.raises(ValueError, match=f"{tmp_path}/network is not a valid network: "):
         Network(tmp_path / "network")
 
 
-def test_what_cannot_be_read_is_an_error_of_the_operating_system(tmp_path):
+def test_an_unreadable_file_raises_the_operating_systems_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         Network(tmp_path / "missing")
     with pytest.raises(IsADirectoryError):
@@ -204,9 +204,9 @@ JSON = st.recursive(
 
 
 @st.composite
-def places(draw):
-    """A place in the header: keys as `edited` takes them."""
-    names = [*tensors_of(SHAPE, VOCABULARY, POSITIONS), "__metadata__"]
+def header_keys(draw):
+    """The keys of one value in the header, as `edited` takes them."""
+    names = [*tensor_specs(SHAPE, VOCABULARY, POSITIONS), "__metadata__"]
     tensor = ("header", draw(st.sampled_from(names[:-1])))
     return draw(
         st.sampled_from(
@@ -222,24 +222,24 @@ def places(draw):
 
 
 @pytest.mark.property
-@given(keys=places(), to=JSON | st.just(...))
-def test_any_value_in_any_place_of_the_header_is_read_or_refused(file, opened, keys, to):
+@given(keys=header_keys(), to=JSON | st.just(...))
+def test_any_value_anywhere_in_the_header_is_read_or_rejected(file, opened, keys, to):
     try:
         content = edited(file, *keys, to=to)
-    except TypeError:  # a list's item cannot be left out
+    except TypeError:  # a list's item cannot be removed by this
         return
-    refused_or_finite(opened, content)
+    rejected_or_finite(opened, content)
 
 
 @pytest.mark.property
 @given(st.data())
-def test_any_change_of_bytes_is_read_or_refused(file, opened, data):
+def test_any_change_of_bytes_is_read_or_rejected(file, opened, data):
     start, end = sorted(data.draw(st.tuples(*[st.integers(0, len(file))] * 2)))
     end = min(end, start + data.draw(st.integers(0, 16)))
-    refused_or_finite(opened, file[:start] + data.draw(st.binary(max_size=16)) + file[end:])
+    rejected_or_finite(opened, file[:start] + data.draw(st.binary(max_size=16)) + file[end:])
 
 
-def refused_or_finite(opened, content):
+def rejected_or_finite(opened, content):
     try:
         logits = opened(content)
     except ValueError:

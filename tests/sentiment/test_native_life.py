@@ -1,4 +1,4 @@
-"""A network's life: it is closed, freed and forked, and leaves nothing behind."""
+"""A network's lifecycle: closing, freeing and forking, without leaks."""
 
 import copy
 import gc
@@ -36,22 +36,22 @@ def threads():
 
 
 def memory():
-    """Kilobytes that are this process's own, freed heap that it keeps included."""
+    """Return this process's anonymous memory in kilobytes, with freed heap that it keeps."""
     lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
     fields = dict(line.split(":") for line in lines[1:])
     return int(fields["Anonymous"].split()[0])
 
 
-def files():
+def open_files():
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def in_child(function):
-    """Return what the function gives in a forked child."""
+    """Call the function in a forked child; return its result."""
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
-        signal.alarm(60)  # rather killed than waited for
+        signal.alarm(60)  # killed instead of hanging
         os.write(writing, json.dumps(function()).encode())
         os._exit(0)
     os.close(writing)
@@ -61,7 +61,7 @@ def in_child(function):
     return json.loads(answer)
 
 
-def test_a_closed_network_refuses_to_compute(network):
+def test_a_closed_network_raises(network):
     network.close()
     with pytest.raises(ValueError, match="the network is closed"):
         network.logits([ROW])
@@ -87,7 +87,7 @@ def test_closing_ends_the_threads(path):
     assert threads() == before
 
 
-def test_a_network_that_nothing_refers_to_ends_its_threads(path):
+def test_garbage_collecting_a_network_ends_its_threads(path):
     gc.collect()  # networks of other tests, too
     before = threads()
     network = Network(path, threads=3)
@@ -97,18 +97,18 @@ def test_a_network_that_nothing_refers_to_ends_its_threads(path):
     assert threads() == before
 
 
-def test_closing_waits_for_who_computes(path):
+def test_closing_waits_for_calls_in_progress(path):
     network = Network(path, threads=2)
     expected = network.logits([ROW])
-    started, found = threading.Event(), []
+    started, results = threading.Event(), []
 
     def compute():
         try:
             while True:
-                found.append(network.logits([ROW]))
+                results.append(network.logits([ROW]))
                 started.set()
         except ValueError as error:
-            found.append(str(error))
+            results.append(str(error))
 
     callers = [threading.Thread(target=compute) for _ in range(3)]
     for caller in callers:
@@ -117,35 +117,35 @@ def test_closing_waits_for_who_computes(path):
     network.close()
     for caller in callers:
         caller.join()
-    assert found.count("the network is closed") == 3
-    assert all(each == expected for each in found if each != "the network is closed")
+    assert results.count("the network is closed") == 3
+    assert all(each == expected for each in results if each != "the network is closed")
 
 
-def test_networks_that_come_and_go_leave_no_memory(path):
-    def come_and_go(times):
+def test_opening_and_closing_networks_leaks_no_memory(path):
+    def open_and_close(times):
         for turn in range(times):
             network = Network(path, threads=2)
             network.logits([ROW])
             if turn % 2:
                 network.close()
 
-    come_and_go(5)
+    open_and_close(5)
     before = threads(), memory()
-    come_and_go(40)  # of some 5 MB each
+    open_and_close(40)  # of some 5 MB each
     gc.collect()
     assert threads() == before[0]
     assert memory() < before[1] + 10_000
 
 
-def test_networks_that_are_refused_leave_nothing(tmp_path, write_network):
+def test_rejected_networks_leave_nothing(tmp_path, write_network):
     damaged = tmp_path / "network"
     write_network(damaged, Shape(16, 1, 16, 16, 1, 2, 0, 16), 8, 8)
     damaged.write_bytes(damaged.read_bytes()[:-4] + b"\0\0\xc0\x7f")
-    before = files(), threads()
+    before = open_files(), threads()
     for _ in range(50):
         with pytest.raises(ValueError, match="holds an infinity or NaN"):
             Network(damaged, threads=2)
-    assert (files(), threads()) == before
+    assert (open_files(), threads()) == before
     assert str(damaged) not in Path("/proc/self/maps").read_text()
 
 
@@ -161,10 +161,10 @@ def test_a_network_without_all_of_its_threads_is_not_made(path):
         "except MemoryError as error:\n"
         "    print(error, len(os.listdir('/proc/self/task')) - before)\n"
     )
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", script, str(path)], check=True, capture_output=True, text=True
     )
-    assert done.stdout == "no more threads for the network 0\n"
+    assert completed.stdout == "cannot start the network's threads 0\n"
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
@@ -217,7 +217,7 @@ def test_a_childs_child_gives_the_same_logits(network):
     assert in_child(in_both) == [expected, expected]
 
 
-def test_a_child_of_a_process_that_computes_gives_the_same_logits(network):
+def test_a_child_forked_during_calls_gives_the_same_logits(network):
     expected = network.logits([ROW])
     ending = threading.Event()
 
@@ -248,7 +248,7 @@ def test_a_process_of_multiprocessing_gives_the_same_logits(network):
     child.join()
 
 
-def test_a_program_that_is_started_does_not_disturb_the_network(network):
+def test_starting_a_program_does_not_disturb_the_network(network):
     expected = network.logits([ROW])
     subprocess.run(["true"], check=True)
     subprocess.run(["true"], check=True, preexec_fn=lambda: None)  # forks, rather than vforks
@@ -265,5 +265,5 @@ def test_a_process_ends_while_a_thread_computes(path):
         "    while True: network.logits([[1] * 500] * 50)\n"
         "threading.Thread(target=compute, daemon=True).start()\n"
     )
-    done = subprocess.run([sys.executable, "-c", script, str(path)], timeout=60, check=False)
-    assert done.returncode == 0
+    completed = subprocess.run([sys.executable, "-c", script, str(path)], timeout=60, check=False)
+    assert completed.returncode == 0
