@@ -52,7 +52,7 @@ if not shutil.which("cc"):
     os.environ["LDSHARED"] = f"{os.environ['CC']} -shared"
 
 
-class BuildKernels(build_ext):
+class BuildKernels(build_ext):  # type: ignore[misc]  # setuptools has no annotations
     def build_extension(self, extension: Extension) -> None:
         objects, macros = [], []
         for name, (sources, flags) in INSTRUCTION_SETS.items():

@@ -15,8 +15,8 @@ from typing import Any
 
 from distilbert_int8 import Network, Shape, tensor_specs
 
-ODD = [None, True, False, -1, 0, 1, 15, 16, 2**31, 2**32, 2**63, 2**64 - 1, 2**64, 10**30, 0.0]
-ODD += [16.0, 1e308, "", "16", "I8", "F32", [], [0], {}, {"shape": []}, [[0]]]
+ODD: list[object] = [None, True, False, -1, 0, 1, 15, 16, 2**31, 2**32, 2**63, 2**64 - 1, 2**64]
+ODD += [10**30, 0.0, 16.0, 1e308, "", "16", "I8", "F32", [], [0], {}, {"shape": []}, [[0]]]
 SMALL = bytes((value % 129 - 64) % 256 for value in range(256))
 """Maps any byte to a weight of -64 to 64."""
 
@@ -153,8 +153,18 @@ def _set_value(file: bytes, rng: random.Random) -> bytes:
     return _join(header, data[:at] + values + data[at + 4 :])
 
 
-MUTATIONS = (_flip, _cut, _extend, _resize_header, _nest, _edit_tensor, _edit_tensor, _edit_shape)
-MUTATIONS += (_shift, _set_value)
+MUTATIONS = (
+    _flip,
+    _cut,
+    _extend,
+    _resize_header,
+    _nest,
+    _edit_tensor,
+    _edit_tensor,  # twice as often
+    _edit_shape,
+    _shift,
+    _set_value,
+)
 
 
 def is_usable(path: Path, rng: random.Random) -> bool:
