@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 from transformers import AutoModelForSequenceClassification
 
-from app.scoring.configuration import load_classifier
 from app.sentiment.bundle import BundleError, load
 from app.sentiment.engines import derived, reference
-from app.settings import Settings
+from app.sentiment.engines.onnx import graph
 from training.card import write as write_card
 
 
@@ -72,7 +71,7 @@ def test_a_bundle_with_a_checkpoint_of_its_own_is_loaded_from_that(bundle, cache
 
 def test_onnx_without_a_graph_names_the_command_that_writes_it(bundle, cache):
     with pytest.raises(BundleError, match=f"{cache}/.*/model.onnx, which `make onnx` writes"):
-        load_classifier(Settings(engine="onnx"))
+        graph(bundle)
 
 
 def test_cache_without_xdg_cache_home_is_in_the_users_home(bundle, tmp_path, monkeypatch):
