@@ -1,4 +1,4 @@
-"""What the guides say, held against the template, the code and what the service logs."""
+"""Compares the guides with the template, the code and the log lines."""
 
 import logging
 import re
@@ -22,8 +22,8 @@ from tests.test_handler import event
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 GUIDES = [ROOT / f"docs/{name}.md" for name in ("architecture", "deploy", "operations")]
 OPERATIONS = reference.OPERATIONS.read_text()
-MADE_BY_SAM = {"ServerlessDeploymentApplication", "SentimentFunctionDeploymentGroup"}
-NOT_OURS = {
+CREATED_BY_SAM = {"ServerlessDeploymentApplication", "SentimentFunctionDeploymentGroup"}
+NOT_IN_TEMPLATE = {
     "EventBridge",
     "CloudWatch",
     "OpenTelemetry",
@@ -34,10 +34,10 @@ NOT_OURS = {
     "IAMFullAccess",
     "InternalError",
 }
-"""Capitalised like names of the template: AWS's, and the code's."""
+"""Names of AWS and of the code that look like names of the template."""
 CAMEL = r"[A-Z][a-z]+(?:[A-Z][a-z]+)+"
 INSIGHTS = {"@timestamp", "n", "p50", "p99", "last", "positive", "doubtful", "requests", "read"}
-"""CloudWatch's own field, and names that the queries give."""
+"""CloudWatch's own field, and names that the queries define."""
 
 
 def in_template(section: str) -> set[str]:
@@ -47,40 +47,40 @@ def in_template(section: str) -> set[str]:
 def alarms() -> set[str]:
     return {
         name
-        for name, found in reference.template()["Resources"].items()
-        if found["Type"] == "AWS::CloudWatch::Alarm"
+        for name, resource in reference.template()["Resources"].items()
+        if resource["Type"] == "AWS::CloudWatch::Alarm"
     }
 
 
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
-def test_what_the_guides_name_is_in_the_template(page: Path) -> None:
+def test_names_in_the_guides_are_in_the_template(page: Path) -> None:
     text = page.read_text()
-    known = in_template("Parameters") | in_template("Outputs") | in_template("Resources")
+    names = in_template("Parameters") | in_template("Outputs") | in_template("Resources")
     for parameter in reference.template()["Parameters"].values():
-        known |= {str(value) for value in parameter.get("AllowedValues", ())}
+        names |= {str(value) for value in parameter.get("AllowedValues", ())}
     quoted = re.findall(rf"`({CAMEL})[`=:]", text)
     drawn = [name for block in blocks(text, "mermaid") for name in re.findall(CAMEL, block)]
-    assert {*quoted, *drawn} <= known | NOT_OURS
+    assert {*quoted, *drawn} <= names | NOT_IN_TEMPLATE
 
 
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
-def test_commands_name_parameters_outputs_and_resources_that_exist(page: Path) -> None:
+def test_names_in_commands_are_in_the_template(page: Path) -> None:
     commands = "\n".join(blocks(page.read_text(), "sh"))
     overridden = re.findall(rf"[ `]({CAMEL})=", commands)
     assert set(overridden) <= in_template("Parameters")
     assert set(re.findall(r"\(output (\w+)", commands)) <= in_template("Outputs")
     resources = set(re.findall(r"\(resource (\w+)", commands))
-    assert resources <= in_template("Resources") | MADE_BY_SAM
+    assert resources <= in_template("Resources") | CREATED_BY_SAM
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_settings_that_are_named_exist(page: Path) -> None:
+def test_named_settings_exist(page: Path) -> None:
     settings = {PREFIX + name.upper() for name in Settings.model_fields}
     assert set(re.findall(rf"{PREFIX}[A-Z0-9_]*[A-Z0-9]", page.read_text())) <= settings
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_links_lead_somewhere(page: Path) -> None:
+def test_links_are_valid(page: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
         if target.startswith("http"):
             continue
@@ -92,7 +92,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def anchors(text: str) -> set[str]:
-    """Return what GitHub calls the headings of a page."""
+    """Return the anchors that GitHub makes of a page's headings."""
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -101,17 +101,15 @@ def blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
-def test_each_alarm_has_a_runbook_entry_and_each_entry_its_alarm() -> None:
+def test_every_alarm_has_a_runbook_entry() -> None:
     entries = re.findall(r"^### (\w+Alarm)$", OPERATIONS, re.MULTILINE)
     assert sorted(entries) == sorted(alarms())
 
 
 @pytest.mark.parametrize("alarm", sorted(alarms()))
-def test_a_runbook_entry_says_what_it_means_where_to_look_what_is_likely_and_what_to_do(
-    alarm: str,
-) -> None:
-    written = OPERATIONS.partition(f"### {alarm}\n")[2].partition("\n#")[0]
-    assert re.findall(r"^- \*\*([\w ]+):\*\*", written, re.MULTILINE) == [
+def test_runbook_entry_has_its_four_parts(alarm: str) -> None:
+    entry = OPERATIONS.partition(f"### {alarm}\n")[2].partition("\n#")[0]
+    assert re.findall(r"^- \*\*([\w ]+):\*\*", entry, re.MULTILINE) == [
         "Means", "First look", "Likely", "Do",
     ]  # fmt: skip
 
@@ -125,7 +123,7 @@ def documented_fields() -> set[str]:
     }
 
 
-def test_fields_of_log_lines_are_documented_and_those_that_are_documented_are_logged(
+def test_documented_log_fields_are_those_that_are_logged(
     lines: Any,
     aws: Any,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
@@ -146,7 +144,7 @@ def test_fields_of_log_lines_are_documented_and_those_that_are_documented_are_lo
     assert logged - {metric.name for metric in METRICS} == documented_fields()
 
 
-def test_sources_are_documented_as_they_are_logged() -> None:
+def test_documented_sources_are_those_that_are_logged() -> None:
     [row] = re.findall(r"^\| `source` \|.*$", OPERATIONS, re.MULTILINE)
     documented = set(re.findall(r"`(\w+)`", row)) - {"source"}
     logged = {source.name for source in handler.router.sources if not source.observes_itself}
@@ -154,17 +152,16 @@ def test_sources_are_documented_as_they_are_logged() -> None:
 
 
 @pytest.mark.parametrize("query", blocks(OPERATIONS, "insights"))
-def test_queries_ask_for_fields_that_lines_have(query: str) -> None:
-    known = documented_fields() | {metric.name for metric in METRICS} | INSIGHTS
+def test_queries_use_fields_that_are_logged(query: str) -> None:
+    fields = documented_fields() | {metric.name for metric in METRICS} | INSIGHTS
     words = re.sub(r'"[^"]*"|/[^/\n]*/(?=\n)', "", query)
     named = set(re.findall(r"@?[a-z]\w*(?![\w(])", words)) - {
         "filter", "fields", "stats", "sort", "limit", "by", "as", "and", "desc", "like", "in", "d",
     }  # fmt: skip
-    assert named <= known
+    assert named <= fields
 
 
-def test_inputs_name_the_limits_of_texts() -> None:
-    """Each in a row of its own, as the settings have it by default."""
+def test_documented_limits_of_texts_are_the_defaults() -> None:
     settings = Settings()
     limits = (
         settings.max_text_characters,

@@ -1,4 +1,4 @@
-"""What `template.yaml` promises to those who deploy it."""
+"""The stack of `template.yaml`: limits, permissions, retention and routes."""
 
 import json
 import re
@@ -37,7 +37,7 @@ def events(template: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def routes(template: dict[str, Any]) -> list[dict[str, Any]]:
-    """What the gateway passes on, to whichever function."""
+    """Routes of API Gateway, of all functions."""
     return [
         event["Properties"]
         for function in of_type(template, "AWS::Serverless::Function").values()
@@ -60,7 +60,7 @@ def of_type(template: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
 
 
 def values_of(name: str, node: Any) -> Iterator[Any]:
-    """Yield every value under this key, wherever in the template it is."""
+    """Yield every value under this key, at any depth."""
     if isinstance(node, dict):
         for key, value in node.items():
             if key == name:
@@ -71,31 +71,28 @@ def values_of(name: str, node: Any) -> Iterator[Any]:
             yield from values_of(name, value)
 
 
-def test_template_is_clean_under_cfn_lint() -> None:
+def test_template_passes_cfn_lint() -> None:
     assert lint_file(TEMPLATE, ManualArgs(regions=["us-east-1"])) == []
 
 
-def test_processor_is_x86_64_unless_arm64_is_asked_for(template: dict[str, Any]) -> None:
+def test_architecture_defaults_to_x86_64(template: dict[str, Any]) -> None:
     architecture = template["Parameters"]["Architecture"]
     assert architecture["Default"] == "x86_64"
     assert architecture["AllowedValues"] == ["x86_64", "arm64"]
 
 
-def test_function_runs_on_the_processor_that_was_asked_for(function: dict[str, Any]) -> None:
+def test_function_runs_on_the_chosen_architecture(function: dict[str, Any]) -> None:
     assert function["Architectures"] == [{"Ref": "Architecture"}]
 
 
-def test_no_timeout_outlasts_the_rest_api(
-    template: dict[str, Any], function: dict[str, Any]
-) -> None:
+def test_timeout_fits_the_rest_api(template: dict[str, Any], function: dict[str, Any]) -> None:
     assert function["Timeout"] == {"Ref": "Timeout"}
     assert template["Parameters"]["Timeout"]["MaxValue"] <= REST_API_SECONDS
 
 
-def test_nothing_is_reserved_by_default_as_small_quotas_could_not_deploy(
-    template: dict[str, Any],
-) -> None:
-    defaults = {name: found["Default"] for name, found in template["Parameters"].items()}
+def test_no_concurrency_is_reserved_by_default(template: dict[str, Any]) -> None:
+    """Accounts with a small quota could not deploy the stack otherwise."""
+    defaults = {name: parameter["Default"] for name, parameter in template["Parameters"].items()}
     assert {value for name, value in defaults.items() if "ReservedConcurrency" in name} <= {0, 5}
 
 
@@ -106,7 +103,7 @@ def test_every_variable_is_a_setting(template: dict[str, Any], name: str) -> Non
     assert set(function["Environment"]["Variables"]) <= settings
 
 
-def test_cache_size_defaults_to_that_of_the_settings(template: dict[str, Any]) -> None:
+def test_cache_size_defaults_to_the_default_of_the_setting(template: dict[str, Any]) -> None:
     default = template["Parameters"]["CacheSize"]["Default"]
     assert default == Settings.model_fields["cache_size"].default
 
@@ -123,19 +120,19 @@ def test_pages_are_routed(routed: set[tuple[str, str]], path: str) -> None:
     assert ("GET", path) in routed
 
 
-def test_what_may_be_fetched_may_be_asked_about(routes: list[dict[str, Any]]) -> None:
-    """A REST API hands HEAD to the function only where it has such a method."""
-    asked = {
+def test_every_get_route_has_a_head_route(routes: list[dict[str, Any]]) -> None:
+    """A REST API passes HEAD to the function only if the path has that method."""
+    paths = {
         method: {
             (route["Path"], str(route.get("Auth"))) for route in routes if route["Method"] == method
         }
         for method in ("GET", "HEAD")
     }
-    assert asked["GET"] == asked["HEAD"]
+    assert paths["GET"] == paths["HEAD"]
 
 
 def keyless(routes: list[dict[str, Any]]) -> set[str]:
-    """Return the paths that need no key, other than to ask whether they may be asked."""
+    """Return the paths that need no key, leaving out preflight requests."""
     return {
         route["Path"]
         for route in routes
@@ -143,27 +140,27 @@ def keyless(routes: list[dict[str, Any]]) -> set[str]:
     }
 
 
-def test_no_route_that_does_work_is_without_a_key(
+def test_only_health_pages_and_documentation_need_no_key(
     template: dict[str, Any], routes: list[dict[str, Any]]
 ) -> None:
     assert template["Resources"]["SentimentApi"]["Properties"]["Auth"]["ApiKeyRequired"] is True
     assert keyless(routes) == {*OPEN, f"{ASSETS}{{proxy+}}"}
 
 
-def test_each_plan_limits_rate_burst_and_month_and_has_a_key(template: dict[str, Any]) -> None:
+def test_each_usage_plan_has_limits_and_a_key(template: dict[str, Any]) -> None:
     plans = of_type(template, "AWS::ApiGateway::UsagePlan")
-    keyed = [
+    plans_with_key = [
         key["UsagePlanId"]["Ref"]
         for key in of_type(template, "AWS::ApiGateway::UsagePlanKey").values()
     ]
-    assert sorted(keyed) == sorted(plans)
+    assert sorted(plans_with_key) == sorted(plans)
     assert len(plans) == 2
     for plan in plans.values():
         assert plan["Throttle"].keys() == {"RateLimit", "BurstLimit"}
         assert plan["Quota"]["Period"] == "MONTH"
 
 
-def test_the_gateway_knows_the_shape_of_every_body_as_the_application_does(
+def test_the_gateways_body_models_match_the_openapi_schemas(
     template: dict[str, Any], routes: list[dict[str, Any]]
 ) -> None:
     models = template["Resources"]["SentimentApi"]["Properties"]["Models"]
@@ -174,10 +171,10 @@ def test_the_gateway_knows_the_shape_of_every_body_as_the_application_does(
         assert (model["Required"], model["ValidateBody"]) == (True, True)
         operation = DOCUMENT["paths"][route["Path"]]["post"]
         schema = operation["requestBody"]["content"]["application/json"]["schema"]
-        described = DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
-        known = models[model["Model"]]
-        assert known["required"] == described["required"]
-        assert known["properties"].keys() == described["properties"].keys()
+        documented = DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+        validated = models[model["Model"]]
+        assert validated["required"] == documented["required"]
+        assert validated["properties"].keys() == documented["properties"].keys()
 
 
 def test_access_is_logged_without_bodies(template: dict[str, Any]) -> None:
@@ -187,13 +184,13 @@ def test_access_is_logged_without_bodies(template: dict[str, Any]) -> None:
     assert not any("body" in value.lower() for value in logged.values())
 
 
-def test_a_firewall_is_there_for_who_asks_for_it(template: dict[str, Any]) -> None:
+def test_waf_is_optional(template: dict[str, Any]) -> None:
     assert template["Parameters"]["Waf"]["Default"] == "off"
     for name in ("Firewall", "FirewallAssociation"):
         assert template["Resources"][name]["Condition"] == "UsesWaf"
 
 
-def test_every_post_has_its_preflight(routed: set[tuple[str, str]]) -> None:
+def test_every_post_route_has_a_preflight_route(routed: set[tuple[str, str]]) -> None:
     posts = {path for method, path in routed if method == "POST"}
     assert posts <= {path for method, path in routed if method == "OPTIONS"}
 
@@ -211,36 +208,41 @@ def test_every_post_has_its_preflight(routed: set[tuple[str, str]]) -> None:
         "DEFAULT_5XX",
     ],
 )
-def test_what_the_gateway_refuses_is_a_problem_document(
-    template: dict[str, Any], kind: str
-) -> None:
+def test_the_gateways_errors_are_problem_documents(template: dict[str, Any], kind: str) -> None:
     answer = template["Resources"]["SentimentApi"]["Properties"]["GatewayResponses"][kind]
     headers = answer["ResponseParameters"]["Headers"]
     assert headers["Content-Type"] == "'application/problem+json'"
     body = answer["ResponseTemplates"]["application/json"]
-    filled = json.loads(body.replace("$context.error.messageString", '"reason"'))
-    assert filled["type"] == "about:blank"
-    assert filled.get("status") == answer.get("StatusCode")
+    problem = json.loads(body.replace("$context.error.messageString", '"reason"'))
+    assert problem["type"] == "about:blank"
+    assert problem.get("status") == answer.get("StatusCode")
 
 
 def policies(template: dict[str, Any]) -> dict[str, Any]:
-    """Return the resources but for keys, whose policies can only be about the key itself, "*"."""
-    found = template["Resources"].items()
-    return {name: each for name, each in found if each["Type"] != "AWS::KMS::Key"}
+    """Return all resources except KMS keys, whose policies can only name the resource "*"."""
+    return {
+        name: resource
+        for name, resource in template["Resources"].items()
+        if resource["Type"] != "AWS::KMS::Key"
+    }
 
 
-def test_no_permission_is_for_every_resource_but_those_that_iam_can_give_for_no_less(
+def test_only_log_delivery_is_allowed_on_every_resource(
     template: dict[str, Any],
 ) -> None:
     statements = [
         statement
-        for found in values_of("Statement", policies(template))
-        if isinstance(found, list)
-        for statement in found
+        for group in values_of("Statement", policies(template))
+        if isinstance(group, list)
+        for statement in group
     ]
     assert statements
-    widest = [each["Action"] for each in statements if '"*"' in json.dumps(each.get("Resource"))]
-    assert widest == [
+    unrestricted = [
+        statement["Action"]
+        for statement in statements
+        if '"*"' in json.dumps(statement.get("Resource"))
+    ]
+    assert unrestricted == [
         [
             "logs:CreateLogDelivery",
             "logs:GetLogDelivery",
@@ -254,25 +256,29 @@ def test_no_permission_is_for_every_resource_but_those_that_iam_can_give_for_no_
     ]
 
 
-def test_no_permission_is_for_every_action(template: dict[str, Any]) -> None:
+def test_no_policy_allows_every_action(template: dict[str, Any]) -> None:
     actions = json.dumps(list(values_of("Action", policies(template))))
     assert "*" not in actions
 
 
 @pytest.mark.parametrize("role", ["SentimentRole", "EventsRole", "BackfillRole"])
-def test_no_managed_policy_widens_a_role(template: dict[str, Any], role: str) -> None:
+def test_roles_have_no_managed_policies(template: dict[str, Any], role: str) -> None:
     assert "ManagedPolicyArns" not in template["Resources"][role]["Properties"]
 
 
-def test_logs_are_not_kept_for_ever(template: dict[str, Any]) -> None:
+def test_logs_expire(template: dict[str, Any]) -> None:
     for function in of_type(template, "AWS::Serverless::Function").values():
         group = template["Resources"][function["LoggingConfig"]["LogGroup"]["Ref"]]
         assert group["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
 
 def queues(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    found = of_type(template, "AWS::SQS::Queue")
-    return {name: queue for name, queue in found.items() if not name.endswith("DeadLetters")}
+    """Return the queues that are not dead-letter queues."""
+    return {
+        name: queue
+        for name, queue in of_type(template, "AWS::SQS::Queue").items()
+        if not name.endswith("DeadLetters")
+    }
 
 
 def test_every_queue_has_a_dead_letter_queue_of_its_own(template: dict[str, Any]) -> None:
@@ -284,12 +290,12 @@ def test_every_queue_has_a_dead_letter_queue_of_its_own(template: dict[str, Any]
     assert set(dead) <= set(of_type(template, "AWS::SQS::Queue"))
 
 
-def test_dead_letters_are_kept_for_as_long_as_sqs_keeps_anything(template: dict[str, Any]) -> None:
+def test_queues_keep_messages_for_the_longest_possible_time(template: dict[str, Any]) -> None:
     for queue in of_type(template, "AWS::SQS::Queue").values():
         assert queue["MessageRetentionPeriod"] == 14 * 86400
 
 
-def test_no_message_is_sent_again_while_it_is_worked_on(
+def test_visibility_timeout_is_six_times_the_function_timeout(
     template: dict[str, Any], events: dict[str, Any]
 ) -> None:
     for event in events["Events"].values():
@@ -297,21 +303,21 @@ def test_no_message_is_sent_again_while_it_is_worked_on(
         assert queues(template)[queue]["VisibilityTimeout"] >= 6 * events["Timeout"]
 
 
-def test_every_queue_hears_which_messages_failed(events: dict[str, Any]) -> None:
+def test_queues_get_partial_batch_responses(events: dict[str, Any]) -> None:
     for event in events["Events"].values():
         assert event["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-def test_what_a_queue_may_cause_has_a_ceiling(events: dict[str, Any]) -> None:
+def test_queues_have_a_maximum_concurrency(events: dict[str, Any]) -> None:
     for event in events["Events"].values():
-        ceiling = event["Properties"]["ScalingConfig"]["MaximumConcurrency"]
-        assert ceiling == {"Ref": "EventsMaximumConcurrency"}
+        maximum = event["Properties"]["ScalingConfig"]["MaximumConcurrency"]
+        assert maximum == {"Ref": "EventsMaximumConcurrency"}
 
 
-def test_queues_and_a_backfill_fit_the_reservation_that_the_guide_recommends(
+def test_recommended_reservation_is_enough_for_queues_and_a_backfill(
     template: dict[str, Any], events: dict[str, Any]
 ) -> None:
-    default = {name: found["Default"] for name, found in template["Parameters"].items()}
+    default = {name: parameter["Default"] for name, parameter in template["Parameters"].items()}
     needed = default["BackfillMaximumConcurrency"]
     needed += len(events["Events"]) * default["EventsMaximumConcurrency"]
     guide = (TEMPLATE.parent / "docs/deploy.md").read_text()
@@ -326,14 +332,12 @@ def test_every_sink_is_switched_on(events: dict[str, Any]) -> None:
     assert {PREFIX + name.upper() for name in sinks} <= set(variables)
 
 
-def test_results_in_the_table_expire_by_the_attribute_that_they_have(
-    template: dict[str, Any],
-) -> None:
+def test_results_in_the_table_expire(template: dict[str, Any]) -> None:
     [table] = of_type(template, "AWS::DynamoDB::Table").values()
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
 
 
-def test_no_bucket_is_public_plain_or_without_versions(template: dict[str, Any]) -> None:
+def test_buckets_are_private_encrypted_and_versioned(template: dict[str, Any]) -> None:
     buckets = of_type(template, "AWS::S3::Bucket")
     assert buckets
     for bucket in buckets.values():
@@ -343,7 +347,7 @@ def test_no_bucket_is_public_plain_or_without_versions(template: dict[str, Any])
         assert bucket["VersioningConfiguration"]["Status"] == "Enabled"
 
 
-def test_an_upload_that_was_not_finished_does_not_stay(template: dict[str, Any]) -> None:
+def test_unfinished_uploads_are_removed(template: dict[str, Any]) -> None:
     for bucket in of_type(template, "AWS::S3::Bucket").values():
         rules = bucket["LifecycleConfiguration"]["Rules"]
         assert any("AbortIncompleteMultipartUpload" in rule for rule in rules)
@@ -369,13 +373,11 @@ def readable(role: dict[str, Any]) -> set[str]:
 
 
 @pytest.mark.parametrize("role", ["EventsRole", "BackfillRole"])
-def test_what_arrives_and_what_waits_for_a_backfill_may_be_read(
-    template: dict[str, Any], role: str
-) -> None:
+def test_uploads_and_archives_are_readable(template: dict[str, Any], role: str) -> None:
     assert readable(template["Resources"][role]) >= {"incoming/*", "archive/*"}
 
 
-def test_the_functions_own_objects_are_no_events_and_all_that_it_may_write(
+def test_function_writes_only_objects_that_cause_no_events(
     template: dict[str, Any], events: dict[str, Any]
 ) -> None:
     own = {Settings.model_fields[name].default for name in ("scored_prefix", "rejected_prefix")}
@@ -390,13 +392,13 @@ def test_the_functions_own_objects_are_no_events_and_all_that_it_may_write(
 
 
 @pytest.mark.parametrize("role", ["EventsRole", "BackfillRole"])
-def test_a_version_may_be_read_wherever_the_object_may(template: dict[str, Any], role: str) -> None:
+def test_versions_of_readable_objects_are_readable(template: dict[str, Any], role: str) -> None:
     for statement in statements_of(template, role):
         if "s3:GetObject" in statement["Action"]:
             assert "s3:GetObjectVersion" in statement["Action"]
 
 
-def test_only_rejects_may_be_deleted(template: dict[str, Any]) -> None:
+def test_only_rejected_rows_are_deletable(template: dict[str, Any]) -> None:
     deleting = [
         statement["Resource"]
         for role in of_type(template, "AWS::IAM::Role")
@@ -407,12 +409,12 @@ def test_only_rejects_may_be_deleted(template: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("name", ["ReviewsBucket", "ResultsTable"])
-def test_what_holds_data_outlives_the_stack(template: dict[str, Any], name: str) -> None:
+def test_data_outlives_the_stack(template: dict[str, Any], name: str) -> None:
     resource = template["Resources"][name]
     assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
 
 
-def test_an_event_that_comes_from_no_queue_is_kept_when_it_fails(
+def test_failed_asynchronous_events_become_dead_letters(
     template: dict[str, Any], events: dict[str, Any]
 ) -> None:
     config = events["EventInvokeConfig"]
@@ -428,15 +430,15 @@ def test_an_event_that_comes_from_no_queue_is_kept_when_it_fails(
 
 def sent_to(template: dict[str, Any], role: str) -> list[dict[str, Any]]:
     """Return the queues that the role may send to."""
-    [found] = [
+    [resources] = [
         statement["Resource"]
         for statement in statements_of(template, role)
         if statement["Action"] == "sqs:SendMessage"
     ]
-    return found if isinstance(found, list) else [found]
+    return resources if isinstance(resources, list) else [resources]
 
 
-def test_an_execution_that_cannot_keep_its_object_any_more_has_it_kept_for_it(
+def test_executions_that_cannot_catch_their_end_become_dead_letters(
     template: dict[str, Any],
 ) -> None:
     rule = of_type(template, "AWS::Events::Rule")["BackfillEnded"]
@@ -444,14 +446,14 @@ def test_an_execution_that_cannot_keep_its_object_any_more_has_it_kept_for_it(
     assert detail["stateMachineArn"] == [{"Ref": "Backfill"}]
     ended, broken = detail["$or"]
     assert ended == {"status": ["TIMED_OUT", "ABORTED"]}
-    # No Catch sees these, which States.ALL leaves out.
+    # States.ALL does not include these errors, so no Catch handles them.
     assert broken["status"] == ["FAILED"]
     assert {"States.Runtime", "States.DataLimitExceeded"} <= set(broken["error"])
     [target] = rule["Targets"]
     assert target["Arn"] == {"Fn::GetAtt": ["ObjectsDeadLetters", "Arn"]}
 
 
-def test_every_rule_may_send_to_its_queue(template: dict[str, Any]) -> None:
+def test_rules_may_send_to_their_queues(template: dict[str, Any]) -> None:
     [policy] = of_type(template, "AWS::SQS::QueuePolicy").values()
     [statement] = policy["PolicyDocument"]["Statement"]
     allowed = statement["Condition"]["ArnEquals"]["aws:SourceArn"]
@@ -459,14 +461,12 @@ def test_every_rule_may_send_to_its_queue(template: dict[str, Any]) -> None:
     assert allowed == [{"Fn::GetAtt": [name, "Arn"]} for name in rules]
 
 
-def test_the_state_machine_may_keep_what_failed(template: dict[str, Any]) -> None:
+def test_state_machine_may_send_dead_letters(template: dict[str, Any]) -> None:
     dead = {"Fn::GetAtt": ["ObjectsDeadLetters", "Arn"]}
     assert sent_to(template, "BackfillRole") == [dead]
 
 
-def test_the_state_machine_logs_what_failed_without_what_it_was_given(
-    template: dict[str, Any],
-) -> None:
+def test_state_machine_logs_failures_without_texts(template: dict[str, Any]) -> None:
     machine = template["Resources"]["Backfill"]["Properties"]
     assert machine["Logging"]["Level"] == "ERROR"
     assert machine["Logging"]["IncludeExecutionData"] is False
@@ -477,7 +477,9 @@ def test_the_state_machine_logs_what_failed_without_what_it_was_given(
     assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
 
-def test_alarms_are_encrypted_by_a_key_that_cloudwatch_may_use(template: dict[str, Any]) -> None:
+def test_alarm_topic_is_encrypted_with_a_key_that_cloudwatch_may_use(
+    template: dict[str, Any],
+) -> None:
     [topic] = of_type(template, "AWS::SNS::Topic").values()
     assert topic["KmsMasterKeyId"] == {"Ref": "AlarmKey"}
     key = template["Resources"]["AlarmKey"]["Properties"]

@@ -1,4 +1,4 @@
-"""The ways a request reaches the application; every contract test takes each of them."""
+"""The transports of a request. Every contract test runs over each of them."""
 
 import base64
 import json
@@ -44,25 +44,26 @@ def over_event(kind: str, invoke: Callable[[Any], Any]) -> Send:
         answer = invoke(event)
         raw = answer["body"]
         content = base64.b64decode(raw) if answer["isBase64Encoded"] else raw.encode()
-        several = {k: ", ".join(v) for k, v in (answer.get("multiValueHeaders") or {}).items()}
-        return Answer(answer["statusCode"], {**several, **(answer.get("headers") or {})}, content)
+        joined = {k: ", ".join(v) for k, v in (answer.get("multiValueHeaders") or {}).items()}
+        return Answer(answer["statusCode"], {**joined, **(answer.get("headers") or {})}, content)
 
     return send
 
 
 def event_of(kind: str, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Any:
-    """Return the recorded event of this kind with this request in it, routed as deployed."""
+    """Return the recorded event of this kind with this request in it, routed as in the stack."""
     event = json.loads((EVENTS / f"{kind}.json").read_text())
     context = event["requestContext"]
-    inside = path.removeprefix("/static/")
-    greedy = path.startswith("/static/")
-    route = "/static/{proxy+}" if greedy else path
-    event["pathParameters"] = {"proxy": inside} if greedy else None
+    is_asset = path.startswith("/static/")
+    route = "/static/{proxy+}" if is_asset else path
+    event["pathParameters"] = {"proxy": path.removeprefix("/static/")} if is_asset else None
     if "http" in context:
-        named = context["stage"] != "$default"
-        prefix = f"/{context['stage']}" if named else ""
+        has_stage = context["stage"] != "$default"
+        prefix = f"/{context['stage']}" if has_stage else ""
         context["http"].update(method=method, path=prefix + path)
-        event.update(rawPath=prefix + path, routeKey=f"{method} {route}" if named else "$default")
+        event.update(
+            rawPath=prefix + path, routeKey=f"{method} {route}" if has_stage else "$default"
+        )
     else:
         event.update(httpMethod=method, path=path)
     if kind == "rest-api":
@@ -70,9 +71,9 @@ def event_of(kind: str, method: str, path: str, body: bytes, headers: Mapping[st
         context.update(httpMethod=method, path=f"/prod{path}")
     for name in ("headers", "multiValueHeaders"):
         if name in event:
-            kept = {k: v for k, v in event[name].items() if k.lower() != "content-type"}
-            given = {k: [v] if name.startswith("multi") else v for k, v in headers.items()}
-            event[name] = {**kept, **given}
+            recorded = {k: v for k, v in event[name].items() if k.lower() != "content-type"}
+            sent = {k: [v] if name.startswith("multi") else v for k, v in headers.items()}
+            event[name] = {**recorded, **sent}
     try:
         event["body"] = body.decode() or None
     except UnicodeDecodeError:
@@ -86,10 +87,10 @@ def emulator() -> Iterator[Emulator]:
         yield running
 
 
-WAYS = ["asgi", "rest-api", "http-api", "function-url", "alb", "alb-multi-value", "emulator"]
+TRANSPORTS = ["asgi", "rest-api", "http-api", "function-url", "alb", "alb-multi-value", "emulator"]
 
 
-@pytest.fixture(params=WAYS)
+@pytest.fixture(params=TRANSPORTS)
 def send(request: pytest.FixtureRequest) -> Send:
     if request.param == "asgi":
         return over_asgi

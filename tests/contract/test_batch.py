@@ -8,11 +8,11 @@ def test_results_come_in_the_order_of_the_texts(post):
     assert answer.status == 200
     assert [result["index"] for result in answer.json()["results"]] == [0, 1, 2]
     assert next(iter(answer.json()["results"][0])) == "index"
-    found = [result["sentiment"] for result in answer.json()["results"]]
-    assert found == ["Positive", "Negative", "Positive"]
+    sentiments = [result["sentiment"] for result in answer.json()["results"]]
+    assert sentiments == ["Positive", "Negative", "Positive"]
 
 
-def test_batch_and_single_agree(post):
+def test_batch_and_single_predictions_agree(post):
     texts = ["Fine.", "Dreadful acting, " * 100, "I laughed, I cried, I want to see it again."]
     batch = post("/predict/batch", {"texts": texts}).json()["results"]
     for text, result in zip(texts, batch, strict=True):
@@ -20,7 +20,7 @@ def test_batch_and_single_agree(post):
         assert result["scores"] == pytest.approx(single["scores"], abs=1e-3)
 
 
-def test_bad_items_fail_alone(post):
+def test_invalid_texts_do_not_fail_the_others(post):
     answer = post("/predict/batch", {"texts": ["Lovely.", "  ", 7, None, "Awful."]})
     assert answer.status == 200
     assert [result["index"] for result in answer.json()["results"]] == [0, 4]
@@ -33,19 +33,19 @@ def test_bad_items_fail_alone(post):
     ]
 
 
-def test_a_batch_of_512_is_scored(post):
+def test_batch_of_512_is_scored(post):
     answer = post("/predict/batch", {"texts": [f"Number {i} is fun." for i in range(512)]})
     assert len(answer.json()["results"]) == 512
 
 
-def test_a_batch_of_513_is_refused_with_the_limit(post):
+def test_batch_of_513_is_422_with_the_limit(post):
     answer = post("/predict/batch", {"texts": ["x"] * 513})
     assert answer.status == 422
     assert answer.json()["detail"] == "texts: must hold at most 512 texts, not 513."
 
 
 @pytest.mark.parametrize("texts", [[], "text", None, {"0": "text"}])
-def test_what_is_no_list_of_texts_is_refused(post, texts):
+def test_texts_other_than_a_non_empty_list_are_422(post, texts):
     answer = post("/predict/batch", {"texts": texts})
     assert answer.status == 422
     assert answer.json()["errors"][0]["pointer"] == "#/texts"

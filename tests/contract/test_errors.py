@@ -9,15 +9,16 @@ def path(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-def is_problem(answer, status: int) -> dict:
+def problem_of(answer, status: int) -> dict:
+    """Return the problem document of an answer with this status."""
     assert answer.status == status
     assert answer.headers["content-type"] == "application/problem+json"
-    found = answer.json()
-    assert found["type"] == "about:blank"
-    assert found["status"] == status
-    assert found["title"]
-    assert found["correlation_id"] == answer.headers["x-correlation-id"]
-    return found
+    problem = answer.json()
+    assert problem["type"] == "about:blank"
+    assert problem["status"] == status
+    assert problem["title"]
+    assert problem["correlation_id"] == answer.headers["x-correlation-id"]
+    return problem
 
 
 @pytest.mark.parametrize(
@@ -25,7 +26,7 @@ def is_problem(answer, status: int) -> dict:
     ["", " \n\t", "\u200b\u200d", "<br /><br />", "&nbsp;", "\x00", "\ufe0f", "\u0301", "\ue000"],
 )
 def test_blank_text_is_422(post, path, text):
-    problem = is_problem(post(path, {"text": text}), 422)
+    problem = problem_of(post(path, {"text": text}), 422)
     assert problem["errors"][0]["pointer"] == "#/text"
     assert "blank" in problem["detail"]
 
@@ -34,14 +35,14 @@ def test_blank_text_is_422(post, path, text):
     ("value", "kind"),
     [(None, "null"), (1, "a number"), (True, "a boolean"), (["a"], "an array"), ({}, "an object")],
 )
-def test_wrong_type_is_422_and_named(post, path, value, kind):
-    problem = is_problem(post(path, {"text": value}), 422)
+def test_wrong_type_is_422_and_names_the_type(post, path, value, kind):
+    problem = problem_of(post(path, {"text": value}), 422)
     assert problem["detail"] == f"text: must be a string, not {kind}."
 
 
 @pytest.mark.parametrize(("path", "limit"), [("/predict", 100_000), ("/explain", 5_000)])
 def test_too_long_text_is_422_with_the_limit(post, path, limit):
-    problem = is_problem(post(path, {"text": "a" * (limit + 1)}), 422)
+    problem = problem_of(post(path, {"text": "a" * (limit + 1)}), 422)
     expected = f"text: must have at most {limit:,} characters, not {limit + 1:,}."
     assert problem["detail"] == expected
 
@@ -56,41 +57,41 @@ def test_too_long_text_is_422_with_the_limit(post, path, limit):
     ],
 )
 def test_text_of_too_many_tokens_is_422_with_the_limit(post, path, text, limit):
-    problem = is_problem(post(path, {"text": text}), 422)
+    problem = problem_of(post(path, {"text": text}), 422)
     assert problem["detail"].startswith(f"text: must have at most {limit}")
 
 
-def test_missing_field_is_422_and_named(post, path):
-    problem = is_problem(post(path, {}), 422)
+def test_missing_field_is_422_and_names_the_field(post, path):
+    problem = problem_of(post(path, {}), 422)
     assert problem["errors"] == [{"pointer": "#/text", "detail": "Field required"}]
 
 
-def test_unknown_field_is_422_and_the_allowed_are_listed(post, path):
-    problem = is_problem(post(path, {"text": "Good.", "lang": "en"}), 422)
+def test_unknown_field_is_422_and_lists_the_allowed_fields(post, path):
+    problem = problem_of(post(path, {"text": "Good.", "lang": "en"}), 422)
     allowed = {"/predict": "text", "/explain": "text, max_evaluations"}[path]
     assert problem["detail"] == f"the body: unknown field lang; allowed: {allowed}."
 
 
-def test_half_an_emoji_alone_is_422(post, path):
-    is_problem(post(path, rb'{"text": "\ud83d"}'), 422)
+def test_lone_surrogate_without_other_text_is_422(post, path):
+    problem_of(post(path, rb'{"text": "\ud83d"}'), 422)
 
 
-def test_half_an_emoji_in_a_field_name_is_422(post, path):
-    is_problem(post(path, rb'{"text": "Good.", "\ud83d": 1}'), 422)
+def test_lone_surrogate_in_a_field_name_is_422(post, path):
+    problem_of(post(path, rb'{"text": "Good.", "\ud83d": 1}'), 422)
 
 
 def test_deeply_nested_json_is_400(post, path):
-    is_problem(post(path, b"[" * 100_000), 400)
+    problem_of(post(path, b"[" * 100_000), 400)
 
 
 @pytest.mark.parametrize("body", [b"[]", b'"text"', b"7", b"null"])
-def test_json_that_is_no_object_is_422(post, path, body):
-    is_problem(post(path, body), 422)
+def test_json_other_than_an_object_is_422(post, path, body):
+    problem_of(post(path, body), 422)
 
 
 @pytest.mark.parametrize("body", [b'{"text"', b"text", b"{'text': 1}", b'{"text": "\xff"}'])
 def test_malformed_json_is_400(post, path, body):
-    problem = is_problem(post(path, body), 400)
+    problem = problem_of(post(path, body), 400)
     assert "JSON" in problem["detail"]
 
 
@@ -108,50 +109,50 @@ def test_malformed_json_is_400(post, path, body):
         ('{"text": "Good."}'.encode("utf-16"), "is not UTF-8 at byte 0"),
     ],
 )
-def test_json_that_readers_take_differently_is_400_and_says_why(post, path, body, reason):
-    problem = is_problem(post(path, body), 400)
+def test_ambiguous_json_is_400_with_the_reason(post, path, body, reason):
+    problem = problem_of(post(path, body), 400)
     assert problem["detail"] == f"The body {reason}; only JSON in UTF-8 is allowed."
 
 
-def test_a_byte_order_mark_is_no_part_of_a_body(post, path):
+def test_byte_order_mark_is_ignored(post, path):
     assert post(path, b'\xef\xbb\xbf{"text": "Good."}').status == 200
 
 
 def test_empty_body_is_422(post, path):
-    is_problem(post(path, b""), 422)
+    problem_of(post(path, b""), 422)
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "nonsense"])
-def test_other_content_type_is_415_with_the_allowed(post, path, kind):
-    problem = is_problem(post(path, {"text": "Good."}, {"content-type": kind}), 415)
+def test_other_content_type_is_415_with_the_allowed_type(post, path, kind):
+    problem = problem_of(post(path, {"text": "Good."}, {"content-type": kind}), 415)
     assert "'application/json'" in problem["detail"]
 
 
-def test_compressed_body_is_415_and_nothing_is_inflated(post, path):
+def test_compressed_body_is_415(post, path):
     headers = {"content-type": "application/json", "content-encoding": "gzip"}
-    problem = is_problem(post(path, gzip.compress(b'{"text": "Good."}'), headers), 415)
+    problem = problem_of(post(path, gzip.compress(b'{"text": "Good."}'), headers), 415)
     assert "uncompressed" in problem["detail"]
 
 
 def test_missing_content_type_is_415(post, path):
-    is_problem(post(path, {"text": "Good."}, {}), 415)
+    problem_of(post(path, {"text": "Good."}, {}), 415)
 
 
-def test_charset_in_the_content_type_is_allowed(post, path):
+def test_content_type_may_have_a_charset(post, path):
     headers = {"content-type": "application/json; charset=utf-8"}
     assert post(path, {"text": "Good."}, headers).status == 200
 
 
 def test_unknown_path_is_404(get):
-    is_problem(get("/nothing"), 404)
+    problem_of(get("/nothing"), 404)
 
 
-def test_wrong_method_is_405_with_the_allowed(get, path):
+def test_wrong_method_is_405_with_the_allowed_methods(get, path):
     answer = get(path)
-    problem = is_problem(answer, 405)
+    problem = problem_of(answer, 405)
     assert answer.headers["allow"] == "POST, OPTIONS"
     assert "POST" in problem["detail"]
 
 
-def test_instance_is_the_path_that_was_asked_for(get):
+def test_instance_is_the_path_of_the_request(get):
     assert get("/nothing").json()["instance"].endswith("/nothing")

@@ -3,7 +3,7 @@ import pytest
 from app.sentiment.text import Text
 
 PRAISE = "This movie was amazing and thrilling!"
-BLAME = "A dull, lifeless mess. I want my two hours back."
+CRITICISM = "A dull, lifeless mess. I want my two hours back."
 
 
 def test_praise_is_positive(post):
@@ -13,8 +13,8 @@ def test_praise_is_positive(post):
     assert answer.json()["confidence"] > 0.9
 
 
-def test_blame_is_negative(post):
-    answer = post("/predict", {"text": BLAME})
+def test_criticism_is_negative(post):
+    answer = post("/predict", {"text": CRITICISM})
     assert answer.json()["sentiment"] == "Negative"
     assert answer.json()["confidence"] > 0.9
 
@@ -31,14 +31,14 @@ def test_answer_has_exactly_the_documented_fields(post, bundle):
     assert answer["model"] == bundle.revision
 
 
-def test_every_way_gives_the_classifiers_own_score(post, native):
-    [expected] = native.predict([Text(BLAME)])
-    assert post("/predict", {"text": BLAME}).json()["scores"] == pytest.approx(
+def test_scores_are_those_of_the_classifier(post, native):
+    [expected] = native.predict([Text(CRITICISM)])
+    assert post("/predict", {"text": CRITICISM}).json()["scores"] == pytest.approx(
         expected.scores, abs=1e-3
     )
 
 
-def test_a_repeated_text_is_answered_from_the_cache(post):
+def test_repeated_text_is_answered_from_the_cache(post):
     post("/predict", {"text": "Seen it twice, liked it twice."})
     assert post("/predict", {"text": "Seen it twice, liked it twice."}).json()["cached"] is True
 
@@ -63,18 +63,18 @@ def test_unusual_text_is_scored(post, text):
     assert 0.5 <= answer.json()["confidence"] <= 1
 
 
-def test_half_an_emoji_is_scored(post):
-    """An emoji cut in two by a client that counts UTF-16 units is a lone surrogate in JSON."""
+def test_lone_surrogate_is_scored(post):
+    """Clients that truncate text by UTF-16 units cut emoji in half."""
     assert post("/predict", rb'{"text": "so good \ud83d"}').status == 200
 
 
-def test_a_long_text_is_scored_whole_in_windows(post):
+def test_long_text_is_scored_in_windows(post):
     answer = post("/predict", {"text": "It goes on and on. " * 500})
     assert answer.json()["tokens"] == 6 * 500 + 2
     assert answer.json()["windows"] == 23
 
 
-def test_html_breaks_change_nothing(post):
+def test_html_line_breaks_do_not_change_the_scores(post):
     plain = post("/predict", {"text": "Good plot. Bad sound."}).json()
     broken = post("/predict", {"text": "Good plot.<br /><br />Bad sound."}).json()
     assert broken["scores"] == plain["scores"]

@@ -10,7 +10,7 @@ STAGES = {"rest-api": "/prod", "emulator": "/prod", "http-api": "/live"}
 
 @pytest.fixture
 def stage(request) -> str:
-    """The prefix under which the caller of this way sees the API."""
+    """The path prefix of the API behind this gateway."""
     return STAGES.get(request.node.callspec.params["send"], "")
 
 
@@ -24,11 +24,11 @@ def test_health_names_the_model_and_the_version(get, bundle):
     }
 
 
-def test_model_is_the_bundles_card(get, bundle):
+def test_model_is_the_card_of_the_bundle(get, bundle):
     assert get("/model").json() == json.loads((bundle.folder / "card.json").read_text())
 
 
-def test_docs_load_their_assets_from_behind_the_stage(get, stage):
+def test_docs_link_to_assets_under_the_stage(get, stage):
     page = get("/docs").body.decode()
     assert "://" not in page
     links = re.findall(r'(?:href|src)="(/[^"]+)"', page)
@@ -38,7 +38,7 @@ def test_docs_load_their_assets_from_behind_the_stage(get, stage):
         assert get(link.removeprefix(stage)).status == 200
 
 
-def test_the_page_finds_its_files_beside_it(get):
+def test_demo_page_has_relative_links(get):
     page = get("/demo").body.decode()
     links = re.findall(r'(?:href|src)="([^"]+)"', page)
     assert len(links) > 4
@@ -48,7 +48,7 @@ def test_the_page_finds_its_files_beside_it(get):
         assert get(f"/{link}").status == 200
 
 
-def test_openapi_describes_the_routes_behind_the_stage(get, stage):
+def test_openapi_lists_the_routes_and_the_stage(get, stage):
     document = get("/openapi.json").json()
     assert set(document["paths"]) == {
         "/",
@@ -62,7 +62,7 @@ def test_openapi_describes_the_routes_behind_the_stage(get, stage):
     assert servers == [stage]
 
 
-def test_correlation_id_is_the_callers(send):
+def test_correlation_id_comes_from_the_caller(send):
     answer = send("GET", "/", b"", {"x-request-id": "order-7"})
     assert answer.headers["x-correlation-id"] == "order-7"
 
@@ -72,24 +72,24 @@ POSTS = ["/predict", "/predict/batch", "/explain", "/feedback"]
 
 
 @pytest.mark.parametrize("path", [*GETS, "/none", "/predict"])
-def test_head_is_answered_as_get_without_the_body(send, path):
-    got, asked = send("GET", path, b"", {}), send("HEAD", path, b"", {})
-    assert (asked.status, asked.body) == (got.status, b"")
-    assert asked.headers["content-length"] == got.headers["content-length"]
-    assert asked.headers["content-type"] == got.headers["content-type"]
-    assert int(asked.headers["content-length"]) > 0
+def test_head_answers_like_get_without_the_body(send, path):
+    get, head = send("GET", path, b"", {}), send("HEAD", path, b"", {})
+    assert (head.status, head.body) == (get.status, b"")
+    assert head.headers["content-length"] == get.headers["content-length"]
+    assert head.headers["content-type"] == get.headers["content-type"]
+    assert int(head.headers["content-length"]) > 0
 
 
 @pytest.mark.parametrize(
     ("paths", "methods"), [(GETS, "GET, HEAD, OPTIONS"), (POSTS, "POST, OPTIONS")]
 )
-def test_options_says_what_is_allowed(send, paths, methods):
+def test_options_lists_the_allowed_methods(send, paths, methods):
     for path in paths:
         answer = send("OPTIONS", path, b"", {})
         assert (answer.status, answer.headers["allow"], answer.body) == (204, methods, b"")
 
 
-def test_options_of_nothing_is_404(send):
+def test_options_of_an_unknown_path_is_404(send):
     assert send("OPTIONS", "/none", b"", {}).status == 404
 
 
@@ -97,25 +97,25 @@ def test_options_of_nothing_is_404(send):
 @pytest.mark.parametrize(
     ("path", "methods"), [("/", "GET, HEAD, OPTIONS"), ("/predict", "POST, OPTIONS")]
 )
-def test_a_method_that_is_not_allowed_is_405_and_hears_what_is(send, method, path, methods):
+def test_other_methods_are_405_with_the_allowed_methods(send, method, path, methods):
     answer = send(method, path, b"", {})
     assert (answer.status, answer.headers["allow"]) == (405, methods)
     assert answer.json()["detail"] == f"{method} is not allowed here; allowed: {methods}."
 
 
 @pytest.mark.parametrize("path", GETS[1:])
-def test_a_slash_at_the_end_changes_nothing(get, path):
+def test_trailing_slash_is_ignored(get, path):
     plain, slashed = get(path), get(f"{path}/")
     assert slashed.status == 200
     if path != "/demo":
         assert slashed.body == plain.body
 
 
-def test_a_text_may_be_posted_with_a_slash_at_the_end(post):
+def test_trailing_slash_of_a_post_is_ignored(post):
     assert post("/predict/", {"text": "A fine film."}).json()["sentiment"] == "Positive"
 
 
-def test_the_page_finds_its_files_from_behind_a_slash_too(get):
+def test_demo_page_with_a_trailing_slash_has_relative_links(get):
     links = re.findall(r'(?:href|src)="([^"]+)"', get("/demo/").body.decode())
     for link in links:
         assert link.startswith("../")
@@ -123,7 +123,7 @@ def test_the_page_finds_its_files_from_behind_a_slash_too(get):
 
 
 @pytest.mark.parametrize("path", ["/static", "/static/", "/static//", "/none/"])
-def test_a_folder_is_404_and_no_redirect(get, path):
+def test_directory_is_404_without_a_redirect(get, path):
     answer = get(path)
     assert answer.status == 404
     assert "location" not in answer.headers

@@ -34,11 +34,11 @@ class Stack(NamedTuple):
     """The deployed stack."""
 
     aws: str
-    """Where AWS answers."""
+    """Endpoint of the local AWS."""
     outputs: dict[str, str]
     client: Callable[[str], Any]
     resources: dict[str, str]
-    """Physical ids by the names in the template; of a queue its URL."""
+    """Physical ids by logical id. The physical id of a queue is its URL."""
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +52,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
         "TMPDIR": str(folder),
-        # What waits before it tries again is no slower for that here.
+        # Retries without the waits of real AWS.
         "SFN_WAIT_SCALE": "0",
         "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.1",
     }
@@ -84,7 +84,7 @@ def stack(aws: str) -> Iterator[Stack]:
             service, endpoint_url=aws, **dict(zip(names, CREDENTIALS.values(), strict=True))
         )
 
-    # As SAM does: a template over 51,200 bytes is taken from a bucket alone.
+    # CloudFormation accepts a template over 51,200 bytes only from a bucket.
     client("s3").create_bucket(Bucket="templates")
     client("s3").put_object(Bucket="templates", Key="sentiment", Body=json.dumps(deployable()))
     formation = client("cloudformation")
@@ -98,18 +98,16 @@ def stack(aws: str) -> Iterator[Stack]:
             StackName="sentiment", WaiterConfig={"Delay": 1, "MaxAttempts": 60}
         )
     except WaiterError:
-        happened = formation.describe_stack_events(StackName="sentiment")["StackEvents"]
+        events = formation.describe_stack_events(StackName="sentiment")["StackEvents"]
         reasons = [
-            found["ResourceStatusReason"]
-            for found in happened
-            if "FAILED" in found["ResourceStatus"]
+            event["ResourceStatusReason"] for event in events if "FAILED" in event["ResourceStatus"]
         ]
         raise RuntimeError("\n".join(reasons)) from None
     [described] = formation.describe_stacks(StackName="sentiment")["Stacks"]
-    outputs = {found["OutputKey"]: found["OutputValue"] for found in described["Outputs"]}
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
     resources = {
-        found["LogicalResourceId"]: found["PhysicalResourceId"]
-        for found in formation.describe_stack_resources(StackName="sentiment")["StackResources"]
+        resource["LogicalResourceId"]: resource["PhysicalResourceId"]
+        for resource in formation.describe_stack_resources(StackName="sentiment")["StackResources"]
     }
     with ExitStack() as running:
         for function in ("SentimentFunction", "EventsFunction"):
@@ -118,14 +116,14 @@ def stack(aws: str) -> Iterator[Stack]:
 
 
 def serve(running: ExitStack, functions: Any, name: str, aws: str) -> None:
-    """Have a function's invocations answered by emulators with the function's own variables."""
-    known = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-    variables = {key: str(value) for key, value in known.items()}
+    """Send a function's invocations to emulators that have its environment variables."""
+    configured = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    variables = {key: str(value) for key, value in configured.items()}
     pool: LifoQueue[Emulator] = LifoQueue()
     for _ in range(ENVIRONMENTS):
         emulator = Emulator({**variables, **CREDENTIALS, "AWS_ENDPOINT_URL": aws})
         pool.put(running.enter_context(emulator))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), invoking(pool))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), invocation_handler(pool))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     running.callback(server.shutdown)
     proxy = {"MINISTACK_LAMBDA_PROXY_URL": f"http://127.0.0.1:{server.server_port}"}
@@ -135,11 +133,11 @@ def serve(running: ExitStack, functions: Any, name: str, aws: str) -> None:
 
 
 def deployable() -> dict[str, Any]:
-    """Return the template as ``sam package`` would leave it, and as far as the local AWS knows it.
+    """Return the template as ``sam package`` writes it, reduced to what the local AWS supports.
 
-    It passes numbers on as text where they are parameters. It reads a map's limits only where they
-    are numbers, makes no batches of its items, and keeps a map's results in its state instead of
-    writing them: so that an item comes as a batch of one, and a map is the last state here.
+    The local AWS passes numeric parameters on as strings. For a distributed map it needs limits
+    that are literal numbers, ignores ``ItemBatcher`` and keeps the results in the state instead of
+    writing them. So here each item is a batch of one, and the map is the last state.
     """
     template: dict[str, Any] = cfn_yaml.load(str(ROOT / "template.yaml"))
     numbers = {
@@ -151,14 +149,14 @@ def deployable() -> dict[str, Any]:
     for resource in resources.values():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["ImageUri"] = "sentiment:test"
-            # It knows no CodeDeploy, and so no versions that take over from each other.
+            # There is no CodeDeploy, so no version can replace another.
             for name in ("AutoPublishAlias", "AutoPublishAliasAllProperties"):
                 resource["Properties"].pop(name, None)
             resource["Properties"].pop("DeploymentPreference", None)
             resource["Properties"].pop("ProvisionedConcurrencyConfig", None)
             del resource["Metadata"]
-    # It does not compute with metrics, and so refuses these alarms, and the dashboard of all.
-    computed = {name for name, found in resources.items() if "Metrics" in found["Properties"]}
+    # Metric expressions are not supported, so these alarms, and the dashboard that shows them, go.
+    computed = {name for name, resource in resources.items() if "Metrics" in resource["Properties"]}
     for name in (*computed, "Dashboard"):
         del resources[name]
     del template["Outputs"]["DashboardUrl"]
@@ -179,7 +177,7 @@ def deployable() -> dict[str, Any]:
 
 
 def _with_numbers(node: Any, numbers: dict[str, int]) -> Any:
-    """Return the node with the parameters among these replaced by their values."""
+    """Return the node with references to these parameters replaced by their values."""
     if isinstance(node, dict):
         if set(node) == {"Ref"} and node["Ref"] in numbers:
             return numbers[node["Ref"]]
@@ -189,8 +187,8 @@ def _with_numbers(node: Any, numbers: dict[str, int]) -> Any:
     return node
 
 
-def invoking(pool: LifoQueue[Emulator]) -> type[BaseHTTPRequestHandler]:
-    """Return what passes an invocation to an execution environment that is free."""
+def invocation_handler(pool: LifoQueue[Emulator]) -> type[BaseHTTPRequestHandler]:
+    """Return an HTTP handler that passes each invocation to an idle emulator."""
 
     class Invocation(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

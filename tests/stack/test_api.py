@@ -1,4 +1,4 @@
-"""What the deployed API's edge lets through: keys, plans, and bodies of the right shape."""
+"""The deployed API behind the gateway: keys, usage plans, explanations and feedback."""
 
 import json
 import urllib.error
@@ -15,8 +15,8 @@ class Answer(NamedTuple):
     body: Any
 
 
-def ask(stack: Stack, path: str, body: Any = None, key: str = "") -> Answer:
-    """Ask the API through the gateway of the local AWS."""
+def request(stack: Stack, path: str, body: Any = None, key: str = "") -> Answer:
+    """Send a request to the API through the gateway of the local AWS."""
     url = f"{stack.aws}/restapis/{stack.resources['SentimentApi']}/prod/_user_request_{path}"
     headers = {"content-type": "application/json", **({"x-api-key": key} if key else {})}
     data = None if body is None else json.dumps(body).encode()
@@ -35,32 +35,32 @@ def gateway(stack: Stack) -> Any:
 @pytest.fixture
 def standard(stack: Stack, gateway: Any) -> str:
     """The key on the standard plan."""
-    found = gateway.get_api_key(apiKey=stack.outputs["StandardKeyId"], includeValue=True)
-    return found["value"]
+    key = gateway.get_api_key(apiKey=stack.outputs["StandardKeyId"], includeValue=True)
+    return key["value"]
 
 
 def test_the_health_check_needs_no_key(stack: Stack) -> None:
-    answer = ask(stack, "/")
+    answer = request(stack, "/")
     assert (answer.status, answer.body["status"]) == (200, "ok")
 
 
 @pytest.mark.parametrize("key", ["", "wrong"])
 @pytest.mark.parametrize("path", ["/predict", "/predict/batch", "/explain"])
-def test_without_a_right_key_nothing_is_scored(stack: Stack, path: str, key: str) -> None:
-    assert ask(stack, path, {"text": "Good."}, key).status == 403
+def test_missing_or_invalid_key_is_403(stack: Stack, path: str, key: str) -> None:
+    assert request(stack, path, {"text": "Good."}, key).status == 403
 
 
-def test_with_a_key_a_text_is_scored(stack: Stack, standard: str) -> None:
-    answer = ask(stack, "/predict", {"text": "A wonderful film."}, standard)
+def test_text_is_scored_with_a_key(stack: Stack, standard: str) -> None:
+    answer = request(stack, "/predict", {"text": "A wonderful film."}, standard)
     assert (answer.status, answer.body["sentiment"]) == (200, "Positive")
 
 
-def test_with_a_key_a_text_is_explained(stack: Stack, standard: str) -> None:
-    answer = ask(stack, "/explain", {"text": "A wonderful film."}, standard)
+def test_text_is_explained_with_a_key(stack: Stack, standard: str) -> None:
+    answer = request(stack, "/explain", {"text": "A wonderful film."}, standard)
     assert (answer.status, answer.body["unit"]) == (200, "words")
 
 
-def test_a_key_beyond_its_quota_is_429(stack: Stack, gateway: Any) -> None:
+def test_key_over_its_quota_is_429(stack: Stack, gateway: Any) -> None:
     plan = gateway.create_usage_plan(
         name="small",
         apiStages=[{"apiId": stack.resources["SentimentApi"], "stage": "prod"}],
@@ -68,11 +68,13 @@ def test_a_key_beyond_its_quota_is_429(stack: Stack, gateway: Any) -> None:
     )["id"]
     key = gateway.create_api_key(name="small", enabled=True)
     gateway.create_usage_plan_key(usagePlanId=plan, keyId=key["id"], keyType="API_KEY")
-    asked = [ask(stack, "/predict", {"text": "Good."}, key["value"]).status for _ in range(3)]
-    assert asked == [200, 200, 429]
+    statuses = [
+        request(stack, "/predict", {"text": "Good."}, key["value"]).status for _ in range(3)
+    ]
+    assert statuses == [200, 200, 429]
 
 
-def test_a_key_beyond_its_rate_is_429(stack: Stack, gateway: Any) -> None:
+def test_key_over_its_rate_is_429(stack: Stack, gateway: Any) -> None:
     plan = gateway.create_usage_plan(
         name="slow",
         apiStages=[{"apiId": stack.resources["SentimentApi"], "stage": "prod"}],
@@ -80,14 +82,16 @@ def test_a_key_beyond_its_rate_is_429(stack: Stack, gateway: Any) -> None:
     )["id"]
     key = gateway.create_api_key(name="slow", enabled=True)
     gateway.create_usage_plan_key(usagePlanId=plan, keyId=key["id"], keyType="API_KEY")
-    asked = [ask(stack, "/predict", {"text": "Good."}, key["value"]).status for _ in range(2)]
-    assert asked == [200, 429]
+    statuses = [
+        request(stack, "/predict", {"text": "Good."}, key["value"]).status for _ in range(2)
+    ]
+    assert statuses == [200, 429]
 
 
-def test_feedback_is_kept_in_the_table(stack: Stack, standard: str) -> None:
-    said = {"prediction": "r-1", "sentiment": "Negative"}
-    assert ask(stack, "/feedback", said).status == 403
-    assert ask(stack, "/feedback", said, standard).status == 201
+def test_feedback_is_stored_in_the_table(stack: Stack, standard: str) -> None:
+    correction = {"prediction": "r-1", "sentiment": "Negative"}
+    assert request(stack, "/feedback", correction).status == 403
+    assert request(stack, "/feedback", correction, standard).status == 201
     items = stack.client("dynamodb").scan(TableName=stack.outputs["ResultsTableName"])["Items"]
-    kept = {item["id"]["S"]: item["sentiment"]["S"] for item in items}
-    assert kept["feedback/r-1"] == "Negative"
+    sentiments = {item["id"]["S"]: item["sentiment"]["S"] for item in items}
+    assert sentiments["feedback/r-1"] == "Negative"

@@ -1,4 +1,4 @@
-"""What the deployed stack does with what arrives: from the queue and the bucket to the results."""
+"""The deployed stack: from the queue and the bucket to the sinks and dead letters."""
 
 import json
 import time
@@ -9,33 +9,33 @@ import pytest
 
 from tests.stack.conftest import Stack
 
-PATIENCE = 60
-"""Seconds that something may take to arrive; it takes about one."""
+TIMEOUT = 60
+"""Seconds to wait for a result, which usually takes one."""
 
 
-def eventually(find: Callable[[], Any]) -> Any:
-    """Return what is found, as soon as it is."""
-    deadline = time.monotonic() + PATIENCE
-    while not (found := find()):
+def eventually(poll: Callable[[], Any]) -> Any:
+    """Poll until the result is truthy, and return it."""
+    deadline = time.monotonic() + TIMEOUT
+    while not (result := poll()):
         assert time.monotonic() < deadline, "nothing has arrived"
         time.sleep(0.2)
-    return found
+    return result
 
 
 def receive(stack: Stack, queue: str, count: int) -> list[dict[str, Any]]:
-    """Return that many messages of a queue, and remove them."""
+    """Receive and delete this many messages of a queue."""
     sqs, url = stack.client("sqs"), stack.resources[queue]
-    found: list[dict[str, Any]] = []
+    messages: list[dict[str, Any]] = []
 
     def take() -> bool:
         answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
         for message in answer.get("Messages", ()):
-            found.append(message)
+            messages.append(message)
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        return len(found) >= count
+        return len(messages) >= count
 
     eventually(take)
-    return found
+    return messages
 
 
 def send(stack: Stack, *bodies: str) -> None:
@@ -60,7 +60,7 @@ def get(stack: Stack, key: str) -> bytes | None:
 
 
 def run_backfill(stack: Stack, **job: Any) -> dict[str, Any]:
-    """Return how an execution of the state machine ended."""
+    """Run the state machine, and return the description of the ended execution."""
     states = stack.client("stepfunctions")
     started = states.start_execution(
         stateMachineArn=stack.outputs["BackfillArn"],
@@ -68,38 +68,38 @@ def run_backfill(stack: Stack, **job: Any) -> dict[str, Any]:
     )
 
     def ended() -> dict[str, Any] | None:
-        found = states.describe_execution(executionArn=started["executionArn"])
-        return None if found["status"] == "RUNNING" else found
+        execution = states.describe_execution(executionArn=started["executionArn"])
+        return None if execution["status"] == "RUNNING" else execution
 
     return eventually(ended)
 
 
 @pytest.fixture
 def bus(stack: Stack) -> str:
-    """The name of a queue that hears what the results bus gets."""
+    """The name of a queue that receives the events of the results bus."""
     sqs, events = stack.client("sqs"), stack.client("events")
-    url = sqs.create_queue(QueueName="heard")["QueueUrl"]
+    url = sqs.create_queue(QueueName="bus-events")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
     name = stack.outputs["ResultsBusName"]
-    events.put_rule(Name="heard", EventBusName=name, EventPattern='{"source": ["sentiment"]}')
+    events.put_rule(Name="bus-events", EventBusName=name, EventPattern='{"source": ["sentiment"]}')
     target = {"Id": "queue", "Arn": arn["Attributes"]["QueueArn"]}
-    events.put_targets(Rule="heard", EventBusName=name, Targets=[target])
-    stack.resources["heard"] = url
-    return "heard"
+    events.put_targets(Rule="bus-events", EventBusName=name, Targets=[target])
+    stack.resources["bus-events"] = url
+    return "bus-events"
 
 
-def test_messages_in_the_queue_come_out_in_every_sink(stack: Stack, bus: str) -> None:
+def test_messages_are_scored_into_every_sink(stack: Stack, bus: str) -> None:
     send(stack, "A wonderful film.", '{"id": "r-2", "text": "A dreadful film.", "metadata": 7}')
     results = [json.loads(message["Body"]) for message in receive(stack, "ResultsQueue", 2)]
     assert sorted(result["sentiment"] for result in results) == ["Negative", "Positive"]
     items = stack.client("dynamodb").scan(TableName=stack.outputs["ResultsTableName"])["Items"]
     assert {item["id"]["S"] for item in items} >= {result["id"] for result in results}
-    heard = [json.loads(message["Body"])["detail"] for message in receive(stack, bus, 2)]
-    assert {detail["id"]: detail.get("metadata") for detail in heard}["r-2"] == 7
+    details = [json.loads(message["Body"])["detail"] for message in receive(stack, bus, 2)]
+    assert {detail["id"]: detail.get("metadata") for detail in details}["r-2"] == 7
 
 
-def test_poison_ends_in_the_dead_letter_queue_and_the_others_in_the_sinks(stack: Stack) -> None:
-    # The template's 90 minutes until a message is seen again are too long to wait for.
+def test_invalid_message_becomes_a_dead_letter_and_the_others_are_scored(stack: Stack) -> None:
+    # Shortens the template's visibility timeout of 90 minutes.
     stack.client("sqs").set_queue_attributes(
         QueueUrl=stack.outputs["ReviewsQueueUrl"], Attributes={"VisibilityTimeout": "1"}
     )
@@ -108,12 +108,12 @@ def test_poison_ends_in_the_dead_letter_queue_and_the_others_in_the_sinks(stack:
     [dead] = receive(stack, "ReviewsDeadLetters", 1)
     assert dead["Body"] == '{"id": "poison"}'
     items = stack.client("dynamodb").scan(TableName=stack.outputs["ResultsTableName"])["Items"]
-    found = {item["id"]["S"]: item["sentiment"]["S"] for item in items}
-    assert found.items() >= {"r-3": "Positive", "r-4": "Negative"}.items()
-    assert "poison" not in found
+    sentiments = {item["id"]["S"]: item["sentiment"]["S"] for item in items}
+    assert sentiments.items() >= {"r-3": "Positive", "r-4": "Negative"}.items()
+    assert "poison" not in sentiments
 
 
-def test_an_object_put_in_the_bucket_comes_back_scored(stack: Stack) -> None:
+def test_uploaded_object_is_scored(stack: Stack) -> None:
     put(stack, "incoming/week 1/reviews.csv", "id,text\n1,Great fun.\n2,\n3,A bore.\n")
     scored = eventually(lambda: get(stack, "scored/incoming/week 1/reviews.csv")).decode()
     assert [row.split(",")[:3] for row in scored.splitlines()] == [
@@ -125,7 +125,7 @@ def test_an_object_put_in_the_bucket_comes_back_scored(stack: Stack) -> None:
     assert json.loads(summary)["rejected"] == 1
 
 
-def test_an_object_that_cannot_be_read_ends_in_the_dead_letter_queue(stack: Stack) -> None:
+def test_unreadable_object_becomes_a_dead_letter(stack: Stack) -> None:
     stack.client("sqs").set_queue_attributes(
         QueueUrl=stack.resources["ObjectsQueue"], Attributes={"VisibilityTimeout": "1"}
     )
@@ -134,7 +134,7 @@ def test_an_object_that_cannot_be_read_ends_in_the_dead_letter_queue(stack: Stac
     assert json.loads(dead["Body"])["detail"]["object"]["key"] == "incoming/photo.jpg"
 
 
-def test_backfill_maps_the_rows_of_an_object_to_the_end(stack: Stack) -> None:
+def test_backfill_scores_the_rows_of_an_object(stack: Stack) -> None:
     rows = [{"id": f"r{i}", "text": text} for i, text in enumerate(["Superb.", "Awful."] * 5)]
     put(stack, "archive/reviews.jsonl", "\n".join(map(json.dumps, rows)))
     ended = run_backfill(stack, key="archive/reviews.jsonl")
@@ -160,7 +160,7 @@ def mapped(ended: dict[str, Any]) -> list[dict[str, Any]]:
         ("archive/piped", {"format": "csv", "delimiter": "|"}, "|"),
     ],
 )
-def test_backfill_reads_csv_as_the_key_or_the_input_says(
+def test_backfill_reads_csv_by_suffix_or_input(
     stack: Stack, key: str, job: dict[str, str], separator: str
 ) -> None:
     rows = [("id", "text"), ("a", "Superb."), ("b", "Awful.")]
@@ -173,13 +173,13 @@ def test_backfill_reads_csv_as_the_key_or_the_input_says(
 
 
 @pytest.mark.parametrize("key", ["archive/lines.ndjson", "archive/LINES.JSONL"])
-def test_backfill_reads_json_lines_by_any_of_their_names(stack: Stack, key: str) -> None:
+def test_backfill_reads_json_lines_by_suffix(stack: Stack, key: str) -> None:
     put(stack, key, '{"text": "Superb."}\n{"text": "Awful."}\n')
     answers = mapped(run_backfill(stack, key=key))
     assert [(row["index"], row["id"]) for row in answers] == [(0, "0"), (1, "1")]
 
 
-def test_backfill_pins_the_version_that_it_found(stack: Stack) -> None:
+def test_backfill_pins_the_current_version(stack: Stack) -> None:
     put(stack, "archive/pinned.jsonl", '{"text": "Superb."}\n')
     bucket = stack.outputs["ReviewsBucketName"]
     head = stack.client("s3").head_object(Bucket=bucket, Key="archive/pinned.jsonl")
@@ -187,7 +187,7 @@ def test_backfill_pins_the_version_that_it_found(stack: Stack) -> None:
     assert json.loads(ended["output"])["version_id"] == head["VersionId"]
 
 
-def test_backfill_maps_the_objects_under_a_prefix(stack: Stack) -> None:
+def test_backfill_scores_the_objects_under_a_prefix(stack: Stack) -> None:
     for name in ("a.txt", "b.txt"):
         put(stack, f"archive/year/{name}", "Superb.\nAwful.\n")
     ended = run_backfill(stack, prefix="archive/year/")
@@ -195,7 +195,7 @@ def test_backfill_maps_the_objects_under_a_prefix(stack: Stack) -> None:
     assert len(get(stack, "scored/archive/year/b.txt").splitlines()) == 2
 
 
-def test_backfill_fails_when_too_many_items_do(stack: Stack) -> None:
+def test_backfill_fails_if_too_many_items_fail(stack: Stack) -> None:
     rows = [{"text": "Fine."}, {"text": " "}, {"text": ""}, {"no": "text"}]
     put(stack, "archive/broken.jsonl", "\n".join(map(json.dumps, rows)))
     ended = run_backfill(stack, key="archive/broken.jsonl")
@@ -213,32 +213,32 @@ def dead_object(stack: Stack) -> tuple[str, str, str]:
     return body["detail"]["object"]["key"], body["error"], body["execution"]
 
 
-def test_a_backfill_of_an_object_that_is_gone_is_a_dead_letter(stack: Stack) -> None:
+def test_backfill_of_a_missing_object_becomes_a_dead_letter(stack: Stack) -> None:
     ended = run_backfill(stack, key="archive/gone.jsonl")
     assert ended["status"] == "FAILED"
     assert dead_object(stack) == ("archive/gone.jsonl", ended["error"], ended["executionArn"])
 
 
-def test_a_dead_letter_of_a_backfill_is_scored_once_its_object_is_mended(stack: Stack) -> None:
-    run_backfill(stack, key="archive/mended.jsonl")
+def test_dead_letter_of_a_backfill_can_be_redriven(stack: Stack) -> None:
+    run_backfill(stack, key="archive/corrected.jsonl")
     [dead] = receive(stack, "ObjectsDeadLetters", 1)
-    put(stack, "archive/mended.jsonl", '{"text": "Superb."}\n')
+    put(stack, "archive/corrected.jsonl", '{"text": "Superb."}\n')
     queue = stack.resources["ObjectsQueue"]
     stack.client("sqs").send_message(QueueUrl=queue, MessageBody=dead["Body"])
-    assert eventually(lambda: get(stack, "scored/archive/mended.jsonl"))
+    assert eventually(lambda: get(stack, "scored/archive/corrected.jsonl"))
 
 
-def test_each_object_of_a_prefix_that_fails_is_a_dead_letter(stack: Stack) -> None:
+def test_each_failed_object_of_a_prefix_becomes_a_dead_letter(stack: Stack) -> None:
     put(stack, "archive/mixed/a.txt", "Superb.\n")
     put(stack, "archive/mixed/b.jpg", "no text")
     ended = run_backfill(stack, prefix="archive/mixed/")
     assert ended["status"] == "FAILED"
-    object, job = (json.loads(each["Body"]) for each in receive(stack, "ObjectsDeadLetters", 2))
-    assert object["detail"]["object"]["key"] == "archive/mixed/b.jpg"
+    event, job = (json.loads(each["Body"]) for each in receive(stack, "ObjectsDeadLetters", 2))
+    assert event["detail"]["object"]["key"] == "archive/mixed/b.jpg"
     assert (job["prefix"], job["execution"]) == ("archive/mixed/", ended["executionArn"])
 
 
-def test_a_backfill_that_is_stopped_is_a_dead_letter(stack: Stack) -> None:
+def test_stopped_backfill_becomes_a_dead_letter(stack: Stack) -> None:
     put(stack, "archive/stopped.jsonl", '{"text": "Superb."}\n' * 200)
     states = stack.client("stepfunctions")
     job = {"bucket": stack.outputs["ReviewsBucketName"], "key": "archive/stopped.jsonl"}
@@ -252,7 +252,7 @@ def test_a_backfill_that_is_stopped_is_a_dead_letter(stack: Stack) -> None:
     assert detail["executionArn"] == started["executionArn"]
 
 
-def test_an_asynchronous_event_that_fails_is_kept(stack: Stack) -> None:
+def test_failed_asynchronous_event_becomes_a_dead_letter(stack: Stack) -> None:
     event = {"text": " "}
     stack.client("lambda").invoke(
         FunctionName=stack.resources["EventsFunction"],
@@ -263,7 +263,7 @@ def test_an_asynchronous_event_that_fails_is_kept(stack: Stack) -> None:
     assert json.loads(dead["Body"])["requestPayload"] == event
 
 
-def test_backfill_refuses_an_object_without_rows_to_map(stack: Stack) -> None:
+def test_backfill_of_an_unmappable_format_fails(stack: Stack) -> None:
     ended = run_backfill(stack, key="archive/reviews.parquet")
     assert (ended["status"], ended["error"]) == ("FAILED", "NotMappable")
     assert dead_object(stack) == ("archive/reviews.parquet", "NotMappable", ended["executionArn"])

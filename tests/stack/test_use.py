@@ -1,4 +1,4 @@
-"""The snippets of docs/use.md through AWS, run as they stand there."""
+"""Runs the snippets of docs/use.md that call AWS."""
 
 import pytest
 
@@ -18,19 +18,19 @@ def environment(stack: Stack) -> dict[str, str]:
     }
 
 
-def test_the_function_is_invoked(environment: dict[str, str]) -> None:
+def test_invoke_the_function(environment: dict[str, str]) -> None:
     lines = run("Invoke the function", environment).splitlines()
     assert [line.split()[:2] for line in lines] == [["0", "Positive"], ["1", "Negative"]]
 
 
-def test_what_is_sent_to_the_queue_is_read_from_the_results(environment: dict[str, str]) -> None:
+def test_send_to_the_queue_and_read_the_results(environment: dict[str, str]) -> None:
     assert run("Send to the queue", environment) == ""
     lines = run("Read the results", environment).splitlines()
-    found = {line.split()[0]: line for line in lines}
-    assert "Positive" in found["review-7"]
-    assert "{'shop': 'north'}" in found["review-7"]
-    assert "Negative" in found["review-8"]
+    results = {line.split()[0]: line for line in lines}
+    assert "Positive" in results["review-7"]
+    assert "{'shop': 'north'}" in results["review-7"]
+    assert "Negative" in results["review-8"]
 
 
-def test_the_address_ends_in_a_slash_as_the_snippets_expect(stack: Stack) -> None:
+def test_url_ends_in_a_slash(stack: Stack) -> None:
     assert stack.outputs["Url"].endswith("/prod/")

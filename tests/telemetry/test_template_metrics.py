@@ -1,4 +1,4 @@
-"""Each of our metrics that an alarm or the dashboard watches is moved by the event that should."""
+"""Every metric of ours that an alarm or the dashboard watches changes with the right event."""
 
 import contextlib
 import json
@@ -23,7 +23,7 @@ from docs.tables import reference
 from tests.contract.conftest import event_of
 from tests.events.conftest import aws  # noqa: F401
 from tests.test_handler import event
-from tests.test_template_eyes import expanded, metrics_of
+from tests.test_template_monitoring import expanded, metrics_of
 
 JSON = {"content-type": "application/json"}
 UNITS = {metric.name: metric.unit for metric in METRICS}
@@ -32,19 +32,19 @@ UNITS = {metric.name: metric.unit for metric in METRICS}
 def watched() -> set[tuple[str, str]]:
     """Return the function and the name of each of our metrics in the template."""
     resources = reference.template()["Resources"]
-    found = set()
+    metrics = set()
     for resource in resources.values():
         if resource["Type"] == "AWS::CloudWatch::Alarm":
             for space, name, dimensions in metrics_of(resource["Properties"]):
                 if space == NAMESPACE:
-                    found.add((dimensions[0]["Value"]["Ref"], name))
+                    metrics.add((dimensions[0]["Value"]["Ref"], name))
         elif resource["Type"] == "AWS::CloudWatch::Dashboard":
             body = resource["Properties"]["DashboardBody"]["Fn::Sub"]
             for widget in json.loads(re.sub(r"\$\{([\w:.]+)\}", r"\1", body))["widgets"]:
                 for space, name, _, function, *_ in expanded(widget):
                     if space == NAMESPACE:
-                        found.add((function, name))
-    return found
+                        metrics.add((function, name))
+    return metrics
 
 
 def post(path: str, body: Any) -> Any:
@@ -64,11 +64,11 @@ Expected = float | Callable[[float], bool]
 
 
 @dataclass(frozen=True)
-class Moves:
-    """An event, and what it adds to a metric."""
+class Change:
+    """An event, and how much it adds to a metric."""
 
     event: Any
-    adds: Expected
+    expected: Expected
     before: tuple[Any, ...] = ()
     """Events that come first and are not counted."""
     broken: bool = False
@@ -82,26 +82,26 @@ def takes_time(milliseconds: float) -> bool:
 DOUBTFUL = "The film is 90 minutes long."
 PREDICT = post("/predict", {"text": "Superb."})
 BATCH = post("/predict/batch", {"texts": ["Superb.", "Wonderful.", "Awful.", DOUBTFUL, " "]})
-MOVED = {
-    ("SentimentFunction", "predictions_positive"): Moves(BATCH, 2),
-    ("SentimentFunction", "predictions_negative"): Moves(BATCH, 2),
-    ("SentimentFunction", "predictions_doubtful"): Moves(BATCH, 1),
-    ("SentimentFunction", "confidence"): Moves(PREDICT, lambda mean: 0.95 < mean <= 1),
-    ("SentimentFunction", "duration_ms"): Moves(PREDICT, takes_time),
-    ("SentimentFunction", "tokenise_ms"): Moves(PREDICT, takes_time),
-    ("SentimentFunction", "infer_ms"): Moves(PREDICT, takes_time),
-    ("SentimentFunction", "rest_ms"): Moves(PREDICT, takes_time),
-    ("SentimentFunction", "cold_starts"): Moves(PREDICT, 1),
-    ("SentimentFunction", "cache_hits"): Moves(PREDICT, 1, before=(PREDICT,)),
-    ("EventsFunction", "predictions_positive"): Moves(messages("Superb.", "Awful."), 1),
-    ("EventsFunction", "predictions_negative"): Moves(messages("Superb.", "Awful."), 1),
-    ("EventsFunction", "records_rejected"): Moves(messages("Superb.", " ", "{"), 2),
-    ("EventsFunction", "batches_failed"): Moves(items(" "), 1),
+CHANGES = {
+    ("SentimentFunction", "predictions_positive"): Change(BATCH, 2),
+    ("SentimentFunction", "predictions_negative"): Change(BATCH, 2),
+    ("SentimentFunction", "predictions_doubtful"): Change(BATCH, 1),
+    ("SentimentFunction", "confidence"): Change(PREDICT, lambda mean: 0.95 < mean <= 1),
+    ("SentimentFunction", "duration_ms"): Change(PREDICT, takes_time),
+    ("SentimentFunction", "tokenise_ms"): Change(PREDICT, takes_time),
+    ("SentimentFunction", "infer_ms"): Change(PREDICT, takes_time),
+    ("SentimentFunction", "rest_ms"): Change(PREDICT, takes_time),
+    ("SentimentFunction", "cold_starts"): Change(PREDICT, 1),
+    ("SentimentFunction", "cache_hits"): Change(PREDICT, 1, before=(PREDICT,)),
+    ("EventsFunction", "predictions_positive"): Change(messages("Superb.", "Awful."), 1),
+    ("EventsFunction", "predictions_negative"): Change(messages("Superb.", "Awful."), 1),
+    ("EventsFunction", "records_rejected"): Change(messages("Superb.", " ", "{"), 2),
+    ("EventsFunction", "batches_failed"): Change(items(" "), 1),
 }
 
 
-def test_each_metric_in_the_template_has_the_event_that_moves_it() -> None:
-    assert MOVED.keys() == watched()
+def test_every_watched_metric_has_an_event() -> None:
+    assert CHANGES.keys() == watched()
 
 
 class Sink:
@@ -118,7 +118,7 @@ class Sink:
 def environment(
     monkeypatch: pytest.MonkeyPatch, lines: Any
 ) -> Callable[[str], Callable[[Any], dict[str, float]]]:
-    """Return a way to start a function; it takes events and returns what CloudWatch counts."""
+    """Return a way to start a function, which handles an event and returns its metrics."""
 
     def start(function: str) -> Callable[[Any], dict[str, float]]:
         monkeypatch.setattr(sinks, "load", lambda settings: [Sink()])
@@ -148,16 +148,17 @@ def environment(
     return start
 
 
-@pytest.mark.parametrize(("function", "metric"), sorted(MOVED))
-def test_the_event_moves_the_metric(environment: Any, function: str, metric: str) -> None:
-    moves = MOVED[function, metric]
+@pytest.mark.parametrize(("function", "metric"), sorted(CHANGES))
+def test_event_changes_the_metric(environment: Any, function: str, metric: str) -> None:
+    change = CHANGES[function, metric]
     handle = environment(function)
-    if moves.broken:
+    if change.broken:
         handler.app.state.scorer.classifier._engine = None
-    for earlier in moves.before:
+    for earlier in change.before:
         handle(earlier)
-    added = handle(moves.event)[metric]
-    assert moves.adds(added) if callable(moves.adds) else added == moves.adds
+    added = handle(change.event)[metric]
+    expected = change.expected
+    assert expected(added) if callable(expected) else added == expected
 
 
 @pytest.mark.parametrize(
@@ -168,17 +169,17 @@ def test_the_event_moves_the_metric(environment: Any, function: str, metric: str
         pytest.param({"id": "7", "text": " "}, 1, id="a row by itself"),
         pytest.param({"texts": ["Superb.", " ", 7]}, 2, id="direct texts"),
         pytest.param(items("Superb.", " ", None), 2, id="a backfill's rows"),
-        pytest.param(items(" ", None), 2, id="a backfill's rows, none good"),
+        pytest.param(items(" ", None), 2, id="a backfill's rows, none valid"),
         pytest.param(BATCH, 1, id="a batch over HTTP"),
     ],
 )
-def test_what_cannot_be_scored_is_counted_wherever_it_comes_from(
+def test_rejected_texts_are_counted_for_every_source(
     environment: Any, sent: Any, rejected: int
 ) -> None:
     assert environment("scorer")(sent)["records_rejected"] == rejected
 
 
-def test_rows_of_an_object_that_cannot_be_scored_are_counted(
+def test_rejected_rows_of_an_object_are_counted(
     aws: Any,  # noqa: F811
     environment: Any,
 ) -> None:
@@ -187,9 +188,7 @@ def test_rows_of_an_object_that_cannot_be_scored_are_counted(
     assert (counted["records_rejected"], counted["predictions_positive"]) == (2, 1)
 
 
-def test_an_event_in_which_there_is_nothing_to_score_is_counted_as_skipped(
-    environment: Any,
-) -> None:
+def test_event_without_texts_is_counted_as_skipped(environment: Any) -> None:
     counted = environment("events")(
         {"source": EVENT_SOURCE, "detail-type": "Text Scored", "detail": {"id": "1"}}
     )
@@ -197,7 +196,9 @@ def test_an_event_in_which_there_is_nothing_to_score_is_counted_as_skipped(
     assert not counted.keys() & {"records_rejected", "batches_failed"}
 
 
-def test_an_explanation_is_one_prediction_whose_variants_are_inference(environment: Any) -> None:
+def test_explanation_is_one_prediction_and_its_variants_count_as_inference(
+    environment: Any,
+) -> None:
     handle = environment("scorer")
     text = "A superb and moving film, but it is far too long for its thin story."
     counted = handle(post("/explain", {"text": text}))
@@ -209,12 +210,12 @@ def test_an_explanation_is_one_prediction_whose_variants_are_inference(environme
 
 
 @pytest.mark.parametrize("status", [400, 404, 418, 422, 500, 503, 507])
-def test_every_error_is_counted_by_its_status_or_as_another(status: int) -> None:
+def test_errors_without_a_metric_of_their_own_count_as_other(status: int) -> None:
     assert error_metric(status) in UNITS
     assert (error_metric(status) == "errors_other") == (status in (418, 507))
 
 
-def test_every_error_that_a_route_documents_has_a_metric_of_its_own(environment: Any) -> None:
+def test_every_documented_error_has_a_metric(environment: Any) -> None:
     environment("scorer")
     documented = {
         int(status)

@@ -1,4 +1,4 @@
-"""What of `template.yaml` lets people see the service, and brings an update back that fails."""
+"""The stack of `template.yaml`: alarms, dashboard, roll-out and feedback."""
 
 import json
 import re
@@ -21,64 +21,65 @@ def alarms(template: dict[str, Any]) -> dict[str, dict[str, Any]]:  # noqa: F811
 
 @pytest.fixture
 def dashboard(template: dict[str, Any]) -> list[dict[str, Any]]:  # noqa: F811
-    """The widgets, with the logical id in place of each name that the stack fills in."""
-    [found] = of_type(template, "AWS::CloudWatch::Dashboard").values()
-    body = re.sub(r"\$\{([\w:.]+)\}", r"\1", found["DashboardBody"]["Fn::Sub"])
+    """The widgets, with each substitution replaced by the logical id that it names."""
+    [properties] = of_type(template, "AWS::CloudWatch::Dashboard").values()
+    body = re.sub(r"\$\{([\w:.]+)\}", r"\1", properties["DashboardBody"]["Fn::Sub"])
     return json.loads(body)["widgets"]
 
 
 def metrics_of(alarm: dict[str, Any]) -> Iterator[tuple[str, str, list[dict[str, Any]]]]:
     """Yield the namespace, name and dimensions of each metric that an alarm watches."""
-    for found in [alarm, *values_of("Metric", alarm)]:
-        if "MetricName" in found:
-            yield found["Namespace"], found["MetricName"], found["Dimensions"]
+    for metric in [alarm, *values_of("Metric", alarm)]:
+        if "MetricName" in metric:
+            yield metric["Namespace"], metric["MetricName"], metric["Dimensions"]
 
 
-def test_every_alarm_reaches_who_subscribed(alarms: dict[str, dict[str, Any]]) -> None:
+def test_every_alarm_notifies_the_topic(alarms: dict[str, dict[str, Any]]) -> None:
     for alarm in alarms.values():
         assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "AlarmTopic"}]
         assert alarm["TreatMissingData"] == "notBreaching"
 
 
-def test_every_alarm_says_what_it_means(alarms: dict[str, dict[str, Any]]) -> None:
+def test_every_alarm_has_a_description(alarms: dict[str, dict[str, Any]]) -> None:
     assert all(alarm["AlarmDescription"].endswith(".") for alarm in alarms.values())
 
 
-def test_what_the_alarms_and_the_dashboard_watch_is_emitted_by_that_name_and_dimension(
+def test_watched_metrics_are_emitted_with_that_name_and_dimension(
     alarms: dict[str, dict[str, Any]], dashboard: list[dict[str, Any]]
 ) -> None:
-    watched = [found for alarm in alarms.values() for found in metrics_of(alarm)]
-    own = [(name, dimensions) for space, name, dimensions in watched if space == NAMESPACE]
-    assert len(own) >= 8
-    for name, dimensions in own:
+    watched = [metric for alarm in alarms.values() for metric in metrics_of(alarm)]
+    alarmed = [(name, dimensions) for space, name, dimensions in watched if space == NAMESPACE]
+    assert len(alarmed) >= 8
+    for name, dimensions in alarmed:
         assert name in EMITTED
         [dimension] = dimensions
         assert dimension["Name"] == DIMENSION
         assert dimension["Value"]["Ref"] in FUNCTIONS
-    shown = [row for widget in dashboard for row in expanded(widget)]
-    own_shown = [row for row in shown if row[0] == NAMESPACE]
-    assert len(own_shown) >= 10
-    for _, name, dimension, function in own_shown:
+    drawn = [
+        metric for widget in dashboard for metric in expanded(widget) if metric[0] == NAMESPACE
+    ]
+    assert len(drawn) >= 10
+    for _, name, dimension, function in drawn:
         assert name in EMITTED
         assert (dimension, function in FUNCTIONS) == (DIMENSION, True)
 
 
 def expanded(widget: dict[str, Any]) -> Iterator[list[str]]:
-    """Yield a widget's metrics without CloudWatch's abbreviations: "." and "..." repeat."""
-    before: list[str] = []
+    """Yield a widget's metrics with CloudWatch's abbreviations "." and "..." written out."""
+    previous: list[str] = []
     for row in widget["properties"].get("metrics", ()):
         names = [part for part in row if isinstance(part, str)]
         if not names:
             continue  # an expression
         if names[0] == "...":
-            names = [*before[: len(before) - len(names) + 1], *names[1:]]
-        before = [
-            old if new == "." else new for new, old in zip(names, before or names, strict=True)
+            names = [*previous[: len(previous) - len(names) + 1], *names[1:]]
+        previous = [
+            old if new == "." else new for new, old in zip(names, previous or names, strict=True)
         ]
-        yield before
+        yield previous
 
 
-def test_errors_latency_throttles_and_what_is_given_up_raise_alarms(
+def test_errors_latency_throttles_and_dead_letters_raise_alarms(
     template: dict[str, Any],  # noqa: F811
     alarms: dict[str, dict[str, Any]],
 ) -> None:
@@ -105,35 +106,35 @@ def test_errors_latency_throttles_and_what_is_given_up_raise_alarms(
         assert ("AWS/SQS", "ApproximateAgeOfOldestMessage", name) in watched
 
 
-def test_the_api_is_watched_under_the_name_that_it_has(
+def test_api_alarm_names_the_api_and_its_stage(
     template: dict[str, Any],  # noqa: F811
     alarms: dict[str, dict[str, Any]],
 ) -> None:
     api = template["Resources"]["SentimentApi"]["Properties"]
-    dimensions = {found["Name"]: found["Value"] for found in alarms["ApiErrorsAlarm"]["Dimensions"]}
+    dimensions = {each["Name"]: each["Value"] for each in alarms["ApiErrorsAlarm"]["Dimensions"]}
     assert dimensions == {"ApiName": api["Name"], "Stage": api["StageName"]}
 
 
-def test_the_slowest_requests_are_judged_by_the_timeout_that_was_asked_for(
+def test_latency_alarm_is_relative_to_the_timeout(
     alarms: dict[str, dict[str, Any]],
 ) -> None:
     share, _ = alarms["LatencyAlarm"]["Metrics"]
     assert share["Expression"]["Fn::Sub"] == "100 * p99 / (1000 * ${Timeout})"
 
 
-def test_expressions_name_only_metrics_that_stand_beside_them(
+def test_expressions_use_only_metrics_of_the_same_alarm(
     alarms: dict[str, dict[str, Any]],
 ) -> None:
     for alarm in alarms.values():
-        ids = {found["Id"] for found in alarm.get("Metrics", ())}
-        for found in alarm.get("Metrics", ()):
-            expression = found.get("Expression", "")
+        ids = {metric["Id"] for metric in alarm.get("Metrics", ())}
+        for metric in alarm.get("Metrics", ()):
+            expression = metric.get("Expression", "")
             text = expression["Fn::Sub"] if isinstance(expression, dict) else expression
-            words = re.findall(r"(?<![${\w])[a-z]\w*", text)
-            assert set(words) <= ids, text
+            names = re.findall(r"(?<![${\w])[a-z]\w*", text)
+            assert set(names) <= ids, text
 
 
-def test_the_share_of_positive_answers_is_held_against_the_weeks_before(
+def test_positive_share_is_compared_with_previous_weeks(
     alarms: dict[str, dict[str, Any]],
 ) -> None:
     alarm = alarms["PositiveShareAlarm"]
@@ -144,11 +145,11 @@ def test_the_share_of_positive_answers_is_held_against_the_weeks_before(
 def test_the_dashboard_shows_every_alarm(
     alarms: dict[str, dict[str, Any]], dashboard: list[dict[str, Any]]
 ) -> None:
-    [shown] = [widget for widget in dashboard if widget["type"] == "alarm"]
-    assert {arn.removesuffix(".Arn") for arn in shown["properties"]["alarms"]} == set(alarms)
+    [widget] = [widget for widget in dashboard if widget["type"] == "alarm"]
+    assert {arn.removesuffix(".Arn") for arn in widget["properties"]["alarms"]} == set(alarms)
 
 
-def test_widgets_do_not_cover_each_other(dashboard: list[dict[str, Any]]) -> None:
+def test_widgets_do_not_overlap(dashboard: list[dict[str, Any]]) -> None:
     cells = [
         (x, y)
         for widget in dashboard
@@ -159,7 +160,7 @@ def test_widgets_do_not_cover_each_other(dashboard: list[dict[str, Any]]) -> Non
     assert max(x for x, _ in cells) < 24
 
 
-def test_an_update_is_brought_back_by_alarms_that_exist(
+def test_alarms_roll_back_an_update(
     template: dict[str, Any],  # noqa: F811
     alarms: dict[str, dict[str, Any]],
 ) -> None:
@@ -167,12 +168,12 @@ def test_an_update_is_brought_back_by_alarms_that_exist(
     preference = function["DeploymentPreference"]
     assert preference["Type"] == {"Ref": "Deployment"}
     assert template["Parameters"]["Deployment"]["Default"].startswith("Canary")
-    named = {found["Ref"] for found in preference["Alarms"]}
-    assert {"ApiErrorsAlarm", "LatencyAlarm"} <= named <= set(alarms)
+    watched = {alarm["Ref"] for alarm in preference["Alarms"]}
+    assert {"ApiErrorsAlarm", "LatencyAlarm"} <= watched <= set(alarms)
     assert function["AutoPublishAlias"]
 
 
-def test_snapshots_and_provisioned_environments_are_not_for_the_same_function(
+def test_snapstart_excludes_provisioned_concurrency(
     template: dict[str, Any],  # noqa: F811
 ) -> None:
     rule = template["Rules"]["OneRemedyForColdStarts"]
@@ -182,7 +183,7 @@ def test_snapshots_and_provisioned_environments_are_not_for_the_same_function(
     assert template["Parameters"]["ProvisionedConcurrency"]["Default"] == 0
 
 
-def test_feedback_has_somewhere_to_be_kept_and_may_be_written_there(
+def test_feedback_is_written_to_the_results_table(
     template: dict[str, Any],  # noqa: F811
 ) -> None:
     function = template["Resources"]["SentimentFunction"]["Properties"]
