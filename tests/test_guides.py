@@ -80,6 +80,13 @@ def test_named_settings_exist(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_named_files_exist(page: Path) -> None:
+    folders = "app|bench|docs|local|model|native|scripts|statemachine|tests|training"
+    named = re.findall(rf"`((?:{folders})/[\w./-]*)`", page.read_text())
+    assert not [path for path in named if not (ROOT / path).exists()]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_links_are_valid(page: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
         if target.startswith("http"):
