@@ -1,0 +1,66 @@
+import re
+
+import pytest
+
+from training.behaviour.cases import cases
+from training.behaviour.lessons import TARGETS, lessons
+from training.behaviour.lexicon import SLOT, Lexicon
+from training.behaviour.templates import TESTS, TRAINING
+
+ATTEMPTS = 5000
+
+
+def key(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", text.lower())
+
+
+@pytest.fixture(scope="module")
+def taught():
+    return list(lessons(ATTEMPTS, seed=0))
+
+
+def test_the_same_seed_gives_the_same_lessons(taught):
+    assert list(lessons(ATTEMPTS, seed=0)) == taught
+
+
+def test_no_lesson_is_a_case_that_tests(taught):
+    tested = {key(text) for case in cases() for text in case.texts if text.isascii()} - {""}
+    assert not tested & {key(text) for text, _ in taught}
+
+
+def test_no_template_that_tests_is_one_that_trains():
+    training = {template.text for templates in TRAINING.values() for template in templates}
+    tested = {
+        template.text
+        for templates in TESTS.values()
+        for template in templates
+        if not re.fullmatch(r"\W*(\{\w+\}\W*)+", template.text)
+    }
+    assert not training & tested
+
+
+@pytest.mark.parametrize("slot", ["pos", "neg", "neu", "liked", "hated", "name", "place", "emopos"])
+def test_no_word_that_tests_is_one_that_trains(slot):
+    training, tested = Lexicon(tests=False).options(slot), Lexicon(tests=True).options(slot)
+    assert training
+    assert tested
+    assert not set(training) & set(tested)
+
+
+def test_every_ability_is_taught(taught):
+    assert {target for _, target in taught} == set(TARGETS.values())
+    assert TESTS.keys() <= TRAINING.keys()
+
+
+@pytest.mark.parametrize("target", TARGETS.values())
+def test_a_target_is_a_distribution(target):
+    assert sum(target) == pytest.approx(1)
+
+
+def test_every_slot_is_filled(taught):
+    assert not [text for text, _ in taught if SLOT.search(text)]
+
+
+def test_articles_fit_their_words(taught):
+    wrong = re.compile(r"\ba (?!us|uni|uk|euro)[aeiou]\w|\ban (us|uni|uk|euro|[^aeiou])", re.I)
+    assert not [text for text, _ in taught if wrong.search(text)]

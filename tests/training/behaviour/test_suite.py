@@ -1,0 +1,66 @@
+import math
+
+import numpy as np
+import pytest
+
+from training.behaviour import suite
+from training.behaviour.cases import NEUTRAL, POSITIVE, Case, cases
+
+
+class Scores:
+    def __init__(self, logits):
+        self.logits = logits
+
+
+class Scripted:
+    """Scores each text with the probabilities that are given for it."""
+
+    def __init__(self, probabilities):
+        self._probabilities = probabilities
+
+    def score(self, texts):
+        return Scores([[math.log(p) for p in self._probabilities[text]] for text in texts])
+
+
+def measured(case, **probabilities):
+    return suite.measure(Scripted(probabilities), [case])[case.ability]
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "fails"), [((0.1, 0.2, 0.7), 0), ((0.1, 0.7, 0.2), 0), ((0.7, 0.2, 0.1), 1)]
+)
+def test_a_text_fails_outside_the_outcomes_that_are_right(probabilities, fails):
+    case = Case("negated blame", ("text",), (NEUTRAL, POSITIVE))
+    assert measured(case, text=probabilities).failures == fails
+
+
+@pytest.mark.parametrize(("positive", "fails"), [(0.3, 1), (0.4, 0), (0.6, 0), (0.7, 1)])
+def test_of_two_labels_neutral_is_the_middle_third(positive, fails):
+    case = Case("facts", ("text",), (NEUTRAL,))
+    assert measured(case, text=(1 - positive, positive)).failures == fails
+
+
+def test_each_pair_of_texts_that_differ_counts():
+    case = Case("identities", ("one", "two", "three"))
+    result = measured(case, one=(0.5, 0.5), two=(0.55, 0.45), three=(0.9, 0.1))
+    assert (result.cases, result.failures) == (3, 2)
+    assert result.examples == ["one"]
+
+
+def test_the_worst_ability_comes_first():
+    results = {"good": suite.Result(10, 0), "bad": suite.Result(10, 9, ["a text"])}
+    rows = suite.table(results).splitlines()[2:]
+    assert rows[0] == "| bad | 10 | 90.0% | a text |"
+
+
+def test_the_cases_are_the_same_each_time():
+    assert cases() == cases()
+
+
+def test_the_shipped_bundle_has_the_plain_abilities(native):
+    """What it lacks is in docs/model-card.md; this shows that the suite measures it at all."""
+    plain = [case for case in cases() if case.ability == "plain opinions"]
+    [result] = suite.measure(native, plain).values()
+    assert result.cases == len(plain)
+    assert result.rate < 0.05
+    assert np.isfinite(result.rate)
