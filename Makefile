@@ -15,7 +15,7 @@ NATIVE := $(filter-out %.egg-info,$(wildcard native/*.* native/src/*.* native/sr
 export ORT_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help serve score lint test quick properties sanitise browser hooks invoke train label tune snippets export onnx evaluate card drift bench readme screenshots lock pin image check clean
+.PHONY: help serve score lint test quick properties sanitise browser hooks invoke train label tune snippets export onnx evaluate abilities card drift bench readme screenshots lock pin image check clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -148,6 +148,9 @@ onnx: $(VENV)/train.installed ## Write the int8 ONNX graph of BUNDLE=model into 
 evaluate: $(VENV)/train.installed ## Evaluate BUNDLE=model on labelled texts, DATA= (RECORD= adds the result to the card)
 	@test -n "$(DATA)" || { echo "DATA is missing: make evaluate DATA=imdb-test.parquet"; exit 2; }
 	@$(BIN)/python -m training evaluate --data $(DATA) $(if $(ENGINE),--engine $(ENGINE)) $(if $(BUNDLE),--bundle $(BUNDLE)) $(if $(WINDOW),--window $(WINDOW)) $(if $(STRIDE),--stride $(STRIDE)) $(if $(RECORD),--record "$(RECORD)") $(if $(CARD),--card $(CARD)) $(if $(WEIGHTS),--weights "$(WEIGHTS)")
+
+abilities: $(VENV)/train.installed ## Test what BUNDLE=model understands, by sentences built for each ability
+	@$(BIN)/python -m training abilities $(if $(ENGINE),--engine $(ENGINE)) $(if $(BUNDLE),--bundle $(BUNDLE))
 
 card: $(VENV)/train.installed ## Write docs/model-card.md from the bundle's card
 	@$(BIN)/python -m training card

@@ -18,6 +18,8 @@ from app.sentiment.classifier import SentimentClassifier
 from app.sentiment.engines.onnx import GRAPH, cached_graph
 from app.sentiment.windows import Windows
 from training import card, data, distil, evaluate, export, plots, recipe, snippets
+from training.behaviour import suite
+from training.behaviour.cases import cases
 from training.data import Examples
 from training.recipe import Recipe
 from training.train import Run, initial_model, train
@@ -129,6 +131,23 @@ def _evaluate(args: argparse.Namespace) -> None:
         card.record(args.card or args.bundle, args.record, args.engine, figures, args.weights)
 
 
+def _abilities(args: argparse.Namespace) -> None:
+    served = bundle.load(args.bundle)
+    classifier = SentimentClassifier(served, engines.load(args.engine, served, threads=0))
+    results = suite.measure(classifier, cases())
+    print(suite.table(results))
+    folder = args.out or EVALUATIONS / args.bundle.name / f"abilities-{args.engine}"
+    folder.mkdir(parents=True, exist_ok=True)
+    report = {
+        "revision": served.revision,
+        "engine": args.engine,
+        "abilities": {name: asdict(result) for name, result in results.items()},
+    }
+    path = folder / "report.json"
+    path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    print(f"with examples of the failures: {path}")
+
+
 def _tune(args: argparse.Namespace) -> None:
     from training import tune  # optuna, which nothing else needs
 
@@ -225,6 +244,11 @@ def _parser() -> argparse.ArgumentParser:
     option("--record", metavar="NAME", help="write the figures into the card, as those on NAME")
     option("--card", type=Path, metavar="BUNDLE", help="whose card, if not its own")
     option("--weights", metavar="NAME", help="what it is called there, beside that bundle's own")
+
+    option = command(_abilities, "test what a bundle understands, by sentences built for it")
+    option("--bundle", type=Path, default=MODEL)
+    option("--engine", choices=("native", "onnx", "torch"), default="native")
+    option("--out", type=Path, metavar="FOLDER", help="by default one under runs/evaluations")
 
     option = command(_snippets, "fetch rated sentences of product reviews and tweets from PyPI")
     option("--out", type=Path, default=Path("data"), metavar="FOLDER")

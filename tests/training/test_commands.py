@@ -63,6 +63,10 @@ def test_from_labelled_text_to_a_card(tmp_path, run, monkeypatch):
     run("onnx", "--bundle", "both", "--out", "both.onnx")
     assert (tmp_path / "both.onnx").stat().st_size > 0
 
+    run("abilities", "--bundle", "both")
+    abilities = json.loads((report.parent / "abilities-native/report.json").read_text())
+    assert abilities["abilities"]["plain opinions"]["cases"] > 0
+
     run("card", "--bundle", "both", "--out", "card.md")
     page = (tmp_path / "card.md").read_text()
     assert f"| Test | native (int8) | 200 | {reached:.2%}" in page
