@@ -146,7 +146,7 @@ def instance() -> str:
     month = prices.INSTANCE_HOUR * 730
     each = _lambda_dollars(milliseconds, RECOMMENDED, prices.GB_SECOND) / MILLION
     return (
-        f"The instance costs ${month:.2f} a month of 730 hours whether it is asked or not, as much "
+        f"The instance costs ${month:.2f} a month of 730 hours whether it is busy or idle, as much "
         f"as {month / each / MILLION:.1f} million reviews of 219 tokens on Lambda."
     )
 

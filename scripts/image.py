@@ -28,15 +28,15 @@ LAYERS = {"model": "the model: int8 weights, vocabulary, card", "app": "the appl
 """What a layer is that has such a folder; another one holds the packages."""
 WHY = {
     "arro3-io": "reads and writes Parquet objects (Rust)",
-    "arro3-core": "the tables that it reads them into",
+    "arro3-core": "Arrow tables for arro3-io",
     "tokenizers": "text to token ids (Rust)",
     "pydantic_core": "validates requests and settings (Rust)",
-    "pydantic": "the models that say what is valid",
-    "aws_lambda_powertools": "the log's lines, and DynamoDB's records",
+    "pydantic": "models of requests and settings",
+    "aws_lambda_powertools": "structured logs, and DynamoDB records",
     "botocore": "the AWS clients, for the eight services that are called",
-    "boto3": "its face",
+    "boto3": "the API of the AWS clients",
     "fastapi": "the routes and their documentation",
-    "anyio": "threads beside the event loop",
+    "anyio": "worker threads beside the event loop",
     "wrapt": "needed by limits",
 }
 """Why the packages are there that weigh a megabyte or more."""
