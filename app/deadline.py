@@ -1,4 +1,4 @@
-"""The moment by which work must be done, passed on to everything that may wait."""
+"""A deadline that is passed down to every call that may wait."""
 
 import time
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from typing import Any, Self
 
 
 class Deadline:
-    """A number of seconds from now."""
+    """The time by which work must end: ``seconds`` after its creation."""
 
     def __init__(self, seconds: float) -> None:
         end = time.monotonic() + seconds
@@ -14,9 +14,9 @@ class Deadline:
 
     @classmethod
     def of_invocation(cls, context: Any) -> Self:
-        """Return the moment at which Lambda ends the invocation.
+        """Return the deadline of a Lambda invocation.
 
-        ``context``: Lambda's context object, which is asked again each time.
+        ``context``: Lambda's context object, which reports the time left.
         """
         deadline = cls(0)
         deadline._seconds_left = lambda: float(context.get_remaining_time_in_millis() / 1000)
@@ -24,5 +24,5 @@ class Deadline:
 
     @property
     def left(self) -> float:
-        """Seconds until then; 0 afterwards."""
+        """The seconds left, 0 once the deadline has passed."""
         return max(0.0, self._seconds_left())

@@ -1,8 +1,8 @@
-"""JSON as every way in reads it: request bodies, records and rows of objects.
+"""The JSON reader for all input: request bodies, records and rows of objects.
 
-Python's own reader raises `RecursionError` at deep nesting, takes ``NaN`` and ``1e999``, which
-other readers refuse, and silently keeps the last of two equal keys. This one refuses all of these
-with one exception, whose message holds nothing of the document.
+It is stricter than Python's own, which raises `RecursionError` for deep nesting, accepts ``NaN``
+and ``1e999``, and keeps the last of duplicate keys. This reader rejects all of them with one
+exception, whose message contains nothing of the document.
 """
 
 import decimal
@@ -15,23 +15,26 @@ from itertools import islice
 from typing import Any
 
 MAX_DEPTH = 64
-"""Levels of nesting; more than any record needs, and fewer than any library's recursion allows."""
+"""Maximum nesting: deeper than any record needs, below the recursion limit of any library."""
 
 
 class InvalidJson(ValueError):
-    """Not JSON (RFC 8259), or nested too deeply; the message says what is wrong and where."""
+    """The document is not JSON (RFC 8259) or exceeds a limit; the message says why and where."""
 
 
 def read(document: str | bytes, *, exact: bool = False, max_values: int | None = None) -> Any:
-    """Return the document's value; a byte order mark before it is dropped.
+    """Return the value of a document. A byte order mark is skipped.
 
-    Strings may hold lone surrogates, which JSON can escape. ``exact``: numbers that are not whole
-    come as `Decimal`, with all of their digits, and not as `float`. ``max_values``: how many values
-    the document may hold, keys not counted.
+    Strings may contain lone surrogates, which JSON can escape.
+
+    Args:
+        document: text, or bytes in UTF-8.
+        exact: return fractions as `Decimal` with all their digits, not as `float`.
+        max_values: the maximum number of values, not counting keys.
 
     Raises:
-        InvalidJson: it is not JSON in UTF-8, repeats a key, holds a number that is none, is nested
-            more than `MAX_DEPTH` levels deep, or holds more values than allowed.
+        InvalidJson: the document is not JSON in UTF-8, has duplicate keys or a number that no
+            `float` can hold, is nested more than `MAX_DEPTH` levels deep, or has too many values.
     """
     try:
         text = document if isinstance(document, str) else document.decode("utf-8")
@@ -47,9 +50,9 @@ def read(document: str | bytes, *, exact: bool = False, max_values: int | None =
         raise InvalidJson(_TOO_DEEP) from None
     except InvalidJson:
         raise
-    except decimal.InvalidOperation:  # an exponent of more digits than `Decimal` has
+    except decimal.InvalidOperation:  # the exponent has more digits than `Decimal` supports
         raise InvalidJson(_TOO_LARGE) from None
-    except ValueError:  # Python reads integers of at most 4,300 digits
+    except ValueError:  # Python reads integers of up to 4,300 digits
         raise InvalidJson("holds a number with too many digits") from None
     check(value)
     return value
@@ -60,20 +63,20 @@ _TOO_LARGE = "holds a number that is too large"
 
 
 def check(value: Any) -> None:
-    """Hold a value that another reader has read to the same bounds.
+    """Check a value from another reader against the same limits.
 
     Raises:
-        InvalidJson: it is nested too deeply, or holds a number that no `float` can be.
+        InvalidJson: it is nested too deeply, or has a number that no `float` can hold.
     """
     level, depth = [value], 0
     while level:
         containers: list[Iterable[Any]] = []
-        for found in level:
-            if isinstance(found, dict):
-                containers.append(found.values())
-            elif isinstance(found, list):
-                containers.append(found)
-            elif isinstance(found, float | Decimal) and not math.isfinite(float(found)):
+        for item in level:
+            if isinstance(item, dict):
+                containers.append(item.values())
+            elif isinstance(item, list):
+                containers.append(item)
+            elif isinstance(item, float | Decimal) and not math.isfinite(float(item)):
                 raise InvalidJson(_TOO_LARGE)
         depth += bool(containers)
         if depth > MAX_DEPTH:
@@ -82,17 +85,17 @@ def check(value: Any) -> None:
 
 
 _SEPARATOR = re.compile(r'[,\[{]|"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
-"""What stands before each value but the first and those of keys; or a string, to be skipped."""
+"""Matches what precedes a value (except the first value and those of keys), or a whole string."""
 
 
 def _exceeds(text: str, values: int) -> bool:
-    """Return whether the text holds more values, without building any of them.
+    """Return whether a document has more values than that, without creating any of them.
 
     An empty array or object counts as two values.
     """
     if sum(map(text.count, ",[{")) < values:
         return False
-    separators = (found for found in _SEPARATOR.finditer(text) if found[0][0] != '"')
+    separators = (match for match in _SEPARATOR.finditer(text) if match[0][0] != '"')
     return next(islice(separators, values - 1, None), None) is not None
 
 

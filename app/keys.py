@@ -1,4 +1,4 @@
-"""Makes an API key: ``python -m app.keys new NAME`` prints it once."""
+"""Creates an API key: ``python -m app.keys new NAME`` prints it once."""
 
 import argparse
 import hashlib
@@ -11,15 +11,15 @@ from app.settings import SettingsError
 
 
 def main() -> None:
-    """Make a key."""
+    """Run the command."""
     parser = argparse.ArgumentParser(prog="python -m app.keys", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
-    new = commands.add_parser("new", help="make a key and print it, this once")
-    new.add_argument("name", help="whose it is; what the logs call it")
-    new.add_argument("--limit", default="", help="its own rate limit, such as 100/minute")
+    new = commands.add_parser("new", help="create a key and print it once")
+    new.add_argument("name", help="name of the key in logs")
+    new.add_argument("--limit", default="", help="rate limit of this key, such as 100/minute")
     args = parser.parse_args()
     if not NAME.fullmatch(args.name):
-        parser.error("a name has 1 to 64 letters, digits, dots, dashes and underscores")
+        parser.error("a name has 1 to 64 letters, digits, dots, dashes or underscores")
     if args.limit:
         try:
             rates.check(args.limit)
@@ -30,8 +30,8 @@ def main() -> None:
         filter(None, (args.name, hashlib.sha256(key.encode()).hexdigest(), args.limit))
     )
     sys.stdout.write(
-        f"{key}\n\nThat is the key; it cannot be shown again. Give it to whoever calls, and keep\n"
-        f"this entry in SENTIMENT_API_KEYS or where SENTIMENT_API_KEYS_FROM points:\n\n{entry}\n"
+        f"{key}\n\nThis is the key; it cannot be shown again. Give it to the caller, and add this\n"
+        f"entry to SENTIMENT_API_KEYS or to the source in SENTIMENT_API_KEYS_FROM:\n\n{entry}\n"
     )
 
 

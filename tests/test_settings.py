@@ -3,7 +3,7 @@ import pytest
 from app.settings import Settings, SettingsError, load
 
 
-def test_nothing_set_gives_the_defaults():
+def test_an_empty_environment_gives_the_defaults():
     assert load({}) == Settings()
 
 
@@ -21,25 +21,31 @@ def test_an_empty_value_is_the_default():
     assert load({"SENTIMENT_ENGINE": ""}).engine == "native"
 
 
-def test_a_wrong_value_is_named_with_what_is_allowed():
+def test_an_invalid_value_is_named_with_the_allowed_ones():
     with pytest.raises(SettingsError, match="SENTIMENT_ENGINE=tf: .*'native', 'onnx' or 'torch'"):
         load({"SENTIMENT_ENGINE": "tf"})
 
 
-def test_a_name_that_is_no_setting_is_warned_of_and_ignored(caplog):
+def test_an_unknown_setting_is_ignored_with_a_warning(caplog):
     assert load({"SENTIMENT_PORT": "tcp://10.0.0.7:80"}) == Settings()
-    assert "SENTIMENT_PORT is no setting" in caplog.text
+    assert "SENTIMENT_PORT is not a setting" in caplog.text
 
 
 @pytest.mark.parametrize(
     ("memory", "threads"), [("512", 1), ("1769", 1), ("3538", 2), ("10240", 6)]
 )
-def test_threads_follow_lambdas_memory(memory, threads):
+def test_threads_follow_the_memory_on_lambda(memory, threads):
     environ = {"AWS_LAMBDA_FUNCTION_NAME": "f", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": memory}
     assert load(environ).threads == threads
 
 
 @pytest.mark.parametrize("delimiter", ["\n", "\r", '"'])
-def test_a_delimiter_is_no_quote_or_line_end(delimiter):
-    with pytest.raises(ValueError, match="must not be a quote or a line end"):
+def test_a_quote_or_line_break_is_not_a_delimiter(delimiter):
+    with pytest.raises(ValueError, match="must not be a quote or a line break"):
         Settings(csv_delimiter=delimiter)
+
+
+def test_lambda_is_detected_with_the_name_of_the_function():
+    settings = load({"AWS_LAMBDA_FUNCTION_NAME": "scorer"})
+    assert (settings.on_lambda, settings.function_name) == (True, "scorer")
+    assert (Settings().on_lambda, Settings().function_name) == (False, "local")

@@ -1,1 +1,1 @@
-"""API keys and rate limits. Knows no ASGI."""
+"""API keys and rate limits, without HTTP."""

@@ -1,8 +1,8 @@
 """API keys, of which only hashes are stored.
 
-An entry is ``NAME:SHA256``, or ``NAME:SHA256:LIMIT`` with a rate limit of
-its own such as ``100/minute``; entries are separated by commas or white space. A key has 256 random
-bits, so that there is nothing to guess, and a fast hash keeps it as well as a slow one would.
+An entry is ``NAME:SHA256``, or ``NAME:SHA256:LIMIT`` with a rate limit such as ``100/minute``.
+Commas or white space separate entries. Keys have 256 random bits and cannot be guessed, so a fast
+hash protects them as well as a slow one.
 """
 
 import hashlib
@@ -22,37 +22,36 @@ _logger = logging.getLogger(__name__)
 
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _HASH = re.compile(r"[0-9a-f]{64}")
-_PARAMETER = "ssm:"
-_SECRET = "secretsmanager:"
 _RETRY_SECONDS = 10.0
-"""How soon a source is asked again that did not answer."""
-_SOON = aws.Patience(connect=2, read=2, attempts=2)
-"""Whoever asks waits for the answer, and the keys that are known are still good."""
+"""Delay before a source that failed is read again."""
+_POLICY = aws.CallPolicy(connect=2, read=2, attempts=2)
+"""Short, as a request waits for the answer and the previous keys remain valid."""
 
 
 class ApiKey(NamedTuple):
-    """What is known of a key."""
+    """An entry."""
 
     name: str
     sha256: bytes
     limit: str = ""
-    """Its own rate limit, or empty for the one that all have."""
+    """The rate limit of this key; empty for the limit of the settings."""
 
 
 def parse(entries: str) -> tuple[ApiKey, ...]:
-    """Read entries.
+    """Parse entries.
 
     Raises:
-        SettingsError: an entry is none, or its limit; the message does not show its hash.
+        SettingsError: an entry or its limit is invalid; the message does not show the hash.
     """
     keys = []
-    for place, entry in enumerate(entries.replace(",", " ").split(), 1):
+    for number, entry in enumerate(entries.replace(",", " ").split(), 1):
         name, _, rest = entry.partition(":")
         digest, _, limit = rest.partition(":")
         if not NAME.fullmatch(name) or not _HASH.fullmatch(digest):
             raise SettingsError(
-                f"API key {place} is no entry: expected NAME:SHA256 or NAME:SHA256:LIMIT, the name "
-                "of letters, digits, dots, dashes and underscores, as python -m app.keys new prints"
+                f"API key {number} is invalid: expected NAME:SHA256 or NAME:SHA256:LIMIT, as "
+                "python -m app.keys new prints; a name has letters, digits, dots, dashes and "
+                "underscores"
             )
         if limit:
             rates.check(limit)
@@ -60,21 +59,20 @@ def parse(entries: str) -> tuple[ApiKey, ...]:
     return tuple(keys)
 
 
-def matching(keys: Sequence[ApiKey], presented: str) -> ApiKey | None:
-    """Return the key that was presented, in a time that does not tell how near a wrong one is."""
-    digest = hashlib.sha256(presented.encode("utf-8", "surrogateescape")).digest()
-    found = None
+def match(keys: Sequence[ApiKey], secret: str) -> ApiKey | None:
+    """Return the entry of a key, compared in constant time."""
+    digest = hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()
+    matching = None
     for key in keys:
         if hmac.compare_digest(key.sha256, digest):
-            found = key
-    return found
+            matching = key
+    return matching
 
 
 class Keyring:
-    """The keys that are valid now, asked for anew from time to time, so that they can be rotated.
+    """The valid keys, which are read again from time to time so that they can be rotated.
 
-    A source that does not answer leaves the keys as they were. ``seconds``: how long they are
-    believed.
+    If a source fails, the previous keys remain valid. ``seconds``: how often keys are read.
     """
 
     def __init__(self, sources: Sequence[Callable[[], str]], seconds: float) -> None:
@@ -86,23 +84,23 @@ class Keyring:
 
     @property
     def stale(self) -> bool:
-        """Whether ``refresh`` would ask the sources."""
+        """Whether the keys are due to be read again."""
         return time.monotonic() >= self._stale_at
 
     @property
     def keys(self) -> tuple[ApiKey, ...]:
-        """The keys as they were last read."""
+        """The keys of the last successful read."""
         return self._keys
 
     def refresh(self) -> None:
-        """Ask the sources, unless another thread does: it goes on with the keys that are known."""
+        """Read the keys again if they are due, unless another thread does so."""
         if not self.stale or not self._lock.acquire(blocking=False):
             return
         try:
             self._keys = self._read()
             self._stale_at = time.monotonic() + self._seconds
-        except Exception:  # whatever the cause, the keys that are known go on being valid
-            _logger.exception("the API keys could not be read again and stay as they were")
+        except Exception:  # whatever the cause, the previous keys remain valid
+            _logger.exception("the API keys could not be read again; the previous ones are valid")
             self._stale_at = time.monotonic() + min(self._seconds, _RETRY_SECONDS)
         finally:
             self._lock.release()
@@ -112,34 +110,36 @@ class Keyring:
 
 
 def load(settings: Settings) -> Keyring | None:
-    """Return the keys that the settings name, or None where they name none.
+    """Return the keys that the settings configure, None if they configure none.
 
     Raises:
-        SettingsError: a source has no known form, cannot be read, or holds what is no entry.
+        SettingsError: a source is invalid or cannot be read, or one of its entries is invalid.
     """
     sources: list[Callable[[], str]] = []
     if settings.api_keys:
         sources.append(lambda: settings.api_keys)
-    place = settings.api_keys_from
+    location = settings.api_keys_from
     try:
-        if place:
-            sources.append(_remote(place))
+        if location:
+            sources.append(_remote(location))
         return Keyring(sources, settings.api_keys_seconds) if sources else None
     except SettingsError:
         raise
     except Exception as error:
-        raise SettingsError(f"SENTIMENT_API_KEYS_FROM={place}: {error}") from error
+        raise SettingsError(f"SENTIMENT_API_KEYS_FROM={location}: {error}") from error
 
 
-def _remote(place: str) -> Callable[[], str]:
-    if name := place.removeprefix(_PARAMETER) if place.startswith(_PARAMETER) else "":
-        parameters = aws.client("ssm", _SOON)
+def _remote(location: str) -> Callable[[], str]:
+    scheme, _, name = location.partition(":")
+    if scheme == "ssm" and name:
+        parameters = aws.client("ssm", _POLICY)
         return lambda: str(
             parameters.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
         )
-    if name := place.removeprefix(_SECRET) if place.startswith(_SECRET) else "":
-        vault = aws.client("secretsmanager", _SOON)
-        return lambda: str(vault.get_secret_value(SecretId=name)["SecretString"])
+    if scheme == "secretsmanager" and name:
+        secrets = aws.client("secretsmanager", _POLICY)
+        return lambda: str(secrets.get_secret_value(SecretId=name)["SecretString"])
     raise SettingsError(
-        f"SENTIMENT_API_KEYS_FROM={place}: expected ssm:/its/name or secretsmanager:its-name"
+        f"SENTIMENT_API_KEYS_FROM={location}: expected ssm:/parameter/name or "
+        "secretsmanager:secret-name"
     )

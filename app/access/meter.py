@@ -14,7 +14,7 @@ class LimitExceeded(Exception):
             advice = f"; try again in {standing.reset_seconds} s."
         else:
             advice = f"; send fewer than these {amount:,} at once."
-        super().__init__(f"More than {limit.written} are not allowed{advice}")
+        super().__init__(f"More than {limit.text} are not allowed{advice}")
 
 
 class Meter:
@@ -39,8 +39,8 @@ class Meter:
         self._limits.append((limit, caller))
         standings = [
             _checked(await self._rates.take(limit, caller, "request")),
-            _checked(await self._rates.stands(limit, caller, "text")),
-            _checked(await self._rates.stands(limit, caller, "token")),
+            _checked(await self._rates.standing(limit, caller, "text")),
+            _checked(await self._rates.standing(limit, caller, "token")),
         ]
         return next(filter(None, standings), None)
 

@@ -1,7 +1,7 @@
-"""How much a key or an address may ask for, counted in memory, Redis or Memcached.
+"""Rate limits, counted in memory, Redis or Memcached.
 
-A limit is ``100/minute``, of requests, or names what it counts: ``10000 texts/minute``,
-``1000000 tokens/hour``. Several are joined by ``+``: ``100/minute+10000texts/minute``.
+A limit counts requests (``100/minute``), texts (``10000texts/minute``) or tokens
+(``1000000tokens/hour``). ``+`` joins several: ``100/minute+10000texts/minute``.
 """
 
 import logging
@@ -22,11 +22,11 @@ _TIMEOUTS: dict[str, dict[str, float]] = {
     "rediss": {"socket_timeout": 1, "socket_connect_timeout": 1},
     "memcached": {"timeout": 1, "connect_timeout": 1},
 }
-"""Seconds until a storage counts as not answering."""
-_SECONDS = 2.0
-"""The same for one call, its wait for a thread included."""
+"""Timeouts of storage clients, in seconds."""
+_CALL_SECONDS = 2.0
+"""Timeout of one call, including its wait for a thread."""
 _PAUSE_SECONDS = 5.0
-"""How long a storage that did not answer is not asked again, by any request."""
+"""How long a storage is not called after it failed."""
 _LIMIT = re.compile(
     r"\s*(?P<amount>\d+)\s*(?P<unit>requests?|texts?|tokens?)?\s*(?P<period>(/|per\b)(?!\s*0+\b)[^+]+)",
     re.I,
@@ -36,27 +36,27 @@ Unit = Literal["request", "text", "token"]
 
 
 class Limit(NamedTuple):
-    """So many of a unit in a period."""
+    """An amount of a unit in a period."""
 
     unit: Unit
     item: Any
-    """The amount and the period, as the package `limits` has them."""
-    written: str
-    """As the setting says it."""
+    """The amount and the period, a `limits.RateLimitItem`."""
+    text: str
+    """As written in the setting."""
 
 
 class Standing(NamedTuple):
-    """Where a caller stands in its limit after this request."""
+    """The state of a caller's limit after a request."""
 
     allowed: bool
     limit: int
     remaining: int
     reset_seconds: int
-    """Until more of the limit is free again."""
+    """Until more of the limit is available."""
 
 
 class RateLimits:
-    """Counts in windows that slide, in the storage that the URI names.
+    """Counts in sliding windows. ``storage``: the URI of the counters' storage.
 
     Raises:
         SettingsError: the storage is unknown, or its client is not installed.
@@ -72,54 +72,53 @@ class RateLimits:
                 storage_from_string(storage, **_TIMEOUTS.get(storage.partition(":")[0], {}))
             )
         except (ConfigurationError, ValueError) as error:
-            shown = f"{storage.partition(':')[0]}:…"  # it may hold a password
-            reason = str(error).replace(storage, shown)
-            raise SettingsError(f"SENTIMENT_RATE_LIMIT_STORAGE={shown}: {reason}") from None
+            redacted = f"{storage.partition(':')[0]}:…"  # the URI may contain a password
+            reason = str(error).replace(storage, redacted)
+            raise SettingsError(f"SENTIMENT_RATE_LIMIT_STORAGE={redacted}: {reason}") from None
         self._workers = None
         self._paused_until = 0.0
         if not storage.startswith(_MEMORY):
-            self._workers = Workers("rate-limits", threads=4, max_pending=64, seconds=_SECONDS)
+            self._workers = Workers("rate-limits", threads=4, max_pending=64, seconds=_CALL_SECONDS)
 
     async def take(
         self, limit: str, caller: str, unit: Unit, amount: int = 1
     ) -> tuple[Limit, Standing] | None:
-        """Count so many of a unit, unless they are more than a limit of that unit has left.
+        """Count an amount of a unit, unless a limit of that unit has less left.
 
-        Return the limit that is nearest to its end, and where the caller stands in it; None where
-        there is no limit of this unit, or where the storage does not answer, so that the service
-        still does.
+        Returns the tightest limit and the caller's standing in it. Returns None if there is no
+        limit of this unit, or if the storage fails: then nothing is limited.
 
-        ``limit``: as in ``100/minute+10000texts/minute``, checked by ``check``.
+        ``limit``: such as ``100/minute+10000texts/minute``; must have passed `check`.
         """
-        return await self._nearest(limit, caller, unit, lambda it: self._take(it, caller, amount))
+        return await self._tightest(limit, caller, unit, lambda it: self._take(it, caller, amount))
 
-    async def stands(self, limit: str, caller: str, unit: Unit) -> tuple[Limit, Standing] | None:
-        """Return the same without counting: allowed while anything is left."""
-        return await self._nearest(limit, caller, unit, lambda it: self._standing(it, caller))
+    async def standing(self, limit: str, caller: str, unit: Unit) -> tuple[Limit, Standing] | None:
+        """Return the same as `take` without counting; allowed while anything is left."""
+        return await self._tightest(limit, caller, unit, lambda it: self._standing(it, caller))
 
     async def add(self, limit: str, caller: str, unit: Unit, amount: int) -> None:
-        """Count what has been used, up to the end of the limit."""
-        await self._nearest(limit, caller, unit, lambda it: self._add(it, caller, amount))
+        """Count an amount that was used, at most up to the limit."""
+        await self._tightest(limit, caller, unit, lambda it: self._add(it, caller, amount))
 
-    async def _nearest(
+    async def _tightest(
         self, limit: str, caller: str, unit: Unit, count: Callable[[Any], Standing]
     ) -> tuple[Limit, Standing] | None:
-        def counted() -> list[tuple[Limit, Standing]]:
-            return [(one, count(one.item)) for one in limits]
+        def count_all() -> list[tuple[Limit, Standing]]:
+            return [(each, count(each.item)) for each in limits]
 
-        limits = [one for one in _parsed(limit) if one.unit == unit]
+        limits = [each for each in _parse(limit) if each.unit == unit]
         if not limits or time.monotonic() < self._paused_until:
             return None
         try:
-            found = counted() if self._workers is None else await self._workers.run(counted)
-        except Exception as error:  # each storage has errors of its own
+            standings = await self._workers.run(count_all) if self._workers else count_all()
+        except Exception as error:  # each storage has its own exceptions
             self._paused_until = time.monotonic() + _PAUSE_SECONDS
             _logger.error(
-                "the storage of rate limits does not answer; nothing is limited",
+                "the storage of rate limits does not respond; nothing is limited",
                 extra={"error": type(error).__name__},
             )
             return None
-        return min(found, key=lambda one: (one[1].allowed, one[1].remaining / one[1].limit))
+        return min(standings, key=lambda each: (each[1].allowed, each[1].remaining / each[1].limit))
 
     def _take(self, item: Any, caller: str, amount: int) -> Standing:
         allowed = self._limiter.hit(item, caller, cost=amount)
@@ -139,53 +138,55 @@ class RateLimits:
 
 
 def load(settings: Settings, *, keyed: bool) -> RateLimits | None:
-    """Return what counts, or None where nothing is limited.
+    """Return the rate limits that the settings configure, None if nothing is limited.
+
+    ``keyed``: whether there are API keys.
 
     Raises:
-        SettingsError: a limit is none or is of nobody, or the storage cannot be used.
+        SettingsError: a limit is invalid or applies to nobody, or the storage cannot be used.
     """
     limits = [limit for limit in (settings.rate_limit, settings.address_rate_limit) if limit]
     for limit in limits:
         check(limit)
     if settings.rate_limit and not keyed:
         raise SettingsError(
-            "SENTIMENT_RATE_LIMIT is of each key, and there are no keys; "
-            "SENTIMENT_ADDRESS_RATE_LIMIT is of each address"
+            "SENTIMENT_RATE_LIMIT applies to API keys, and there are none; "
+            "SENTIMENT_ADDRESS_RATE_LIMIT applies to client addresses"
         )
-    # With keys in any case: one that is added later may have a limit of its own.
+    # A key that is added later may have a limit of its own.
     return RateLimits(settings.rate_limit_storage) if keyed or limits else None
 
 
 def check(limit: str) -> None:
-    """Make sure that the limit can be read.
+    """Check that a limit can be parsed.
 
     Raises:
-        SettingsError: it cannot.
+        SettingsError: it is invalid.
     """
     try:
-        _parsed(limit)
+        _parse(limit)
     except ValueError:
         raise SettingsError(
-            f"{limit!r} is no rate limit: expected a number, texts or tokens if it counts those, "
-            "a slash and second, minute, hour or day, such as 100/minute or 500texts/minute; "
-            "several are joined by +"
+            f"{limit!r} is not a rate limit: expected an amount, optionally texts or tokens, a "
+            "slash and second, minute, hour or day, such as 100/minute or 500texts/minute; + "
+            "joins several"
         ) from None
 
 
 @lru_cache
-def _parsed(limits: str) -> tuple[Limit, ...]:
-    return tuple(_parsed_one(limit) for limit in limits.split("+"))
+def _parse(limits: str) -> tuple[Limit, ...]:
+    return tuple(_parse_one(limit) for limit in limits.split("+"))
 
 
-def _parsed_one(limit: str) -> Limit:
+def _parse_one(limit: str) -> Limit:
     from limits import parse_many
 
     if not (match := _LIMIT.fullmatch(limit)):
         raise ValueError(limit)
-    found = parse_many(match["amount"] + match["period"])
-    if len(found) != 1 or found[0].amount < 1:
+    items = parse_many(match["amount"] + match["period"])
+    if len(items) != 1 or items[0].amount < 1:
         raise ValueError(limit)
     unit: Any = (match["unit"] or "request").lower().removesuffix("s")
-    # Counted apart from other units, where those have the same amount and period.
-    item = type(found[0])(found[0].amount, found[0].multiples, namespace=f"sentiment/{unit}")
+    # The namespace separates the counters of units whose limits are otherwise equal.
+    item = type(items[0])(items[0].amount, items[0].multiples, namespace=f"sentiment/{unit}")
     return Limit(unit, item, limit.strip())

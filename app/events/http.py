@@ -6,7 +6,7 @@ from mangum import Mangum
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.events import Event
-from app.web.paths import behind
+from app.web.paths import without_prefix
 from app.web.problems import MEDIA_TYPE
 
 _GREEDY = "{proxy+}"
@@ -35,7 +35,7 @@ def public_paths(event: Event) -> tuple[str, str]:
         stage = context.get("stage")
         path = public_path
         if stage not in (None, "", "$default"):
-            path = behind(f"/{stage}", public_path)
+            path = without_prefix(f"/{stage}", public_path)
     root_path = public_path.removesuffix("/").removesuffix(path.removesuffix("/"))
     return root_path, path
 

@@ -1,1 +1,1 @@
-"""One model for many callers: threads, queues and batches. Knows no HTTP."""
+"""One model for many callers: worker threads, queues and batches. No HTTP."""

@@ -9,7 +9,7 @@ from distilbert_int8 import processors
 
 from app.deadline import Deadline
 from app.explanation.explain import Explanation, explain
-from app.scoring.workers import Full, Workers
+from app.scoring.workers import QueueFull, Workers
 from app.sentiment.cancellation import cancelled_by
 from app.sentiment.classifier import Prediction, SentimentClassifier
 from app.sentiment.text import Text
@@ -151,7 +151,7 @@ class Scorer:
             if not working.done():
                 raise ClientGone
             return await working
-        except Full:
+        except QueueFull:
             raise Overloaded from None
         finally:
             self._pending_characters -= characters

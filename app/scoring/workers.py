@@ -1,4 +1,4 @@
-"""Threads of their own for each kind of blocking work, so that one kind never starves another."""
+"""Worker threads; each kind of blocking work has its own, so that none starves another."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,35 +10,37 @@ from typing import TypeVar
 Result = TypeVar("Result")
 
 
-class Full(Exception):
-    """As many tasks as are allowed are being done or wait."""
+class QueueFull(Exception):
+    """The maximum number of pending tasks is reached."""
 
 
 class Workers:
-    """``threads`` that work at once, and at most ``max_pending`` tasks with them or waiting.
+    """A pool of ``threads`` threads with at most ``max_pending`` tasks, running or waiting.
 
-    ``seconds``: how long whoever asked waits, its place in the queue included. A thread cannot be
-    stopped: it, and its place, are taken until its task ends by itself.
+    ``seconds``: the timeout of a task, from its submission. A thread cannot be stopped, so a task
+    occupies its thread until it ends, also after its timeout.
     """
 
     def __init__(
         self, name: str, *, threads: int, max_pending: int, seconds: float | None = None
     ) -> None:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name)
-        self._places = BoundedSemaphore(max_pending)
+        self._slots = BoundedSemaphore(max_pending)
         self._seconds = seconds
 
     async def run(self, task: Callable[[], Result]) -> Result:
-        """Return what the task returns; it is dropped from the queue where this is cancelled.
+        """Run a task in a thread and return its result.
+
+        If the call is cancelled, a task that has not started is removed from the queue.
 
         Raises:
-            Full: ``max_pending`` tasks are being done or wait.
-            TimeoutError: it took longer than ``seconds``.
+            QueueFull: ``max_pending`` tasks are running or waiting.
+            TimeoutError: the task took longer than ``seconds``.
         """
-        if not self._places.acquire(blocking=False):
-            raise Full
-        # The context, too, is the caller's: what is observed in the thread is the request's own.
+        if not self._slots.acquire(blocking=False):
+            raise QueueFull
+        # The task runs in the caller's context, which includes its observation.
         future = self._executor.submit(copy_context().run, task)
-        future.add_done_callback(lambda _: self._places.release())
+        future.add_done_callback(lambda _: self._slots.release())
         async with asyncio.timeout(self._seconds):
             return await asyncio.wrap_future(future)

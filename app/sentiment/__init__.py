@@ -1,1 +1,1 @@
-"""Text to calibrated sentiment. Knows neither the web nor AWS."""
+"""From text to calibrated sentiment. Imports no other part of the application."""

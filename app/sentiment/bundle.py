@@ -1,4 +1,4 @@
-"""The model bundle: a folder of weights, tokenizer and card whose checksums are verified."""
+"""The model bundle: a directory with weights, tokenizer and card, verified by checksums."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ CHECKSUMS = "SHA256SUMS"
 
 
 class BundleError(Exception):
-    """The bundle cannot be served; the message names the file and what is wrong with it."""
+    """The bundle is missing or damaged; the message names the file and the fault."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Bundle:
     card: Mapping[str, Any]
     labels: tuple[str, ...]
     windows: tuple[Windows, ...]
-    """By the longest text that they are for; the last ones are for any."""
+    """In ascending order of `Windows.up_to`; the last one is for texts of any length."""
     temperature: float
-    """What the logits are divided by before the softmax (Guo et al. 2017, arXiv:1706.04599)."""
+    """Divides the logits before the softmax (Guo et al. 2017, arXiv:1706.04599)."""
 
     @property
     def name(self) -> str:
@@ -39,15 +39,15 @@ class Bundle:
         return str(self.card["revision"])
 
     def spans(self, tokens: int) -> list[tuple[int, int]]:
-        """Return where the windows start and end of a text of so many tokens, no special ones."""
-        cut = next(w for w in self.windows if w.up_to is None or tokens + 2 <= w.up_to)
+        """Return the ``(start, end)`` of each window of a text, not counting special tokens."""
+        cut = next(cut for cut in self.windows if cut.up_to is None or tokens + 2 <= cut.up_to)
         return windowing.spans(tokens, cut.length - 2, cut.stride)
 
     def file(self, name: str) -> Path:
-        """Return the path of one of the bundle's files, verified.
+        """Return the path of a file of the bundle, whose checksum is verified.
 
         Raises:
-            BundleError: the file is missing, or is not the one that the checksums were made of.
+            BundleError: the file is missing or its checksum is wrong.
         """
         path = self.folder / name
         if name not in self.checksums:
@@ -63,20 +63,20 @@ class Bundle:
 
 
 def load(folder: Path) -> Bundle:
-    """Open a bundle; its card and configuration are verified here, other files when asked for.
+    """Open a bundle and verify its card and configuration; `Bundle.file` verifies other files.
 
     Raises:
-        BundleError: the folder is no bundle, or one of those files is damaged.
+        BundleError: the directory is not a bundle, or one of the two files is damaged.
     """
     try:
         lines = (folder / CHECKSUMS).read_text().splitlines()
     except OSError as error:
         raise BundleError(f"no model bundle in {folder}: {CHECKSUMS}: {error.strerror}") from None
-    checksums = {name.strip().lstrip("*"): digest for digest, name in map(_split, lines)}
+    checksums = dict(map(_parse_checksum, lines))
     unread = Bundle(folder, checksums, {}, (), (), 0.0)
-    files = [unread.file(name) for name in ("card.json", "config.json")]
+    card_file, config_file = unread.file("card.json"), unread.file("config.json")
     try:
-        card, config = (json.loads(path.read_bytes()) for path in files)
+        card, config = (json.loads(path.read_bytes()) for path in (card_file, config_file))
         names, inference = config["id2label"], card["inference"]
         windows = tuple(Windows(**each) for each in inference["windows"])
         if not windows or windows[-1].up_to is not None:
@@ -89,10 +89,10 @@ def load(folder: Path) -> Bundle:
             temperature=inference["temperature"],
         )
     except (KeyError, TypeError, ValueError) as error:
-        shown = f"no {error}" if isinstance(error, KeyError) else str(error)
-        raise BundleError(f"{files[0]} and {files[1].name} are not a bundle's: {shown}") from None
+        reason = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise BundleError(f"{card_file} and {config_file.name} are invalid: {reason}") from None
 
 
-def _split(line: str) -> tuple[str, str]:
+def _parse_checksum(line: str) -> tuple[str, str]:
     digest, _, name = line.partition("  ")
-    return digest, name
+    return name.strip().lstrip("*"), digest

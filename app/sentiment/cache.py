@@ -1,4 +1,4 @@
-"""A bounded, thread-safe cache of predictions: the least recently used goes first."""
+"""A bounded, thread-safe cache that evicts the least recently used entry."""
 
 from collections import OrderedDict
 from hashlib import blake2b
@@ -9,9 +9,8 @@ Value = TypeVar("Value")
 
 
 class Cache(Generic[Value]):
-    """Keys are digests of the model's revision and the text, so long texts cost no memory.
-
-    A cache of size 0 remembers nothing.
+    """Values by text. Keys are digests of the model's revision and the text, so that long texts
+    take no memory. A cache of size 0 stores nothing.
     """
 
     def __init__(self, size: int, revision: str) -> None:
@@ -24,7 +23,7 @@ class Cache(Generic[Value]):
         return len(self._values)
 
     def get(self, text: str) -> Value | None:
-        """Return what was put for this text, or None."""
+        """Return the value for this text, or None."""
         with self._lock:
             value = self._values.get(key := self._key(text)) if self._size else None
             if value is not None:
@@ -32,7 +31,7 @@ class Cache(Generic[Value]):
             return value
 
     def put(self, text: str, value: Value) -> None:
-        """Remember the value, forgetting the least recently used beyond the size."""
+        """Store a value; evict the least recently used one if the cache is full."""
         if not self._size:
             return
         with self._lock:

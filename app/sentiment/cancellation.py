@@ -1,4 +1,4 @@
-"""Work that nobody waits for any more stops between two batches of the engine."""
+"""Cancels scoring that nobody waits for any more, between two batches of the engine."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from threading import Event
 
 
 class Cancelled(Exception):
-    """Whoever asked has gone; nothing was returned or remembered."""
+    """Scoring was cancelled; nothing was returned or cached."""
 
 
 _cancelled: ContextVar[Event | None] = ContextVar("cancelled", default=None)
@@ -15,7 +15,7 @@ _cancelled: ContextVar[Event | None] = ContextVar("cancelled", default=None)
 
 @contextmanager
 def cancelled_by(event: Event) -> Iterator[None]:
-    """Let this event, set from any thread, cancel what is scored within the context."""
+    """Cancel scoring within the context once this event is set, from any thread."""
     token = _cancelled.set(event)
     try:
         yield
@@ -24,10 +24,10 @@ def cancelled_by(event: Event) -> Iterator[None]:
 
 
 def check() -> None:
-    """Go on.
+    """Check whether scoring continues.
 
     Raises:
-        Cancelled: whoever asked has gone.
+        Cancelled: the event of `cancelled_by` is set.
     """
     event = _cancelled.get()
     if event is not None and event.is_set():

@@ -1,4 +1,4 @@
-"""Text to sentiment: cache, tokens, windows, engine, pooled logits, temperature, label."""
+"""The classifier: cache, tokens, windows, engine, pooled logits, temperature, label."""
 
 import math
 import time
@@ -18,33 +18,40 @@ from app.sentiment.engines import Engine
 from app.sentiment.text import Limits, Text, check_tokens, parse
 
 GROUP_CHARACTERS = 200_000
-"""Characters of texts that are tokenised together: tokens take some 500 bytes each until then."""
+"""Maximum characters of texts tokenised together, as each token takes about 500 bytes."""
 MAX_TOKENS_PER_CHARACTER = 3
-"""What the tokenizer makes of a normalised character at most: of a Hangul syllable, its letters."""
+"""A normalised character becomes at most three tokens: the letters of a Hangul syllable."""
 
 
 class Prediction(BaseModel):
-    """What a text was found to say."""
+    """The sentiment of a text."""
 
     model_config = ConfigDict(frozen=True)
 
-    sentiment: str = Field(description="The likelier label: `Positive` or `Negative`.")
-    confidence: float = Field(description="The calibrated probability of that label, 0.5 to 1.")
-    scores: dict[str, float] = Field(description="Each label's calibrated probability.")
-    tokens: int = Field(description="Tokens in the whole text, the two special ones included.")
-    windows: int = Field(description="Overlapping windows that the text was scored in.")
-    cached: bool = Field(description="Whether this answer was remembered rather than computed.")
-    model: str = Field(description="The revision of the weights.")
+    sentiment: str = Field(description="The more probable label: `Positive` or `Negative`.")
+    confidence: float = Field(
+        description="The calibrated probability of that label, from 0.5 to 1."
+    )
+    scores: dict[str, float] = Field(description="The calibrated probability of each label.")
+    tokens: int = Field(
+        description="The number of tokens in the text, including the two special ones."
+    )
+    windows: int = Field(
+        description="The number of overlapping windows in which the text was scored."
+    )
+    cached: bool = Field(description="Whether the prediction comes from the cache.")
+    model: str = Field(description="The revision of the model.")
 
 
 class Scores(NamedTuple):
-    """What was computed of texts, in their order."""
+    """The scores of texts, in the order of the texts."""
 
     logits: list[list[float]]
-    """Over the temperature, of each label, (texts, labels)."""
+    """Pooled over windows and divided by the temperature, (texts, labels)."""
     tokens: list[int]
-    """In each whole text, the two special ones included."""
+    """Tokens of each text, including the two special ones."""
     windows: list[int]
+    """Windows of each text."""
     tokenise_seconds: float
     infer_seconds: float
 
@@ -61,7 +68,7 @@ class ScoringStats(NamedTuple):
 
 
 class SentimentClassifier:
-    """One loaded model; safe to call from several threads.
+    """A loaded model. Its methods may be called from several threads.
 
     ``observer`` is called with the stats of each scoring call, in the thread of that call.
     """
@@ -79,10 +86,10 @@ class SentimentClassifier:
         self.observer = observer
 
     def parse(self, value: object, limits: Limits) -> Text:
-        """Return the value as a text to score: what every way in does with what it is sent.
+        """Validate and normalise a text.
 
         Raises:
-            InvalidText: it is no string, blank, or longer than the limits allow.
+            InvalidText: the value is not a string, is blank, or exceeds the limits.
         """
         text = parse(value, limits.characters)
         if may_exceed([text], limits.tokens):
@@ -91,23 +98,26 @@ class SentimentClassifier:
         return text
 
     def token_counts(self, texts: Sequence[Text]) -> list[int]:
-        """Return how many tokens each text has, the two special ones included.
+        """Return the number of tokens of each text, including the two special ones.
 
-        A text that is scored afterwards is tokenised again. That takes at most a fortieth of the
-        time that scoring does, and half a percent for English.
+        Scoring tokenises again, which takes at most a fortieth of its time; for English, half a
+        percent.
         """
         return [len(ids) + 2 for group in _groups(texts) for ids in self.tokenise(group)]
 
     def predict(self, texts: Sequence[Text]) -> list[Prediction]:
         """Return a prediction for each text, in the order of the texts.
 
-        A text's prediction does not depend on the others; a text that repeats is scored once.
+        Predictions do not depend on the other texts. A text that occurs repeatedly is scored once.
+
+        Raises:
+            Cancelled: see `app.sentiment.cancellation`.
         """
-        found = {text: self.cache.get(text) for text in dict.fromkeys(texts)}
-        missing = [text for text, prediction in found.items() if prediction is None]
-        answers = {
+        cached = {text: self.cache.get(text) for text in dict.fromkeys(texts)}
+        missing = [text for text, prediction in cached.items() if prediction is None]
+        predictions = {
             text: prediction.model_copy(update={"cached": True})
-            for text, prediction in found.items()
+            for text, prediction in cached.items()
             if prediction is not None
         }
         tokenise_seconds = infer_seconds = 0.0
@@ -117,61 +127,62 @@ class SentimentClassifier:
             infer_seconds += scores.infer_seconds
             for text, prediction in zip(group, self._predictions(scores), strict=True):
                 self.cache.put(text, prediction)
-                answers[text] = prediction
-        predictions = [answers[text] for text in texts]
-        self.observer(ScoringStats(predictions, tokenise_seconds, infer_seconds))
-        return predictions
+                predictions[text] = prediction
+        in_order = [predictions[text] for text in texts]
+        self.observer(ScoringStats(in_order, tokenise_seconds, infer_seconds))
+        return in_order
 
     def score(self, texts: Sequence[Text]) -> Scores:
-        """Score each text, uncached: its windows' logits, pooled, over the temperature."""
+        """Score texts without the cache."""
         started = time.perf_counter()
         tokens = self.tokenise(texts)
         tokenised = time.perf_counter()
         return self.score_tokens(tokens)._replace(tokenise_seconds=tokenised - started)
 
     def tokenise(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return each text's token ids, whole, without the special tokens."""
+        """Return the token ids of each text, without the special tokens."""
         return self._engine.tokenise(texts)
 
     def score_tokens(self, tokens: Sequence[Sequence[int]]) -> Scores:
-        """Score as `score` does what is tokenised already, special tokens excluded.
+        """Score tokenised texts, whose ids do not include the special tokens.
 
         Raises:
-            Cancelled: whoever asked has gone (`app.sentiment.cancellation`).
+            Cancelled: see `app.sentiment.cancellation`.
         """
         engine, bundle = self._engine, self.bundle
         started = time.perf_counter()
         spans = [bundle.spans(len(ids)) for ids in tokens]
         rows = [
             [engine.start_token, *ids[start:end], engine.end_token]
-            for ids, of_text in zip(tokens, spans, strict=True)
-            for start, end in of_text
+            for ids, text_spans in zip(tokens, spans, strict=True)
+            for start, end in text_spans
         ]
         logits: dict[int, list[float]] = {}
         for bucket in windowing.buckets([len(row) for row in rows]):
             cancellation.check()
             logits.update(zip(bucket, engine.logits([rows[i] for i in bucket]), strict=True))
         in_order = iter([logits[i] for i in range(len(rows))])
-        counts = [len(of_text) for of_text in spans]
+        counts = [len(text_spans) for text_spans in spans]
         return Scores(
             [self._pooled(list(islice(in_order, count))) for count in counts],
             [len(ids) + 2 for ids in tokens],
             counts,
-            0.0,
-            time.perf_counter() - started,
+            tokenise_seconds=0.0,
+            infer_seconds=time.perf_counter() - started,
         )
 
-    def _pooled(self, of_windows: Sequence[Sequence[float]]) -> list[float]:
-        # Reviews begin and end with their verdict: there a window counts twice, which on held-out
-        # reviews was better than a plain mean whatever the windows (docs/training-notes.md).
-        weighted = [of_windows[0], *of_windows, of_windows[-1]]
+    def _pooled(self, windows: Sequence[Sequence[float]]) -> list[float]:
+        # The first and the last window count twice, because reviews tend to begin or end with their
+        # verdict. On held-out reviews this beat the plain mean for all windows that were tried
+        # (docs/training-notes.md).
+        weighted = [windows[0], *windows, windows[-1]]
         divisor = len(weighted) * self.bundle.temperature
-        return [math.fsum(of_label) / divisor for of_label in zip(*weighted, strict=True)]
+        return [math.fsum(logits) / divisor for logits in zip(*weighted, strict=True)]
 
     def _predictions(self, scores: Scores) -> list[Prediction]:
         return [
-            self._prediction(*found)
-            for found in zip(scores.logits, scores.tokens, scores.windows, strict=True)
+            self._prediction(*scored)
+            for scored in zip(scores.logits, scores.tokens, scores.windows, strict=True)
         ]
 
     def _prediction(self, logits: Sequence[float], tokens: int, windows: int) -> Prediction:
@@ -195,12 +206,12 @@ class SentimentClassifier:
 
 
 def may_exceed(texts: Iterable[Text], tokens: int) -> bool:
-    """Return whether the texts may have more tokens together, as far as their length tells."""
+    """Return whether the texts are long enough to have more tokens in total."""
     return sum(len(text) * MAX_TOKENS_PER_CHARACTER + 2 for text in texts) > tokens
 
 
 def _groups(texts: Iterable[Text]) -> Iterator[list[Text]]:
-    """Yield the texts in groups of `GROUP_CHARACTERS`, so that memory is bounded."""
+    """Yield the texts in groups of up to `GROUP_CHARACTERS`, which limits memory."""
     group: list[Text] = []
     characters = 0
     for text in texts:

@@ -1,6 +1,6 @@
-"""Text normalisation, the one definition that training and serving share.
+"""Text normalisation, shared by training and serving.
 
-Every step takes time in proportion to the text's length, whatever its characters.
+Every step takes linear time, whatever the characters of the text.
 """
 
 import html
@@ -10,40 +10,41 @@ from itertools import groupby
 from typing import NamedTuple, NewType
 
 Text = NewType("Text", str)
-"""Normalised text that can be scored: not blank, not longer than allowed."""
+"""A normalised text that can be scored: not blank and within the limits."""
 
 MAX_GROWTH = 2
-"""Normalised, a text may have this many times the characters that it may be sent with."""
+"""A normalised text may have this many times the characters that are allowed before."""
 
 BREAKS = re.compile(r"<\s*+(?:/\s*+)?(?:br|p)\b[^<>]*+>", re.IGNORECASE)
-"""The quantifiers are possessive, so that no stretch of white space is tried in several ways."""
-INVISIBLE = {"Cc", "Cf"}  # Unicode categories: control and format characters
+"""Line break and paragraph tags. Possessive quantifiers prevent backtracking."""
+INVISIBLE = {"Cc", "Cf"}
+"""Unicode categories of control and format characters."""
 
-# The last eight digits of a decimal character reference, or eight that make it too large for one.
+# The last eight digits of a decimal character reference; eight are enough to be out of range.
 _LONG_REFERENCES = re.compile(r"&#0*([0-9]{8})[0-9]*")
-# Runs that may hold many combining marks: no mark is a letter, a digit or before U+0300, but for
-# the two halfwidth voiced sound marks.
+# Runs that may consist of combining marks. No mark is a letter, a digit or below U+0300, except the
+# two halfwidth voiced sound marks.
 _MARKS = re.compile(r"(?:[^\w\x00-\u02ff]|[\uff9e\uff9f]){31,}+")
 
 
 class InvalidText(ValueError):
-    """A text that cannot be scored; the message says why and what is allowed."""
+    """The text cannot be scored; the message says why and what is allowed."""
 
 
 class Limits(NamedTuple):
-    """What one text may have."""
+    """The maximum length of a text."""
 
     characters: int
-    """As it is sent."""
+    """Before normalisation."""
     tokens: int
 
 
 def parse(value: object, max_characters: int) -> Text:
-    """Return the value as normalised text; its tokens are not counted.
+    """Validate and normalise a text, without checking its tokens.
 
     Raises:
-        InvalidText: it is no string, it is blank, or it has more than ``max_characters``, or more
-            than `MAX_GROWTH` times as many once it is normalised.
+        InvalidText: the value is not a string, is blank, or has more than ``max_characters``, or
+            more than `MAX_GROWTH` times as many after normalisation.
     """
     if not isinstance(value, str):
         raise InvalidText(f"must be a string, not {_json_type(value)}")
@@ -61,12 +62,12 @@ def parse(value: object, max_characters: int) -> Text:
 
 
 def normalise(text: str) -> str:
-    """Return the text as the model sees it: one line of visible NFKC characters.
+    """Return the text as the model receives it: one line of visible characters in NFKC.
 
-    Entities are decoded and ``<br>``/``<p>`` tags become spaces (reviews are often scraped HTML);
-    a lone surrogate, which is what is left of an emoji cut in two, becomes U+FFFD; control and
-    format characters are dropped; runs of white space collapse. Blank text gives ``""``. No text
-    grows more than 18 times as long, which is what U+FDFA does.
+    Character references are decoded and ``<br>`` and ``<p>`` tags become spaces, because reviews
+    are often scraped HTML. A lone surrogate, left of an emoji that was cut in two, becomes U+FFFD.
+    Control and format characters are removed, and white space is collapsed. A blank text becomes
+    ``""``. NFKC expands a character to at most 18 (U+FDFA).
     """
     text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     text = compose(unescape(text))
@@ -78,19 +79,19 @@ def normalise(text: str) -> str:
 
 
 def unescape(text: str) -> str:
-    """Decode character references as `html.unescape` does, whatever their number of digits.
+    """Decode character references as `html.unescape` does, with any number of digits.
 
-    Python reads integers of at most 4,300 digits; a code point needs seven.
+    `html.unescape` raises `ValueError` for more than 4,300 digits; a code point needs seven.
     """
     return html.unescape(_LONG_REFERENCES.sub(r"&#\1", text))
 
 
 def compose(text: str) -> str:
-    """Return the text's NFKC form.
+    """Return the NFKC form of a text in linear time.
 
-    CPython sorts each run of combining marks by insertion, in quadratic time where they come in
-    descending order. So long runs are put in canonical order beforehand, which is the first half of
-    the normalisation (UAX #15, D109) and changes nothing of its result.
+    CPython orders combining marks by insertion sort, which takes quadratic time for long runs.
+    Therefore long runs are put in canonical order first. This is the first step of normalisation
+    (UAX #15, D109) and does not change its result.
     """
     return unicodedata.normalize("NFKC", _MARKS.sub(_in_canonical_order, text))
 
@@ -104,17 +105,17 @@ def _in_canonical_order(run: re.Match[str]) -> str:
 
 
 def check_tokens(tokens: int, allowed: int) -> None:
-    """Check how many tokens a text has.
+    """Check the number of tokens of a text.
 
     Raises:
-        InvalidText: it has more than are allowed.
+        InvalidText: it exceeds the maximum.
     """
     if tokens > allowed:
         raise InvalidText(f"must have at most {allowed:,} tokens, not {tokens:,}")
 
 
 def _is_visible(char: str) -> bool:
-    """Return whether it is a letter, number, mark of punctuation or symbol that was received."""
+    """Return whether a character is a letter, number, punctuation or symbol, and not U+FFFD."""
     return unicodedata.category(char)[0] in "LNPS" and char != "\ufffd"
 
 

@@ -1,26 +1,26 @@
-"""Long texts as overlapping windows, windows as batches of similar length."""
+"""Splits long texts into overlapping windows, and groups windows of similar length."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 MAX_BATCH_TOKENS = 8192
-"""Tokens, padding included, in one pass: bounds the memory that a batch takes."""
+"""Maximum tokens of a batch including padding, which limits its memory."""
 
 
 @dataclass(frozen=True)
 class Windows:
-    """How texts of up to so many tokens are cut; all of these count the two special ones.
+    """How texts up to a certain length are split. Lengths include the two special tokens.
 
     Raises:
-        ValueError: they would leave gaps.
+        ValueError: the stride would leave gaps between windows.
     """
 
     length: int
-    """Tokens scored in one pass."""
+    """Tokens of a window."""
     stride: int
     """Tokens from the start of one window to the start of the next."""
     up_to: int | None = None
-    """The longest text that is cut like this; any is where there is none."""
+    """Tokens of the longest text that is split in this way; None for any length."""
 
     def __post_init__(self) -> None:
         if not 0 < self.stride <= self.length - 2:
@@ -28,10 +28,10 @@ class Windows:
 
 
 def spans(tokens: int, length: int, stride: int) -> list[tuple[int, int]]:
-    """Return the ``(start, end)`` of the windows that cover so many tokens.
+    """Return the ``(start, end)`` of the windows that cover a number of tokens.
 
-    All windows are ``length`` long and start ``stride`` apart but the last, which ends with the
-    text and so may be shorter; a text that fits one window has one.
+    Windows are ``length`` tokens long and start ``stride`` tokens apart. The last one ends with
+    the text, so it may be shorter.
     """
     if tokens <= length:
         return [(0, tokens)]
@@ -40,7 +40,7 @@ def spans(tokens: int, length: int, stride: int) -> list[tuple[int, int]]:
 
 
 def buckets(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Yield the indices of rows to score together: near in length, within `MAX_BATCH_TOKENS`."""
+    """Yield batches of row indices: rows of similar length, up to `MAX_BATCH_TOKENS` in total."""
     order = sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True)
     start = 0
     while start < len(order):

@@ -1,1 +1,1 @@
-"""What is known of a request or a batch of records afterwards: one log line, and metrics."""
+"""Logs, metrics and the observation of each request and batch of records."""

@@ -1,8 +1,8 @@
-"""What may be said of an exception without quoting what a caller sent.
+"""Describes exceptions without the content of requests.
 
-The application's own exceptions have messages that hold no content, by contract. The message of any
-other may quote it, as a parser's does its input and a service's client the request, so that of
-those only the type and the stack are told.
+By contract, messages of the application's own exceptions contain no content. Those of others may: a
+parser quotes its input, a service's client its request. Of these, only the class and the stack are
+logged.
 """
 
 import logging
@@ -17,54 +17,54 @@ _PACKAGE = __name__.partition(".")[0]
 _ROOT = Path(__file__).parents[2]
 
 FRAMES = 30
-"""Frames of an exception that are told, the innermost."""
+"""Maximum number of logged frames of an exception; the innermost are kept."""
 LINKS = 8
-"""Exceptions of a chain, and members of a group, that are told."""
+"""Maximum number of logged exceptions of a chain, and of members of a group."""
 
 
 class InternalError(Exception):
-    """An exception of no class of ours, in words that hold no content; the log has its stack."""
+    """Stands for an exception of another package; without content, while the log has its stack."""
 
 
 def is_ours(error: BaseException) -> bool:
-    """Return whether its class is the application's, so that its message holds no content."""
+    """Return whether an exception is the application's own, so that its message has no content."""
     return type(error).__module__.partition(".")[0] == _PACKAGE
 
 
-def headline(error: BaseException, *, whole: bool = False) -> str:
-    """Return the exception's class, and its message where that holds no content.
+def headline(error: BaseException, *, unredacted: bool = False) -> str:
+    """Return an exception's class, with its message if that has no content.
 
-    ``whole``: whatever the message holds, and its notes.
+    ``unredacted``: with the message in any case, and the notes.
     """
     kind = type(error)
     name = kind.__qualname__
     if kind.__module__ not in ("builtins", "__main__"):
         name = f"{kind.__module__}.{name}"
-    if not (whole or is_ours(error)):
+    if not (unredacted or is_ours(error)):
         return name
-    notes = getattr(error, "__notes__", ()) if whole else ()
+    notes = getattr(error, "__notes__", ()) if unredacted else ()
     return "\n".join([f"{name}: {error}", *map(str, notes)])
 
 
-def describe(error: BaseException, *, whole: bool = False) -> str:
-    """Return the exceptions that led to this one, oldest first, each with its stack.
+def describe(error: BaseException, *, unredacted: bool = False) -> str:
+    """Return the chain of exceptions that led to this one, oldest first, each with its stack.
 
-    ``whole``: with the messages of all of them, not only of ours.
+    ``unredacted``: with the messages of all of them, not only of the application's own.
     """
     return "\n\nwhich led to\n\n".join(
-        reversed([_described(link, whole) for link in _chain(error)])
+        reversed([_describe_link(link, unredacted) for link in _chain(error)])
     )
 
 
-def _described(error: BaseException, whole: bool) -> str:
+def _describe_link(error: BaseException, unredacted: bool) -> str:
     frames = traceback.StackSummary.extract(
         traceback.walk_tb(error.__traceback__), limit=-FRAMES, lookup_lines=False
     )
     lines = [f'File "{frame.filename}", line {frame.lineno}, in {frame.name}' for frame in frames]
-    lines.append(headline(error, whole=whole))
+    lines.append(headline(error, unredacted=unredacted))
     if isinstance(error, BaseExceptionGroup):
         members = error.exceptions[:LINKS]
-        inner = [describe(member, whole=whole) for member in members]
+        inner = [describe(member, unredacted=unredacted) for member in members]
         lines += [f"  | {line}" for text in inner for line in text.split("\n")]
         if more := len(error.exceptions) - len(members):
             lines.append(f"  | and {more} more")
@@ -72,17 +72,17 @@ def _described(error: BaseException, whole: bool) -> str:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen and len(seen) < LINKS:
+    visited: set[int] = set()
+    while error is not None and id(error) not in visited and len(visited) < LINKS:
         yield error
-        seen.add(id(error))
-        hidden = error.__suppress_context__
-        error = error.__cause__ or (None if hidden else error.__context__)
+        visited.add(id(error))
+        context = None if error.__suppress_context__ else error.__context__
+        error = error.__cause__ or context
 
 
 def located(error: BaseException) -> str:
-    """Return the class of an exception and the line of ours that raised it, without its message."""
-    location = "an unknown place"
+    """Return an exception's class and the innermost of our lines that raised it, no message."""
+    location = "an unknown location"
     for frame, line in traceback.walk_tb(error.__traceback__):
         path = Path(frame.f_code.co_filename)
         if path.is_relative_to(_ROOT / _PACKAGE) and path != Path(__file__):
@@ -90,20 +90,20 @@ def located(error: BaseException) -> str:
     return f"{type(error).__name__} at {location}"
 
 
-def withheld(error: BaseException) -> InternalError:
-    """Return an error that locates this one, in place of its message."""
+def redacted(error: BaseException) -> InternalError:
+    """Return an error that says where this one was raised, without its message."""
     return InternalError(f"{located(error)}; its stack is in the log")
 
 
 @contextmanager
 def boundary(correlation_id: str) -> Iterator[None]:
-    """Let only exceptions out whose messages hold no content, as whoever is outside prints them.
+    """Let only exceptions pass whose messages have no content, and log the others.
 
-    Lambda's runtime logs what the handler raises, returns it to the invoker, and would end with
-    what is no ``Exception``, such as the panic of a library in Rust.
+    Lambda's runtime logs and returns to the invoker what the handler raises. It would exit on an
+    exception that is not an `Exception`, such as a panic of a library in Rust.
 
     Raises:
-        InternalError: in place of what is not ours, which is logged with its stack.
+        InternalError: in place of an exception of another package.
     """
     try:
         yield
@@ -112,6 +112,6 @@ def boundary(correlation_id: str) -> Iterator[None]:
     except BaseException as error:
         if is_ours(error):
             raise
-        known = {"correlation_id": correlation_id}
-        _logger.error("the invocation failed", exc_info=error, extra=known)
-        raise withheld(error) from None
+        extra = {"correlation_id": correlation_id}
+        _logger.error("the invocation failed", exc_info=error, extra=extra)
+        raise redacted(error) from None

@@ -1,6 +1,6 @@
-"""What one request, or one batch of records, came to; gathered while it is answered.
+"""Collects what happens during one request or one batch of records.
 
-Whoever answers it need not pass it on: it is the context's own, in threads that it starts too.
+The observation belongs to the context, also in worker threads, so it is not passed as an argument.
 """
 
 import time
@@ -14,22 +14,22 @@ from app.sentiment.classifier import Prediction, ScoringStats
 from app.sentiment.text import Text
 
 DOUBTFUL = 0.7
-"""A confidence under this is doubtful: of such answers, more than three in ten are wrong."""
+"""Predictions with a lower confidence are doubtful: more than three in ten of them are wrong."""
 
 
 class LoggedPrediction(NamedTuple):
-    """A prediction that was given to someone, under the id that feedback names it by."""
+    """A prediction to log, with the id by which feedback refers to it."""
 
     id: str
     text: Text
     prediction: Prediction
-    named: bool = False
-    """Whether the caller gave the id, so that logs do not show it."""
+    id_from_caller: bool = False
+    """Whether the caller chose the id, so that it may contain anything."""
 
 
 @dataclass
 class Observation:
-    """Counts and seconds so far."""
+    """The counts and durations so far."""
 
     correlation_id: str
     started: float = field(default_factory=time.perf_counter)
@@ -39,28 +39,28 @@ class Observation:
     confidence_sum: float = 0.0
     tokens: int = 0
     variant_tokens: int = 0
-    """What explanations computed besides; no metric, but a limit in tokens counts it."""
+    """Tokens of the variants that explanations scored. Not a metric, but rate limits count them."""
     windows: int = 0
     cache_hits: int = 0
     tokenise_seconds: float = 0.0
     infer_seconds: float = 0.0
     model: str = ""
     rejected: int = 0
-    """Records, rows of objects and texts of batches that failed."""
+    """Records, rows of objects and texts of batches that could not be scored."""
     skipped: int = 0
-    """Events and records in which there was nothing to score."""
+    """Events and records that contained nothing to score."""
     feedback: int = 0
-    about: dict[str, str] = field(default_factory=dict)
-    """What feedback said, of which prediction."""
+    correction: dict[str, str] = field(default_factory=dict)
+    """The ``prediction`` that feedback corrects, and the ``right`` label."""
     predicted: list[LoggedPrediction] = field(default_factory=list)
     status: int = 500
-    """What a request was answered with; what it comes to where nothing was sent."""
+    """The status of the response; of a request without a response, 500."""
     cause: str = ""
-    """Why it failed; holds nothing that the caller sent."""
+    """Why the request failed, without content."""
 
     @property
     def texts(self) -> int:
-        """How many were scored, or remembered."""
+        """The number of texts with a prediction, cached or not."""
         return self.positive + self.negative
 
     def add(self, stats: ScoringStats) -> None:
@@ -84,7 +84,7 @@ _current: ContextVar[Observation | None] = ContextVar("observation", default=Non
 
 @contextmanager
 def observing(observation: Observation) -> Iterator[None]:
-    """Let this be what is added to within the context."""
+    """Make this the current observation within the context."""
     token = _current.set(observation)
     try:
         yield
@@ -93,7 +93,7 @@ def observing(observation: Observation) -> Iterator[None]:
 
 
 def current() -> Observation:
-    """Return what is observed here; something that nobody reads where nothing is."""
+    """Return the current observation; outside of any, a new one that is not reported."""
     return _current.get() or Observation("")
 
 

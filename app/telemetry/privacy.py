@@ -1,4 +1,4 @@
-"""What log lines may say of a text and of the ids that callers give."""
+"""What log lines contain of texts and of the ids that callers choose."""
 
 import secrets
 from functools import cached_property
@@ -10,54 +10,54 @@ from app.settings import Settings
 from app.telemetry.observation import LoggedPrediction
 
 MAX_FIELD_CHARACTERS = 16_384
-"""Of a string of a line; a longer one is cut, and says by how much."""
+"""Maximum length of a string in a log line; longer ones are truncated."""
 
 
-def capped(value: str) -> str:
-    """Return a string within `MAX_FIELD_CHARACTERS`, or the beginning of a longer one."""
+def truncate(value: str) -> str:
+    """Truncate a string to `MAX_FIELD_CHARACTERS`, and say how many characters are missing."""
     if len(value) <= MAX_FIELD_CHARACTERS:
         return value
     return f"{value[:MAX_FIELD_CHARACTERS]}… ({len(value) - MAX_FIELD_CHARACTERS:,} more)"
 
 
 def pseudonym(id: str) -> str:
-    """Return what stands in logs for an id that a caller gave: a digest, equal for equal ids.
+    """Return the digest that logs contain in place of an id that a caller chose.
 
-    Unsalted, so that feedback finds its prediction: who knows an id can look for it, and nobody can
-    read one. The mark before it is in no id that feedback may name.
+    It has no salt, so that feedback can be joined with predictions: whoever knows an id can find
+    it, and nobody can read it. Feedback does not accept ids with a tilde, which marks the digest.
     """
     digest = blake2b(id.encode("utf-8", "surrogatepass"), digest_size=8)
     return f"~{digest.hexdigest()}"
 
 
 class Privacy:
-    """What a log line may say of a text: by default, a hash that only the salt's owner can try."""
+    """Describes predictions for the log: by default with a salted hash of the text."""
 
     def __init__(self, settings: Settings) -> None:
-        self.shows = settings.log_texts
-        self._given = settings.log_salt
+        self._log_texts = settings.log_texts
+        self._configured_salt = settings.log_salt
 
     @cached_property
     def _salt(self) -> bytes:
-        # At first use, so that no two environments restored from one snapshot share it.
-        given = self._given.encode("utf-8", "surrogateescape")[:64]
-        return given or secrets.token_bytes(32)
+        # Generated on first use, so that environments restored from one snapshot do not share it.
+        configured = self._configured_salt.encode("utf-8", "surrogateescape")[:64]
+        return configured or secrets.token_bytes(32)
 
-    def describe(self, predicted: LoggedPrediction) -> dict[str, Any]:
-        """Return what is logged of a prediction."""
-        found = predicted.prediction
+    def describe(self, logged: LoggedPrediction) -> dict[str, Any]:
+        """Return the fields of a prediction in the log."""
+        prediction = logged.prediction
         return {
-            "id": self.name(predicted.id) if predicted.named else predicted.id,
-            "sentiment": found.sentiment,
-            "confidence": found.confidence,
-            "tokens": found.tokens,
-            "text_hash": self._hash(predicted.text),
-            **({"text": capped(predicted.text)} if self.shows else {}),
+            "id": self.caller_id(logged.id) if logged.id_from_caller else logged.id,
+            "sentiment": prediction.sentiment,
+            "confidence": prediction.confidence,
+            "tokens": prediction.tokens,
+            "text_hash": self._hash(logged.text),
+            **({"text": truncate(logged.text)} if self._log_texts else {}),
         }
 
-    def name(self, id: str) -> str:
-        """Return what is logged of an id that a caller gave."""
-        return capped(id) if self.shows else pseudonym(id)
+    def caller_id(self, id: str) -> str:
+        """Return an id that a caller chose, as it is logged."""
+        return truncate(id) if self._log_texts else pseudonym(id)
 
     def _hash(self, text: Text) -> str:
         return blake2b(text.encode(), digest_size=8, key=self._salt).hexdigest()

@@ -1,4 +1,4 @@
-"""One log line and the metrics of each request and each batch of records."""
+"""Reports each request and each batch of records: one log line, and metrics."""
 
 import json
 import logging
@@ -15,28 +15,28 @@ from app.telemetry.privacy import Privacy
 _logger = logging.getLogger(__name__)
 
 MAX_PREDICTIONS_BYTES = 200_000
-"""Of the predictions in one line: CloudWatch takes events of 256 KB, older agents no more."""
+"""Maximum size of the predictions in one line: CloudWatch's agents accept 256 KB."""
 
 
 class Telemetry:
-    """Says what was observed: in the log, to CloudWatch through the log, or to Prometheus.
+    """Writes observations to the log, and their metrics to CloudWatch or Prometheus.
 
-    ``exposition``: what Prometheus fetches, where metrics are kept for it.
+    ``exposition``: the metrics for Prometheus, None unless they go there.
     """
 
     def __init__(self, settings: Settings) -> None:
-        kind = settings.metrics
-        if kind == "auto":
-            kind = "cloudwatch" if settings.on_lambda else "prometheus"
-        self.exposition = Exposition() if kind == "prometheus" else None
+        destination = settings.metrics
+        if destination == "auto":
+            destination = "cloudwatch" if settings.on_lambda else "prometheus"
+        self.exposition = Exposition() if destination == "prometheus" else None
         self._function = settings.function_name
-        self._embeds = kind == "cloudwatch"
+        self._embed = destination == "cloudwatch"
         self._privacy = Privacy(settings)
         self._cold = True
 
     @contextmanager
     def batch(self, source: str, correlation_id: str) -> Iterator[None]:
-        """Observe the work on one event of this source; what it raises goes on."""
+        """Observe and report the processing of one event; ``source``: its name in the log."""
         observation = Observation(correlation_id)
         failed = False
         try:
@@ -54,7 +54,7 @@ class Telemetry:
                 "records_skipped": observation.skipped,
             }
             level = logging.ERROR if failed else logging.INFO
-            self._say(level, "batch", observation, {"source": source}, counts)
+            self._report(level, "batch", observation, {"source": source}, counts)
 
     def request(
         self, observation: Observation, *, method: str, route: str, api_key: str | None = None
@@ -75,65 +75,69 @@ class Telemetry:
             **({"api_key": api_key} if api_key else {}),
         }
         level = logging.ERROR if status >= 500 else logging.INFO
-        self._say(level, "request", observation, described, counts)
+        self._report(level, "request", observation, described, counts)
 
-    def _say(
+    def _report(
         self,
         level: int,
         message: str,
-        seen: Observation,
+        observation: Observation,
         described: dict[str, Any],
         counts: dict[str, int],
     ) -> None:
-        duration, cold = time.perf_counter() - seen.started, self._cold
+        duration, cold = time.perf_counter() - observation.started, self._cold
         self._cold = False
         values: dict[str, float] = {name: count for name, count in counts.items() if count}
         values["duration_ms"] = round(duration * 1000, 3)
         values["cold_starts"] = int(cold)
-        if seen.texts:
-            tokenise, infer = seen.tokenise_seconds, seen.infer_seconds
+        if observation.texts:
+            tokenise, infer = observation.tokenise_seconds, observation.infer_seconds
             values |= {
                 "tokenise_ms": round(tokenise * 1000, 3),
                 "infer_ms": round(infer * 1000, 3),
                 "rest_ms": round((duration - tokenise - infer) * 1000, 3),
-                "predictions_positive": seen.positive,
-                "predictions_negative": seen.negative,
-                "predictions_doubtful": seen.doubtful,
-                "confidence": round(seen.confidence_sum / seen.texts, 4),
-                "tokens": seen.tokens,
-                "windows": seen.windows,
-                "cache_hits": seen.cache_hits,
+                "predictions_positive": observation.positive,
+                "predictions_negative": observation.negative,
+                "predictions_doubtful": observation.doubtful,
+                "confidence": round(observation.confidence_sum / observation.texts, 4),
+                "tokens": observation.tokens,
+                "windows": observation.windows,
+                "cache_hits": observation.cache_hits,
             }
         if self.exposition:
             self.exposition.add(values)
         if not _logger.isEnabledFor(level):
             return
-        line = {"correlation_id": seen.correlation_id, **described, **values}
-        if seen.model:
-            line["model"] = seen.model
-        predictions, *more = self._predictions(seen)
+        line = {"correlation_id": observation.correlation_id, **described, **values}
+        if observation.model:
+            line["model"] = observation.model
+        predictions, *more = self._predictions(observation)
         if predictions:
             line["predictions"] = predictions
         if more:
             line["predictions_in_more_lines"] = sum(map(len, more))
-        if seen.about:
-            named = self._privacy.name(seen.about["prediction"])
-            line["feedback_on"] = {**seen.about, "prediction": named}
-        if seen.cause:
-            line["cause"] = seen.cause
-        if self._embeds:
+        if observation.correction:
+            prediction = self._privacy.caller_id(observation.correction["prediction"])
+            line["feedback_on"] = {**observation.correction, "prediction": prediction}
+        if observation.cause:
+            line["cause"] = observation.cause
+        if self._embed:
             line |= embedded(values, self._function)
         _logger.log(level, message, extra=line)
         for part in more:
-            rest = {"correlation_id": seen.correlation_id, "model": seen.model, "predictions": part}
+            rest = {
+                "correlation_id": observation.correlation_id,
+                "model": observation.model,
+                "predictions": part,
+            }
             _logger.log(level, "predictions", extra=rest)
 
-    def _predictions(self, seen: Observation) -> list[list[dict[str, Any]]]:
-        """Return what is said of each prediction, in the parts that lines have room for."""
+    def _predictions(self, observation: Observation) -> list[list[dict[str, Any]]]:
+        """Return the predictions in parts that fit into one line each."""
         parts: list[list[dict[str, Any]]] = [[]]
         size = 0
-        for predicted in seen.predicted:
-            described = self._privacy.describe(predicted)
+        for logged in observation.predicted:
+            described = self._privacy.describe(logged)
             size += len(json.dumps(described))
             if parts[-1] and size > MAX_PREDICTIONS_BYTES:
                 parts.append([])

@@ -1,1 +1,1 @@
-"""HTTP: problems, routes, middleware and the pages."""
+"""HTTP: the application, its routes, middleware, errors and pages."""

@@ -1,4 +1,4 @@
-"""From which address a request comes, behind as many proxies as are trusted."""
+"""The client address of a request, behind a number of trusted proxies."""
 
 import ipaddress
 
@@ -10,19 +10,19 @@ _FORWARDED = ("x-forwarded-for", "forwarded", "x-real-ip", "x-forwarded-host", "
 
 
 def client_address(scope: Scope, trusted_proxies: int) -> str:
-    """Return the client's address as the outermost trusted proxy saw it.
+    """Return the client's address as the outermost trusted proxy reported it.
 
-    Each proxy appends to ``X-Forwarded-For`` the address that it was called from; all that stands
-    before what the trusted ones appended is the client's word. A proxy that a request has gone
-    around is missed at the far end: then the farthest address there is counts.
+    Each proxy appends the address of its caller to ``X-Forwarded-For``. Entries before those of the
+    trusted proxies were sent by the client and may be forged. A request that passed fewer proxies
+    has fewer entries: then the first one counts.
     """
     entries = ",".join(Headers(scope=scope).getlist("x-forwarded-for")).split(",")
     hops = [entry.strip() for entry in entries if entry.strip()]
     client = str(scope["client"][0]) if scope.get("client") else ""
     if "aws.event" in scope:
-        # The gateway's own view: of a load balancer, Mangum makes the whole header the client.
+        # The gateway's view. For a load balancer, Mangum reports the whole header as the client.
         nearest = client.rpartition(",")[2].strip()
-        hops = hops[:-1]  # which is the gateway's own view too
+        hops = hops[:-1]  # the gateway's view again
     else:
         nearest = client
     hops.append(nearest)
@@ -30,23 +30,23 @@ def client_address(scope: Scope, trusted_proxies: int) -> str:
 
 
 def network(address: str, ipv6_prefix: int) -> str:
-    """Return what an address limit counts: an IPv4 address, or the network of an IPv6 address.
+    """Return the unit of address limits: an IPv4 address, or the network of an IPv6 address.
 
-    What is no address, as a test client's name, is counted under itself.
+    Other names, such as that of a test client, are units themselves.
     """
     try:
-        found = ipaddress.ip_address(address)
+        parsed = ipaddress.ip_address(address)
     except ValueError:
         return address[:64]
-    if isinstance(found, ipaddress.IPv4Address):
-        return str(found)
-    if found.ipv4_mapped:
-        return str(found.ipv4_mapped)
-    return str(ipaddress.IPv6Network((int(found), ipv6_prefix), strict=False))
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(parsed), ipv6_prefix), strict=False))
 
 
 def is_address(name: object) -> bool:
-    """Return False for a socket's path, or a test client's name."""
+    """Return whether a name is an IP address, unlike the path of a socket."""
     try:
         ipaddress.ip_address(str(name))
     except ValueError:
@@ -55,17 +55,17 @@ def is_address(name: object) -> bool:
 
 
 def is_loopback(address: object) -> bool:
-    """Return False, too, for what is no address: a socket's path, or a test client's name."""
+    """Return whether a name is a loopback address."""
     try:
-        found = ipaddress.ip_address(str(address))
+        parsed = ipaddress.ip_address(str(address))
     except ValueError:
         return False
-    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
-    return (mapped or found).is_loopback
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return (mapped or parsed).is_loopback
 
 
 def is_forwarded(scope: Scope) -> bool:
-    """Return whether a proxy says that it passes a request on."""
+    """Return whether a request has headers of a proxy."""
     headers = Headers(scope=scope)
     return any(name in headers for name in _FORWARDED)
 

@@ -1,4 +1,4 @@
-"""The FastAPI application, made of settings: routes, error handlers and middleware."""
+"""Creates the application: routes, error handlers and middleware."""
 
 from pathlib import Path
 from typing import Any
@@ -21,41 +21,41 @@ from app.web.middleware.access import Access
 from app.web.middleware.body_limit import BodyLimit
 from app.web.middleware.correlation import ID_HEADERS, CorrelationId
 from app.web.middleware.headers import SecurityHeaders
-from app.web.middleware.methods import Requests
+from app.web.middleware.methods import ImpliedRequests
 from app.web.middleware.observation import Observed
 from app.web.routes import docs, explain, feedback, health, metrics, model, page, predict
 
 
 class Application(FastAPI):
-    """The application; it bounds what connections may take of the server that starts it."""
+    """A FastAPI application that limits the connections of its server."""
 
     def __init__(self, settings: Settings, **options: Any) -> None:
         super().__init__(**options)
         self._receive_seconds = settings.receive_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # Not as middleware, which does not get the server's own `receive`.
+        # Not middleware, which does not get the server's own `receive`.
         if scope["type"] == "lifespan":
             connections.complete(receive, self._receive_seconds)
         await super().__call__(scope, receive, send)
 
 
 def create(settings: Settings) -> FastAPI:
-    """Load the model and return the application that serves it.
+    """Load the model and create the application that serves it.
 
     Raises:
         BundleError: the model bundle is missing or damaged.
-        SettingsError: API keys or limits cannot be read.
+        SettingsError: API keys or rate limits are invalid or cannot be read.
     """
     app = Application(
         settings,
         title="Sentiment",
-        summary="Text in, calibrated sentiment out.",
+        summary="Calibrated sentiment of English texts.",
         version=__version__,
         docs_url=None,
         redoc_url=None,
-        redirect_slashes=False,  # `Requests` ignores a slash at the end
-        # Its spans and logs have queries, rejected values and messages of exceptions in them.
+        redirect_slashes=False,  # `ImpliedRequests` ignores a trailing slash
+        # FastAPI's own spans and logs contain queries, rejected values and exceptions' messages.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.scorer = Scorer(load_classifier(settings, observation.record), settings)
@@ -66,7 +66,7 @@ def create(settings: Settings) -> FastAPI:
         app.include_router(resource.router)
     app.mount("/static", Assets(directory=Path(__file__).parent / "static"))
     problems.install(app)
-    # The last that is added is the outermost.
+    # The middleware added last is the outermost.
     app.add_middleware(problems.Failures)
     app.add_middleware(
         BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.receive_seconds
@@ -74,7 +74,7 @@ def create(settings: Settings) -> FastAPI:
     keyring = keys.load(settings)
     limits = rates.load(settings, keyed=keyring is not None)
     app.add_middleware(Access, keyring=keyring, rates=limits, settings=settings)
-    app.add_middleware(Requests, routes=app.routes)
+    app.add_middleware(ImpliedRequests, routes=app.routes)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -94,12 +94,12 @@ def create(settings: Settings) -> FastAPI:
 
 
 def from_environment() -> FastAPI:
-    """Configure logging and create the application, by the settings in the environment.
+    """Read the settings from the environment, configure logging and create the application.
 
     Raises:
         BundleError: the model bundle is missing or damaged.
-        SettingsError: a setting is not allowed.
+        SettingsError: a setting is invalid.
     """
     settings = load_settings()
-    logs.configure(settings.log_level, whole=settings.log_texts, on_lambda=settings.on_lambda)
+    logs.configure(settings.log_level, unredacted=settings.log_texts, on_lambda=settings.on_lambda)
     return create(settings)

@@ -1,7 +1,7 @@
-"""`GET /static/…`: what the pages load, compressed for whoever takes it so.
+"""`GET /static/…`: the assets of the pages, compressed if the client accepts it.
 
-The largest file is 1.8 MB, of which a load balancer before Lambda passes on 1 MB; compressed it is
-a quarter. A REST API gets it as it is: it passes on binary data only where it is told to.
+The largest file has 1.8 MB, a quarter of that compressed. A load balancer passes on at most 1 MB
+from Lambda. A REST API receives files uncompressed, as it returns text only.
 """
 
 import gzip
@@ -15,11 +15,11 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 _COMPRESSED = ("text/", "application/javascript", "image/svg+xml")
-_ENTITY = ("etag", "last-modified", "content-type")
+_ENTITY_HEADERS = ("etag", "last-modified", "content-type")
 
 
 class Assets(StaticFiles):
-    """The files of a folder."""
+    """The files of a directory."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
@@ -27,16 +27,16 @@ class Assets(StaticFiles):
         if not (
             isinstance(response, FileResponse)
             and response.headers["content-type"].startswith(_COMPRESSED)
-            and _takes_gzip(scope)
+            and _accepts_gzip(scope)
         ):
             return response
         modified = response.headers["last-modified"]
         content = await anyio.to_thread.run_sync(_compressed, Path(response.path), modified)
-        kept = {name: response.headers[name] for name in _ENTITY}
-        # Weak: the same to a reader as the file, but not byte for byte.
-        kept["etag"] = f"W/{kept['etag']}"
+        headers = {name: response.headers[name] for name in _ENTITY_HEADERS}
+        # A weak tag, because the bytes differ from those of the uncompressed file.
+        headers["etag"] = f"W/{headers['etag']}"
         return Response(
-            content, headers={**kept, "content-encoding": "gzip", "vary": "Accept-Encoding"}
+            content, headers={**headers, "content-encoding": "gzip", "vary": "Accept-Encoding"}
         )
 
 
@@ -45,7 +45,7 @@ def _compressed(path: Path, modified: str) -> bytes:
     return gzip.compress(path.read_bytes(), mtime=0)
 
 
-def _takes_gzip(scope: Scope) -> bool:
+def _accepts_gzip(scope: Scope) -> bool:
     headers = Headers(scope=scope)
     event = scope.get("aws.event", {})
     if "range" in headers or ("resource" in event and "http" not in event["requestContext"]):
@@ -54,8 +54,8 @@ def _takes_gzip(scope: Scope) -> bool:
     for entry in headers.get("accept-encoding", "").lower().split(","):
         coding, _, parameters = entry.partition(";")
         quality[coding.strip()] = parameters.replace(" ", "").partition("q=")[2]
-    said = quality.get("gzip", quality.get("*", "0"))
+    weight = quality.get("gzip", quality.get("*", "0"))
     try:
-        return float(said or 1) > 0
+        return float(weight or 1) > 0
     except ValueError:
         return False

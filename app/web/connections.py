@@ -1,8 +1,8 @@
-"""How long a connection may say nothing, or send a request's head, however uvicorn was started.
+"""Timeouts and limits of connections, for any uvicorn command line.
 
-An ASGI application sees a request once its head is complete, so this is set on the server itself:
-`complete` completes uvicorn's configuration as the application starts, before any connection is
-accepted. What uvicorn was told explicitly holds.
+An ASGI application receives a request once its head is complete. Limits before that are set on the
+server: `complete` changes uvicorn's configuration when the application starts, before the first
+connection is accepted. Options on uvicorn's command line take precedence.
 """
 
 import asyncio
@@ -17,43 +17,43 @@ if TYPE_CHECKING:
     from uvicorn import Config
 
 SHUTDOWN_SECONDS = 8
-"""After SIGTERM, for what is being answered; `docker stop` kills after 10."""
+"""Time for running requests after SIGTERM; `docker stop` kills the process after 10 s."""
 INCOMPLETE_SECONDS = 1.0
-"""After SIGTERM, for a request that has not arrived completely."""
+"""Time for requests that are still being received after SIGTERM."""
 MAX_WAITING = 256
-"""Connections whose request is awaited; of more, the one that has waited longest is closed."""
+"""Maximum connections that wait for a request; beyond that, the longest waiting is closed."""
 PROBE_SECONDS = 1.0
-"""From a client's end of sending until it is asked whether it still reads."""
+"""Delay until a client that has closed its sending side is probed."""
 UNREAD_MILLISECONDS = 30_000
-"""How long a client may leave an answer unread, where the system can tell (Linux)."""
+"""Timeout for a client that does not read its response (Linux only)."""
 _TIMEOUT = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 def complete(receive: Receive, seconds: float) -> None:
-    """Give uvicorn, which starts the application by this ``receive``, the limits of this module.
+    """Apply the limits of this module to the uvicorn that starts the application.
 
-    It also takes uvicorn's own reading of ``X-Forwarded-For`` away, which believes any process of
-    this machine: `app.web.address` reads that header, as ``trusted_proxies`` says. Other
-    servers stay as they are.
+    Also removes uvicorn's own handling of ``X-Forwarded-For``, which trusts any local process:
+    `app.web.address` reads that header, according to ``trusted_proxies``. Other servers are not
+    changed.
 
-    ``seconds``: how long the head of a request may take.
+    ``receive``: that of the lifespan. ``seconds``: timeout for the head of a request.
     """
     if config := _config(receive):
         guard(config, seconds)
 
 
 def _config(receive: Receive) -> "Config | None":
-    """Return the configuration of the uvicorn that starts the application, if one does.
+    """Return uvicorn's configuration, None for other servers.
 
-    Its lifespan holds it, of which ``receive`` is a method; uvicorn has no public way to it.
+    uvicorn has no public access to it; ``receive`` is a method of the object that has it.
     """
     config: Config | None = getattr(getattr(receive, "__self__", None), "config", None)
     return config if type(config).__module__ == "uvicorn.config" else None
 
 
 def guard(config: "Config", seconds: float) -> None:
-    """Complete a loaded configuration."""
+    """Apply the limits to a loaded configuration."""
     from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
     if config.timeout_graceful_shutdown is None:
@@ -67,18 +67,18 @@ def guard(config: "Config", seconds: float) -> None:
 
 
 class _Guarded(asyncio.Protocol):
-    """What is added to either of uvicorn's protocols, h11's or httptools'."""
+    """Adds the limits to a protocol of uvicorn, that of h11 or httptools."""
 
     seconds: float
     waiting: "OrderedDict[_Guarded, None]"
-    """Connections of this server whose request is awaited, the longest first."""
+    """Connections of this server that wait for a request, the longest waiting first."""
     transport: asyncio.Transport
     loop: asyncio.AbstractEventLoop
     cycle: Any
-    """uvicorn's, of the last request whose head has arrived; None before the first."""
+    """uvicorn's request cycle of the last request; None before the first."""
     _timer: asyncio.TimerHandle | None = None
     _begun = False
-    """Whether a part of the awaited request has arrived."""
+    """Whether a part of the next request has been received."""
     _probed = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -97,14 +97,14 @@ class _Guarded(asyncio.Protocol):
             self._await_request()
 
     def eof_received(self) -> bool:
-        """Keep a connection open whose client has sent its request and only reads from now on.
+        """Keep a half-closed connection open, whose client may still read the response.
 
-        A client of HTTP/1.0, which knows no interim responses, cannot be asked whether it reads: it
-        counts as gone.
+        Clients of HTTP/1.0 do not know interim responses and cannot be probed, so they count as
+        disconnected.
         """
         encrypted = self.transport.get_extra_info("sslcontext") is not None
         if encrypted or not self._is_answering() or self.cycle.more_body:
-            return False  # closes it
+            return False  # closes the connection
         if self.cycle.scope["http_version"] == "1.0":
             return False
         self.cycle.keep_alive = False
@@ -116,7 +116,7 @@ class _Guarded(asyncio.Protocol):
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
-        """Finish: uvicorn calls it on SIGTERM."""
+        """Shut down; called by uvicorn on SIGTERM."""
         super().shutdown()  # type: ignore[misc]
         if self._is_answering() and self.cycle.more_body:
             self.loop.call_later(INCOMPLETE_SECONDS, self._give_up)
@@ -150,17 +150,17 @@ class _Guarded(asyncio.Protocol):
             self.transport.abort()
 
     def _probe(self) -> None:
-        """Find out whether a client that has ended its sending still reads.
+        """Check whether a half-closed client still reads, by sending an interim response.
 
-        To TCP, a closed socket looks like one that reads on, until something is sent to it: then
-        it answers with a reset. RFC 9110, section 15.2: a client must be able to parse interim
-        responses, expected or not.
+        A closed socket cannot be told from a half-closed one until something is sent to it: then
+        the peer replies with a reset. Clients must be able to parse unexpected interim responses
+        (RFC 9110, section 15.2).
         """
         if not self._is_answering() or self.cycle.response_started or self.transport.is_closing():
             return
         if self._probed:
             sock: socket.socket = self.transport.get_extra_info("socket")
-            if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) in _GONE:
+            if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) in _CLOSED_ERRORS:
                 self.transport.abort()
                 return
         else:
@@ -169,4 +169,4 @@ class _Guarded(asyncio.Protocol):
         self._timer = self.loop.call_later(PROBE_SECONDS / 4, self._probe)
 
 
-_GONE = (errno.EPIPE, errno.ECONNRESET)
+_CLOSED_ERRORS = (errno.EPIPE, errno.ECONNRESET)

@@ -1,4 +1,4 @@
-"""Waits for a client to disconnect."""
+"""Notices that a client disconnects."""
 
 from starlette.types import Receive
 

@@ -1,6 +1,6 @@
-"""What the documentation shows of each route: requests to try, and what they are answered.
+"""Examples of requests and responses for the documentation.
 
-Errors have theirs in `app.web.problems`. A test sends each request, and holds each answer to it.
+Those of errors are in `app.web.problems`. A test sends each request and compares the response.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ PREDICT = Body(
     openapi_examples={
         "praise": {"summary": "Praise", "value": {"text": PRAISE}},
         "blame": {"summary": "Blame", "value": {"text": BLAME}},
-        "markup": {"summary": "Scraped HTML and an emoji", "value": {"text": MARKUP}},
+        "markup": {"summary": "Scraped HTML with an emoji", "value": {"text": MARKUP}},
     }
 )
 BATCH = Body(
@@ -32,7 +32,7 @@ EXPLAIN = Body(
         "praise": {"summary": "Praise", "value": {"text": PRAISE}},
         "negation": {"summary": "Negation", "value": {"text": "Not bad at all, that film."}},
         "fewer": {
-            "summary": "With fewer evaluations, phrases",
+            "summary": "Few evaluations: phrases instead of words",
             "value": {"text": MARKUP, "max_evaluations": 20},
         },
     }
@@ -40,7 +40,7 @@ EXPLAIN = Body(
 FEEDBACK = Body(
     openapi_examples={
         "irony": {
-            "summary": "A prediction that was wrong",
+            "summary": "A wrong prediction",
             "value": {
                 "prediction": "1-67891233-abcdef012345678912345678",
                 "sentiment": "Negative",
@@ -121,6 +121,6 @@ CARD = {
 }
 
 
-def answered(example: Any, status: int = 200) -> dict[int | str, dict[str, Any]]:
-    """Return a route's ``responses``: the example of its answer."""
+def success_response(example: Any, status: int = 200) -> dict[int | str, dict[str, Any]]:
+    """Return the ``responses`` of a route for its success, with an example."""
     return {status: {"content": {"application/json": {"example": example}}}}

@@ -1,4 +1,4 @@
-"""Request bodies: declared to be JSON, and read as every way in reads it."""
+"""Reads request bodies: JSON, by the reader of all input."""
 
 from collections.abc import Callable, Coroutine
 from functools import partial
@@ -13,17 +13,17 @@ from app.scoring.scorer import Scorer
 from app.web.disconnects import disconnected
 
 MAX_VALUES = 10_000
-"""Values that a body may hold besides the texts of a batch: a million take seconds to build."""
+"""Maximum values of a body besides the texts of a batch; a million take seconds to create."""
 
 
 class _JsonRequest(Request):
-    """A request whose body is read before FastAPI asks for it.
+    """A request whose body is read before FastAPI reads it.
 
-    FastAPI takes whatever is raised while it reads a body for malformed JSON.
+    FastAPI reports any exception that occurs while it reads a body as malformed JSON.
     """
 
     async def read(self) -> None:
-        """Read the body, a large one off the event loop.
+        """Read the body; a large one in a thread.
 
         Raises:
             ClientGone: the client disconnected.
@@ -47,7 +47,7 @@ class _JsonRequest(Request):
 
 
 class JsonRoute(APIRoute):
-    """A route whose body must be declared to be JSON, and is read by `app.json_reader`."""
+    """A route that requires the content type ``application/json``."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()

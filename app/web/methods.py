@@ -1,12 +1,14 @@
-"""Which methods a resource has, by those that its routes answer."""
+"""The methods of a resource."""
 
 from collections.abc import Iterable
 
 METHODS = ("GET", "POST")
-"""What routes answer; `app.web.middleware.methods` makes the others of these."""
+"""The methods of routes. `app.web.middleware.methods` adds ``HEAD`` and ``OPTIONS``."""
 
 
 def allowed(methods: Iterable[str]) -> str:
-    """Return the ``Allow`` header of a resource whose routes answer these methods."""
-    found = set(methods) & set(METHODS)
-    return ", ".join([*sorted(found | ({"HEAD"} if "GET" in found else set())), "OPTIONS"])
+    """Return the ``Allow`` header of a resource whose routes have these methods."""
+    names = set(methods) & set(METHODS)
+    if "GET" in names:
+        names.add("HEAD")
+    return ", ".join([*sorted(names), "OPTIONS"])

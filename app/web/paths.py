@@ -1,10 +1,11 @@
-"""Paths of URLs, split between two of their segments."""
+"""URL paths."""
 
 
-def behind(prefix: str, path: str) -> str:
-    """Return what follows a prefix in a path, or the path where it does not begin with the prefix.
+def without_prefix(prefix: str, path: str) -> str:
+    """Return a path without a prefix, or the path itself if it does not have the prefix.
 
-    ``/m`` is a prefix of ``/m`` and ``/m/metrics``, and not of ``/metrics``.
+    The prefix ends with a segment: ``/m`` is a prefix of ``/m`` and ``/m/metrics``, but not of
+    ``/metrics``.
     """
-    inside = path.removeprefix(prefix.removesuffix("/")) or "/"
-    return inside if inside.startswith("/") else path
+    remainder = path.removeprefix(prefix.removesuffix("/")) or "/"
+    return remainder if remainder.startswith("/") else path

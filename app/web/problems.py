@@ -1,4 +1,4 @@
-"""Every error the API can return, as RFC 9457 problem details."""
+"""The errors of the API, as problem documents (RFC 9457)."""
 
 import logging
 from asyncio import CancelledError
@@ -18,7 +18,7 @@ from app.access.meter import LimitExceeded
 from app.scoring.batches import InvalidBatch
 from app.scoring.scorer import ClientGone, Overloaded
 from app.sentiment.text import InvalidText
-from app.telemetry.exceptions import withheld
+from app.telemetry.exceptions import redacted
 from app.telemetry.observation import current
 from app.web import rate_limits
 from app.web.methods import allowed
@@ -26,48 +26,50 @@ from app.web.methods import allowed
 MEDIA_TYPE = "application/problem+json"
 ID_HEADER = "x-correlation-id"
 CLIENT_GONE = 499
-"""What the log says of a request whose client did not wait for the answer, as nginx's does."""
+"""The logged status of a request whose client disconnected, as nginx has it."""
 
 _logger = logging.getLogger(__name__)
 
 
 class Fault(BaseModel):
-    """One thing wrong with the request's body."""
+    """One fault in a request body."""
 
-    pointer: str = Field(description="Where, as a JSON pointer: `#/text`, `#/texts/3`.")
-    detail: str = Field(description="What is wrong there, and what is allowed.")
+    pointer: str = Field(
+        description="The location as a JSON pointer, such as `#/text` or `#/texts/3`."
+    )
+    detail: str = Field(description="What is wrong and what is allowed.")
 
 
 class Problem(BaseModel):
-    """RFC 9457 problem details."""
+    """A problem document (RFC 9457)."""
 
-    type: str = Field("about:blank", description="`about:blank`: the status says what it is.")
-    title: str = Field(description="The name of the status.")
+    type: str = Field("about:blank", description="Always `about:blank`: the status is the type.")
+    title: str = Field(description="The name of the status code.")
     status: int
-    detail: str = Field(description="What was wrong, and what is allowed.")
-    instance: str | None = Field(None, description="The path that was asked for.")
-    correlation_id: str | None = Field(None, description="Under which the logs know the request.")
-    errors: list[Fault] | None = Field(None, description="Each fault in the body, by its place.")
+    detail: str = Field(description="What was wrong and what is allowed.")
+    instance: str | None = Field(None, description="The path of the request.")
+    correlation_id: str | None = Field(None, description="The id of the request in the logs.")
+    errors: list[Fault] | None = Field(None, description="The faults in the request body.")
 
 
 def problem(status: int, detail: str, faults: list[Fault] | None = None) -> Problem:
-    """Return the problem without its request."""
+    """Return a problem document without the fields of the request."""
     return Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=faults)
 
 
 def invalid(pointer: str, reason: str) -> Problem:
-    """Return the 422 of one fault."""
+    """Return the problem document of a single fault in the body (422)."""
     fault = Fault(pointer=pointer, detail=reason)
     return problem(422, _sentence(fault), [fault])
 
 
 def _sentence(fault: Fault) -> str:
-    place = fault.pointer.removeprefix("#/").removeprefix("#") or "the body"
-    return f"{place}: {fault.detail.rstrip('.')}."
+    location = fault.pointer.removeprefix("#/").removeprefix("#") or "the body"
+    return f"{location}: {fault.detail.rstrip('.')}."
 
 
-_ID = "6f1c9d0e4b7a4c0f9a51d2f3b8e7c604"
-_USUAL = (
+_EXAMPLE_ID = "6f1c9d0e4b7a4c0f9a51d2f3b8e7c604"
+_EXAMPLES = (
     problem(
         400,
         "The body is not JSON: Expecting value at line 1, column 1; only JSON in UTF-8 is allowed.",
@@ -82,23 +84,24 @@ _USUAL = (
     problem(500, "Something went wrong here; the correlation id finds it in the service's logs."),
     problem(503, "Too many requests are waiting to be scored; try again in a second."),
 )
-"""What the documentation shows of each error; a test holds them to what is answered."""
+"""The documentation's example of each error; a test compares them with real responses."""
 
 
-def documented(
-    *statuses: int, at: str = "/predict", instead: Sequence[Problem] = ()
+def error_responses(
+    *statuses: int, path: str = "/predict", examples: Sequence[Problem] = ()
 ) -> dict[int | str, dict[str, Any]]:
-    """Return a route's ``responses``: these errors, each with an example as this path answers it.
+    """Return the ``responses`` of a route for these statuses, each with an example.
 
-    ``instead``: examples of this route's own, where the usual ones are not its answers.
+    ``examples``: of this route, in place of the general ones.
     """
-    known = {found.status: found for found in (*_USUAL, *instead)}
+    by_status = {example.status: example for example in (*_EXAMPLES, *examples)}
     responses: dict[int | str, dict[str, Any]] = {}
     for status in statuses:
         content: dict[str, Any] = {"schema": {"$ref": "#/components/schemas/Problem"}}
-        if status in known:
-            told = known[status].model_copy(update={"instance": at, "correlation_id": _ID})
-            content["example"] = told.model_dump(exclude_none=True)
+        if status in by_status:
+            request = {"instance": path, "correlation_id": _EXAMPLE_ID}
+            example = by_status[status].model_copy(update=request)
+            content["example"] = example.model_dump(exclude_none=True)
         responses[status] = {
             "description": HTTPStatus(status).phrase,
             "content": {MEDIA_TYPE: content},
@@ -107,21 +110,21 @@ def documented(
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error of the application with a problem document."""
+    """Return a problem document for each exception of the application."""
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
         if error.status_code == CLIENT_GONE:
-            return _nobody()
+            return _client_gone()
         headers = error.headers
         if error.status_code == 405:
             headers = {"allow": allowed(Headers(headers).get("allow", "").split(", "))}
-        found = problem(error.status_code, _http_detail(request, error.detail, headers))
-        return respond(request.scope, found, headers)
+        detail = _http_detail(request, error.detail, headers)
+        return respond(request.scope, problem(error.status_code, detail), headers)
 
     @app.exception_handler(ClientGone)
     async def client_gone(request: Request, error: ClientGone) -> Response:
-        return _nobody()
+        return _client_gone()
 
     @app.exception_handler(LimitExceeded)
     async def limit_exceeded(request: Request, error: LimitExceeded) -> Response:
@@ -137,12 +140,14 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def validation(request: Request, error: RequestValidationError) -> Response:
-        faults = [_fault(found) for found in error.errors()]
-        answer = respond(request.scope, problem(422, " ".join(map(_sentence, faults)), faults))
-        # Not the sentences, which name unknown fields as they were sent.
-        kinds = zip(faults, error.errors(), strict=True)
-        current().cause = " ".join(f"{fault.pointer}: {found['type']}." for fault, found in kinds)
-        return answer
+        faults = [_fault(each) for each in error.errors()]
+        response = respond(request.scope, problem(422, " ".join(map(_sentence, faults)), faults))
+        # Not the detail: it contains the names of unknown fields as they were sent.
+        types = [each["type"] for each in error.errors()]
+        current().cause = " ".join(
+            f"{fault.pointer}: {type_}." for fault, type_ in zip(faults, types, strict=True)
+        )
+        return response
 
     @app.exception_handler(Overloaded)
     async def overloaded(request: Request, error: Overloaded) -> Response:
@@ -151,10 +156,9 @@ def install(app: FastAPI) -> None:
 
 
 class Failures:
-    """ASGI middleware: answers what nobody handled with a 500, within the other middleware.
+    """ASGI middleware: responds to unhandled exceptions with a 500, inside the other middleware.
 
-    Starlette's own handler of such exceptions stands outside of all, so that its answers would
-    lack what they add.
+    Starlette's own handler is outside of all middleware, so its responses would lack their headers.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -163,49 +167,50 @@ class Failures:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = False
 
-        async def watched(message: Message) -> None:
+        async def observed_send(message: Message) -> None:
             nonlocal started
             started = True
             await send(message)
 
         try:
-            await self.app(scope, receive, watched)
+            await self.app(scope, receive, observed_send)
         except (CancelledError, KeyboardInterrupt, SystemExit):
             raise
-        except BaseException as error:  # a library in Rust panics with what is no Exception
+        except BaseException as error:  # a panic of a library in Rust is not an Exception
             if scope["type"] != "http":
                 raise
             _logger.error("request %s failed", scope["correlation_id"], exc_info=error)
             if started:
-                # The server must close the connection; it logs what it gets, message and all.
-                raise withheld(error) from None
+                # The server must close the connection, and logs the message of what it receives.
+                raise redacted(error) from None
             detail = "Something went wrong here; the correlation id finds it in the service's logs."
-            answer = respond(scope, problem(500, detail))
+            response = respond(scope, problem(500, detail))
             current().cause = type(error).__name__
-            await answer(scope, receive, send)
+            await response(scope, receive, send)
 
 
-def respond(scope: Scope, found: Problem, headers: Mapping[str, str] | None = None) -> Response:
-    """Return the problem as the answer to this request, and note it as the cause."""
-    # These show a path, a method or a header of the caller, which the logs are not to hold.
-    current().cause = found.title if found.status in (404, 405, 415) else found.detail
+def respond(scope: Scope, document: Problem, headers: Mapping[str, str] | None = None) -> Response:
+    """Return the response to a request with a problem, which is logged as its cause."""
+    # The details of these quote a path, a method or a header of the request.
+    quotes_request = document.status in (404, 405, 415)
+    current().cause = document.title if quotes_request else document.detail
     correlation_id = scope.get("correlation_id")
-    located = found.model_copy(update={"instance": scope["path"], "correlation_id": correlation_id})
+    request = {"instance": scope["path"], "correlation_id": correlation_id}
     return Response(
-        located.model_dump_json(exclude_none=True),
-        found.status,
+        document.model_copy(update=request).model_dump_json(exclude_none=True),
+        document.status,
         headers={**(headers or {}), **({ID_HEADER: correlation_id} if correlation_id else {})},
         media_type=MEDIA_TYPE,
     )
 
 
 def too_many(scope: Scope, error: LimitExceeded) -> Response:
-    """Return the 429 of a limit that is exceeded."""
+    """Return the response to a request that exceeds a rate limit (429)."""
     return respond(scope, problem(429, str(error)), rate_limits.refusal_headers(error))
 
 
-def _nobody() -> Response:
-    """Return what nobody gets."""
+def _client_gone() -> Response:
+    """Return a response that is logged and not received by anyone."""
     current().cause = "The client has gone."
     return Response(status_code=CLIENT_GONE)
 

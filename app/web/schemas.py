@@ -12,18 +12,17 @@ from app.scoring.batches import Batch
 from app.sentiment.classifier import Prediction
 from app.web.problems import Problem, invalid
 
-# `app.sentiment.text` and `app.scoring.batches` validate texts, for every way in alike; here they
-# are only described.
+# Only for the documentation: `app.sentiment.text` and `app.scoring.batches` validate texts, for all
+# kinds of input.
 TEXT = {"type": "string", "minLength": 1, "pattern": r"\S"}
 
-
-# Only described here, for the documentation: `app.web.middleware.access` checks keys.
+# Only for the documentation: `app.web.middleware.access` checks keys.
 KEY = [
     Security(APIKeyHeader(name="x-api-key", auto_error=False)),
     Security(HTTPBearer(auto_error=False)),
 ]
 REFUSALS = (401, 403, 429)
-"""What a route that asks for a key may answer besides."""
+"""Statuses of the routes that need an API key."""
 
 
 class Request(BaseModel):
@@ -110,31 +109,31 @@ PredictionId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:;=@/+#-]{1,160}$")]
 
 
 class FeedbackRequest(Request):
-    """What would have been right."""
+    """The correct label of an earlier prediction."""
 
     prediction: PredictionId = Field(
-        description="Which prediction: the `x-correlation-id` of its answer, of a batch followed "
-        "by `#` and the text's index, or the id of a record.",
+        description="The id of the prediction: the `x-correlation-id` of its response, followed by "
+        "`#` and the text's index for a text of a batch; or the id of a record.",
         examples=["1-67891233-abcdef012345678912345678#3"],
     )
     sentiment: Literal["Positive", "Negative"] = Field(
-        description="The right one, whether it was found or not."
+        description="The correct label. It may confirm the prediction."
     )
     note: Annotated[str, Field(max_length=1000)] | None = Field(
-        None, description="Why, in a few words; kept, but not logged."
+        None, description="A comment, which is stored but not logged."
     )
 
 
 class FeedbackAnswer(BaseModel):
-    """The feedback was kept."""
+    """Feedback that was stored."""
 
-    id: str = Field(description="Under which it is kept.")
+    id: str = Field(description="The id under which the feedback is stored.")
     prediction: str
     sentiment: str
 
 
 def _whole(value: object) -> object:
-    """Return 5 for 5.0, which is an integer in JSON."""
+    """Convert 5.0 to 5: JSON does not distinguish them."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -146,13 +145,14 @@ class ExplainRequest(PredictRequest):
 
     max_evaluations: WholeNumber | None = Field(
         None,
-        description="Variants of the text to score at most: more give smaller phrases, then words.",
+        description="The maximum number of variants of the text to score. More variants resolve "
+        "phrases into words.",
         examples=[400],
     )
 
 
 class ModelName(BaseModel):
-    """Which weights answer, and in what."""
+    """The model and the engine in use."""
 
     name: str
     revision: str
@@ -160,7 +160,7 @@ class ModelName(BaseModel):
 
 
 class Health(BaseModel):
-    """The service answers and its model is loaded."""
+    """The service is up and its model is loaded."""
 
     status: str = Field(examples=["ok"])
     model: ModelName

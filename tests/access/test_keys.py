@@ -27,7 +27,7 @@ def test_a_new_key_is_printed_with_the_entry_that_admits_it():
     said = new("shop", "--limit", "100/minute").stdout.splitlines()
     [key] = keys.parse(said[-1])
     assert (key.name, key.limit) == ("shop", "100/minute")
-    assert keys.matching([key], said[0]) == key
+    assert keys.match([key], said[0]) == key
     assert said[0] not in said[-1]
 
 
@@ -58,8 +58,8 @@ def test_what_is_no_entry_refuses_to_start_without_showing_it(wrong):
 
 def test_a_wrong_key_matches_none():
     known = keys.parse(entry("shop", "right"))
-    assert keys.matching(known, "wrong") is None
-    assert keys.matching(known, "righ\udcff") is None
+    assert keys.match(known, "wrong") is None
+    assert keys.match(known, "righ\udcff") is None
 
 
 def test_every_key_is_compared_in_constant_time_whichever_it_is(monkeypatch):
@@ -74,7 +74,7 @@ def test_every_key_is_compared_in_constant_time_whichever_it_is(monkeypatch):
     known = keys.parse(f"{entry('a', '1')} {entry('b', '2')} {entry('c', '3')}")
     for presented in ("1", "3", "none"):
         compared.clear()
-        keys.matching(known, presented)
+        keys.match(known, presented)
         assert len(compared) == 3
 
 

@@ -120,9 +120,9 @@ def test_a_storage_that_hangs_limits_nobody_for_long(monkeypatch, caplog):
     found = [caller.post("/predict", json={"text": "Good."}).status_code for _ in range(2)]
     Hanging.release.set()
     assert found == [200, 200]
-    assert len([line for line in caplog.messages if "does not answer" in line]) == 1
+    assert len([line for line in caplog.messages if "does not respond" in line]) == 1
     assert time.monotonic() - started < 5
-    assert "does not answer; nothing is limited" in caplog.text
+    assert "does not respond; nothing is limited" in caplog.text
 
 
 class Recovering(MemoryStorage):

@@ -320,7 +320,7 @@ def test_it_works_behind_a_stage(visit: Visit) -> None:
         expect(page.locator("#sentiment")).to_have_text("Positive")
         expect(page.locator("#service")).to_contain_text("revision")
         page.get_by_role("link", name="API docs").click()
-        expect(page.get_by_text("Text in, calibrated sentiment out.")).to_be_visible()
+        expect(page.get_by_text("Calibrated sentiment of English texts.")).to_be_visible()
 
 
 def test_a_service_that_is_gone_is_said_to_be(visit: Visit) -> None:

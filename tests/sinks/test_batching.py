@@ -89,7 +89,7 @@ def test_throttled_call_is_made_three_times(service, sink):
     assert send(sink) == {
         0: f"{sink.name}: {OPERATIONS[sink.name]} was answered ThrottlingException"
     }
-    assert len(service.calls) == aws.PATIENT.attempts == 3
+    assert len(service.calls) == aws.DEFAULT_POLICY.attempts == 3
 
 
 @pytest.mark.parametrize("sink", [QUEUE, TABLE, BUS], ids=lambda sink: sink.name)

@@ -55,7 +55,7 @@ def test_the_stack_says_file_line_and_function():
 def test_all_is_told_where_texts_may_be_logged():
     error = caught(foreign)
     error.add_note(f"a note on {SECRET}")
-    assert describe(error, whole=True).endswith(f"ValueError: {SECRET}\na note on {SECRET}")
+    assert describe(error, unredacted=True).endswith(f"ValueError: {SECRET}\na note on {SECRET}")
 
 
 def test_the_cause_comes_first():

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from app.sentiment.classifier import ScoringStats
 from app.telemetry import logs
-from app.telemetry.logs import WITHHELD, Formatter, Handler
+from app.telemetry.logs import REDACTED, Formatter, Handler
 from app.telemetry.observation import LoggedPrediction, Observation
 from app.telemetry.privacy import MAX_FIELD_CHARACTERS, pseudonym
 from app.web.problems import CLIENT_GONE
@@ -62,14 +62,14 @@ def test_whatever_is_logged_is_one_line_of_ascii(name, message, args, extra, err
 def test_of_a_librarys_line_nothing_but_its_place_and_its_exception_is_told(said):
     logged = record("botocore.hooks", f"100 {said}", ({said: said},), ValueError(said), odd=said)
     line = json.loads(Formatter().format(logged))
-    assert (line["message"], line["logger"]) == (WITHHELD, "botocore.hooks")
+    assert (line["message"], line["logger"]) == (REDACTED, "botocore.hooks")
     assert line["exception"].endswith("ValueError")
     told = json.dumps({k: v for k, v in line.items() if k not in ("timestamp", "exception")})
     assert json.dumps(said)[1:-1] not in told
 
 
 def test_a_librarys_message_is_told_where_texts_may_be_logged():
-    line = json.loads(Formatter(whole=True).format(record("botocore", "sent %s", (SECRET,))))
+    line = json.loads(Formatter(unredacted=True).format(record("botocore", "sent %s", (SECRET,))))
     assert line["message"] == f"sent {SECRET}"
 
 
@@ -91,7 +91,7 @@ def test_a_line_that_cannot_be_made_says_that_it_is_lost():
     looped = {}
     looped["self"] = looped
     line = json.loads(Formatter().format(record(extra_field=looped, message=SECRET)))
-    assert line["message"] == "a log line could not be written: ValueError"
+    assert line["message"] == "a log line could not be formatted: ValueError"
 
 
 class Closed(io.StringIO):
@@ -103,14 +103,14 @@ def test_a_stream_that_is_closed_loses_the_line_and_nothing_else(capsys):
     with logging_to(Closed()):
         assert client().post("/predict", json={"text": SECRET}).status_code == 200
     said = capsys.readouterr().err
-    assert said.splitlines()[-1] == "a log line is lost: BrokenPipeError"
+    assert said.splitlines()[-1] == "a log line was lost: BrokenPipeError"
     assert SECRET not in said
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
 def test_a_stream_that_can_encode_little_takes_every_line(encoding):
     ask = (
-        "import logging; from app.telemetry import logs; logs.configure('INFO', whole=True); "
+        "import logging; from app.telemetry import logs; logs.configure('INFO', unredacted=True); "
         r"logging.getLogger('app').info('%s', 'caf\u00e9 \U0001f600 \ud83d')"
     )
     environment = {**os.environ, "PYTHONIOENCODING": encoding}

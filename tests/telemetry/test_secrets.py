@@ -409,7 +409,7 @@ def test_a_thread_that_fails_is_not_quoted(emitted: Any, monkeypatch: pytest.Mon
     from app.telemetry import logs
 
     monkeypatch.setattr(threading, "excepthook", threading.__excepthook__)
-    logs._take_over_hooks(whole=False)
+    logs._take_over_hooks(unredacted=False)
 
     def fail() -> None:
         raise ValueError(SECRET)

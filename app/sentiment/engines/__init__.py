@@ -1,4 +1,4 @@
-"""What turns text into logits: one protocol, three engines."""
+"""Engines compute logits from texts: one protocol, three implementations."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -9,27 +9,27 @@ from app.sentiment.bundle import Bundle
 
 
 class Engine(Protocol):
-    """A tokenizer and a network; all engines give the same tokens and nearly the same logits."""
+    """A tokenizer and a network. All engines return the same tokens and nearly the same logits."""
 
     start_token: int
     end_token: int
 
     def tokenise(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return each text's token ids, whole, without the special tokens."""
+        """Return the token ids of each text, untruncated, without the special tokens."""
         ...
 
     def logits(self, rows: Sequence[Sequence[int]]) -> list[list[float]]:
-        """Return (rows, labels) for rows of ids that hold the special tokens, of any lengths.
+        """Return logits (rows, labels) for rows of ids of any lengths, special tokens included.
 
-        Lists, because an array of some rows of two would cost each start the import of NumPy.
+        The result is a list, because an array would add the import of NumPy to every cold start.
         """
         ...
 
 
 def load(name: str, bundle: Bundle, threads: int) -> Engine:
-    """Load the bundle into the engine of this name, and only that engine's libraries.
+    """Load a bundle into an engine; imports only the libraries of that engine.
 
-    ``threads``: how many compute; 0: one for each processor that this process may use.
+    ``threads``: compute threads; 0 means one for each processor available to this process.
     """
     threads = threads or processors()
     if name == "torch":

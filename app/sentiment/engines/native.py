@@ -1,4 +1,4 @@
-"""The engine that Lambda runs: the int8 network in kernels of our own."""
+"""The default engine: the int8 network in the kernels of `distilbert_int8`."""
 
 from collections.abc import Sequence
 
@@ -11,12 +11,12 @@ WEIGHTS = "model.int8.safetensors"
 
 
 class NativeEngine(BundleTokenizer):
-    """``threads``: how many compute; 0: one for each core."""
+    """``threads``: compute threads; 0 means one for each core."""
 
     def __init__(self, bundle: Bundle, threads: int = 0) -> None:
         super().__init__(bundle)
         self._network = Network(bundle.file(WEIGHTS), threads)
 
     def logits(self, rows: Sequence[Sequence[int]]) -> list[list[float]]:
-        """Return (rows, labels); rows are not padded, and none depends on the others."""
+        """Return logits (rows, labels). Rows are not padded and do not affect each other."""
         return self._network.logits(rows)

@@ -1,4 +1,4 @@
-"""The int8 graph in onnxruntime, for processors that the native kernels were not written for."""
+"""The int8 graph in onnxruntime, for processors without native kernels."""
 
 import os
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from app.sentiment.bundle import Bundle, BundleError
 from app.sentiment.engines import derived
 from app.sentiment.engines.tokenizer import BundleTokenizer
 
-# onnxruntime reports its use to its makers unless this is set before it is imported.
+# Set before the import, this stops onnxruntime from sending usage data to its vendor.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import onnxruntime
@@ -39,9 +39,9 @@ def graph(bundle: Bundle) -> Path:
 
 
 class OnnxEngine(BundleTokenizer):
-    """``threads``: how many compute; 0 leaves the choice to onnxruntime, one for each core.
+    """``threads``: compute threads; 0 lets onnxruntime choose, one for each core.
 
-    ``model``: a serialised graph to run in place of the bundle's own, such as its fp32 sibling.
+    ``model``: a serialised graph to run instead of the bundle's own, such as one in fp32.
     """
 
     def __init__(self, bundle: Bundle, threads: int = 0, model: bytes | None = None) -> None:

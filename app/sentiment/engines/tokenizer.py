@@ -1,4 +1,4 @@
-"""The bundle's own tokenizer, for the engines that serve without `transformers`."""
+"""The tokenizer of a bundle, for the engines that do not use `transformers`."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -9,7 +9,7 @@ from app.sentiment.bundle import Bundle
 
 
 class BundleTokenizer:
-    """Cuts nothing and pads nothing: windows do the one, engines the other."""
+    """Neither truncates, as texts are split into windows, nor pads, as engines do."""
 
     def __init__(self, bundle: Bundle) -> None:
         self._tokenizer = Tokenizer.from_file(str(bundle.file("tokenizer.json")))
@@ -19,6 +19,6 @@ class BundleTokenizer:
         self.end_token = cast(int, self._tokenizer.token_to_id("[SEP]"))
 
     def tokenise(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return each text's token ids, whole, without the special tokens."""
-        found = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
-        return [encoding.ids for encoding in found]
+        """Return the token ids of each text, untruncated, without the special tokens."""
+        encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        return [encoding.ids for encoding in encodings]

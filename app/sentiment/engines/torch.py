@@ -1,4 +1,4 @@
-"""The reference engine: the checkpoint through `transformers`, as its authors would run it."""
+"""The reference engine: the checkpoint in `transformers`, without changes."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -11,7 +11,7 @@ from app.sentiment.engines import reference
 
 
 class TorchEngine:
-    """Computes in fp32 on a GPU where there is one, else on ``threads`` cores (0: all)."""
+    """Computes in fp32: on a GPU if there is one, else in ``threads`` threads (0: all cores)."""
 
     def __init__(self, bundle: Bundle, threads: int = 0) -> None:
         checkpoint = reference.checkpoint(bundle)

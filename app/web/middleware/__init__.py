@@ -1,1 +1,1 @@
-"""ASGI middleware; `app.main` puts them in order."""
+"""ASGI middleware; `app.web.application` determines its order."""

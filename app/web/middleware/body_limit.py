@@ -1,4 +1,4 @@
-"""How many bytes a request's body may have, and how long it may take to arrive."""
+"""Limits the size of request bodies, and the time to receive them."""
 
 import asyncio
 
@@ -9,16 +9,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.web.problems import CLIENT_GONE
 
 BYTES_PER_SECOND = 16 * 1024
-"""How fast a body must arrive at least, besides the seconds that any may take."""
+"""Minimum rate of a body, beyond the time that any body may take."""
 
 
 class BodyLimit:
-    """ASGI middleware: reading a body of more than ``max_bytes`` raises a 413.
+    """ASGI middleware: raises an `HTTPException` while a body is read.
 
-    The declared length is believed where it is too large, and what arrives is counted. A compressed
-    body raises a 415: nothing is inflated, so that nothing small can become large. A body that
-    takes longer than ``seconds``, and one more for each `BYTES_PER_SECOND` that arrived, raises a
-    408; one whose client disconnects first, a 499.
+    - 408: it takes longer than ``seconds``, plus one for each `BYTES_PER_SECOND` received
+    - 413: more than ``max_bytes`` are declared or received
+    - 415: it is compressed; it is not decompressed, so that a small body cannot become large
+    - 499: the client disconnects
     """
 
     def __init__(self, app: ASGIApp, *, max_bytes: int, seconds: float) -> None:
@@ -32,13 +32,13 @@ class BodyLimit:
         headers = Headers(scope=scope)
         declared = headers.get("content-length", "")
         encoding = headers.get("content-encoding", "").strip().lower()
-        arrived = 0
+        received = 0
         complete = False
         started: float | None = None
 
         async def limited() -> Message:
-            nonlocal arrived, complete, started
-            if complete:  # from now on this waits for the client to disconnect
+            nonlocal received, complete, started
+            if complete:  # from now on, this call waits until the client disconnects
                 return await receive()
             if encoding not in ("", "identity"):
                 raise HTTPException(
@@ -49,7 +49,7 @@ class BodyLimit:
                 raise self._too_large()
             started = started or asyncio.get_running_loop().time()
             try:
-                async with asyncio.timeout_at(started + self.seconds + arrived / BYTES_PER_SECOND):
+                async with asyncio.timeout_at(started + self.seconds + received / BYTES_PER_SECOND):
                     message = await receive()
             except TimeoutError:
                 raise HTTPException(
@@ -57,9 +57,9 @@ class BodyLimit:
                 ) from None
             if message["type"] == "http.disconnect":
                 raise HTTPException(CLIENT_GONE, "The client has gone.")
-            arrived += len(message.get("body", b""))
+            received += len(message.get("body", b""))
             complete = not message.get("more_body", False)
-            if arrived > self.max_bytes:
+            if received > self.max_bytes:
                 raise self._too_large()
             return message
 
@@ -72,5 +72,5 @@ class BodyLimit:
 
 
 def _exceeds(digits: str, limit: int) -> bool:
-    # Python reads integers of at most 4,300 digits.
+    # Python reads integers of up to 4,300 digits.
     return len(digits.lstrip("0")) > 18 or int(digits) > limit

@@ -1,4 +1,4 @@
-"""What makes a request traceable: its correlation id."""
+"""The correlation id of a request."""
 
 import re
 import uuid
@@ -10,13 +10,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.web.problems import ID_HEADER
 
 ID_HEADERS = (ID_HEADER, "x-request-id", "x-amzn-trace-id", "traceparent")
-"""Where a caller, or what stands before us, may have put an id; the first is taken."""
+"""Headers in which a caller or a proxy may send an id, in order of precedence."""
 
 _ACCEPTABLE = re.compile(r"[\w.:;=@/+-]{1,128}", re.ASCII)
 
 
 def correlation_id(headers: Mapping[str, str]) -> str:
-    """Return the id that came with the request, or a new one."""
+    """Return the id in the headers, or a new one."""
     for name in ID_HEADERS:
         value = headers.get(name, "")
         if _ACCEPTABLE.fullmatch(value):
@@ -33,12 +33,11 @@ class CorrelationId:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        found = correlation_id(Headers(scope=scope))
-        scope["correlation_id"] = found
+        id = scope["correlation_id"] = correlation_id(Headers(scope=scope))
 
-        async def tagged(message: Message) -> None:
+        async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)[ID_HEADER] = found
+                MutableHeaders(scope=message)[ID_HEADER] = id
             await send(message)
 
-        await self.app(scope, receive, tagged)
+        await self.app(scope, receive, send_with_id)

@@ -1,6 +1,6 @@
-"""OpenTelemetry: a span for each request. Imported only where `SENTIMENT_TRACING` is on.
+"""OpenTelemetry traces: a span for each request. Imported only if `SENTIMENT_TRACING` is set.
 
-Where spans go, under which name and how many of them is said by the standard variables, such as
+The standard variables configure the exporter, the name of the service and sampling, such as
 ``OTEL_EXPORTER_OTLP_ENDPOINT``, ``OTEL_SERVICE_NAME`` and ``OTEL_TRACES_SAMPLER``.
 """
 
@@ -20,8 +20,8 @@ from app.telemetry.logs import SERVICE
 from app.telemetry.observation import current
 from app.web.middleware.observation import method_of, route_of
 
-_NOT_CONTINUED = ("tracestate", "baggage")
-"""Headers of a trace that may hold anything, which spans would pass on."""
+_IGNORED_HEADERS = ("tracestate", "baggage")
+"""Headers of a trace that may contain anything, and that spans would pass on."""
 
 
 class Traced:
@@ -33,8 +33,8 @@ class Traced:
 
     def __init__(self, app: ASGIApp, *, flush: bool) -> None:
         self.app = app
-        named = {} if "OTEL_SERVICE_NAME" in os.environ else {SERVICE_NAME: SERVICE}
-        self._provider = TracerProvider(resource=Resource.create(named))
+        attributes = {} if "OTEL_SERVICE_NAME" in os.environ else {SERVICE_NAME: SERVICE}
+        self._provider = TracerProvider(resource=Resource.create(attributes))
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer(__name__)
         self._flush = flush
@@ -50,8 +50,8 @@ class Traced:
 
     async def _trace(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
-        caller = extract({k: v for k, v in headers.items() if k not in _NOT_CONTINUED})
-        # An exception is not recorded: its message may quote what the caller sent.
+        caller = extract({k: v for k, v in headers.items() if k not in _IGNORED_HEADERS})
+        # Exceptions are not recorded, as their messages may quote what the caller sent.
         with self._tracer.start_as_current_span(
             method_of(scope),
             caller,
@@ -69,21 +69,21 @@ class Traced:
 
 
 def _describe(span: Span, scope: Scope) -> None:
-    seen = current()
+    observation = current()
     method, route = method_of(scope), route_of(scope)
     span.update_name(f"{method} {route}")
     span.set_attributes(
         {
             "http.request.method": method,
             "http.route": route,
-            "http.response.status_code": seen.status,
-            "sentiment.correlation_id": seen.correlation_id,
-            "sentiment.texts": seen.texts,
-            "sentiment.tokens": seen.tokens,
-            "sentiment.tokenise_ms": seen.tokenise_seconds * 1000,
-            "sentiment.infer_ms": seen.infer_seconds * 1000,
-            "sentiment.model": seen.model,
+            "http.response.status_code": observation.status,
+            "sentiment.correlation_id": observation.correlation_id,
+            "sentiment.texts": observation.texts,
+            "sentiment.tokens": observation.tokens,
+            "sentiment.tokenise_ms": observation.tokenise_seconds * 1000,
+            "sentiment.infer_ms": observation.infer_seconds * 1000,
+            "sentiment.model": observation.model,
         }
     )
-    if seen.status >= 500 and seen.cause:
-        span.set_status(Status(StatusCode.ERROR, seen.cause))
+    if observation.status >= 500 and observation.cause:
+        span.set_status(Status(StatusCode.ERROR, observation.cause))

@@ -1,1 +1,1 @@
-"""The HTTP API, one module a resource."""
+"""The routes of the API and the pages, one module for each resource."""

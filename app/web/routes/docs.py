@@ -1,11 +1,11 @@
-"""`GET /docs`: the API's documentation to read and try, from assets that lie in this package."""
+"""`GET /docs`: the API documentation in Swagger UI, from assets of this package."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 router = APIRouter(include_in_schema=False)
 
-# Without a script of its own in the page, so that the content security policy need allow none.
+# The page has no inline script, so that the content security policy can forbid them.
 _PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -26,5 +26,5 @@ _PAGE = """<!doctype html>
 
 @router.get("/docs")
 async def docs(request: Request) -> HTMLResponse:
-    """Return the Swagger page; its links hold behind a stage path such as ``/prod``."""
+    """Return the page. Its links include the path prefix of a stage such as ``/prod``."""
     return HTMLResponse(_PAGE.format(root=request.scope.get("root_path", "").rstrip("/")))

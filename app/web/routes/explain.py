@@ -13,9 +13,9 @@ from app.telemetry.observation import LoggedPrediction, current
 from app.web import examples
 from app.web.disconnects import disconnected
 from app.web.json_body import JsonRoute
-from app.web.middleware.access import take_texts
-from app.web.problems import documented
-from app.web.routes.predict import parsed, scorer_of
+from app.web.middleware.access import count_texts
+from app.web.problems import error_responses
+from app.web.routes.predict import parse_text, scorer_of
 from app.web.schemas import KEY, REFUSALS, ExplainRequest
 
 INVOCATION_SHARE = 0.7
@@ -26,8 +26,8 @@ router = APIRouter(tags=["sentiment"], dependencies=KEY, route_class=JsonRoute)
 
 @router.post(
     "/explain",
-    responses=examples.answered(examples.EXPLANATION)
-    | documented(400, *REFUSALS, 408, 413, 415, 422, 500, 503, at="/explain"),
+    responses=examples.success_response(examples.EXPLANATION)
+    | error_responses(400, *REFUSALS, 408, 413, 415, 422, 500, 503, path="/explain"),
 )
 async def explain(
     body: Annotated[ExplainRequest, examples.EXPLAIN], request: Request
@@ -36,8 +36,8 @@ async def explain(
     scorer = scorer_of(request)
     settings = scorer.settings
     deadline = _deadline(request, settings.explain_seconds)
-    text = await parsed(scorer, body.text, explanation_limits(settings), request.receive)
-    await take_texts(request.scope, 1)
+    text = await parse_text(scorer, body.text, explanation_limits(settings), request.receive)
+    await count_texts(request.scope, 1)
     max_evaluations = min(
         body.max_evaluations or settings.explain_evaluations, settings.explain_max_evaluations
     )

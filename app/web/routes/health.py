@@ -1,4 +1,4 @@
-"""`GET /`: is the service up, and with which model."""
+"""`GET /`: the health check."""
 
 from fastapi import APIRouter, Request
 
@@ -9,9 +9,9 @@ from app.web.schemas import Health, ModelName
 router = APIRouter(tags=["service"])
 
 
-@router.get("/", responses=examples.answered(examples.HEALTH))
+@router.get("/", responses=examples.success_response(examples.HEALTH))
 async def health(request: Request) -> Health:
-    """Answer without scoring anything."""
+    """Return the status, model and version of the service, without scoring anything."""
     state = request.app.state
     bundle = state.scorer.classifier.bundle
     model = ModelName(

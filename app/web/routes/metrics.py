@@ -1,4 +1,4 @@
-"""`GET /metrics`: what Prometheus fetches, where metrics are kept for it."""
+"""`GET /metrics`: the metrics for Prometheus, if they go there."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -11,7 +11,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/metrics")
 async def metrics(request: Request) -> Response:
-    """Return the metrics; `app.web.middleware.access` says who may ask."""
+    """Return the metrics; `app.web.middleware.access` checks the caller."""
     telemetry: Telemetry = request.app.state.telemetry
     if not telemetry.exposition:
         raise HTTPException(404)

@@ -1,4 +1,4 @@
-"""`POST /predict` and `POST /predict/batch`: text in, sentiment out."""
+"""`POST /predict` and `POST /predict/batch`: the sentiment of texts."""
 
 from functools import partial
 from typing import Annotated
@@ -15,23 +15,23 @@ from app.telemetry.observation import LoggedPrediction, current
 from app.web import examples
 from app.web.disconnects import disconnected
 from app.web.json_body import JsonRoute
-from app.web.middleware.access import take_texts
-from app.web.problems import documented, invalid
+from app.web.middleware.access import count_texts
+from app.web.problems import error_responses, invalid
 from app.web.schemas import KEY, REFUSALS, BatchAnswer, BatchRequest, PredictRequest
 
 
 def scorer_of(request: Request) -> Scorer:
-    # Called rather than depended on: each dependency costs a request a twentieth of a millisecond.
+    # Not a FastAPI dependency: each takes a twentieth of a millisecond of every request.
     return request.app.state.scorer  # type: ignore[no-any-return]
 
 
-async def parsed(scorer: Scorer, value: object, limits: Limits, receive: Receive) -> Text:
-    """Return the value as a text.
+async def parse_text(scorer: Scorer, value: object, limits: Limits, receive: Receive) -> Text:
+    """Validate and normalise a text.
 
     Raises:
         ClientGone: the client disconnected.
-        InvalidText: it cannot be scored.
-        Overloaded: too many long texts are being parsed already.
+        InvalidText: the text cannot be scored.
+        Overloaded: too many long texts wait to be parsed.
     """
     return await scorer.parse(
         lambda: scorer.classifier.parse(value, limits), [value], partial(disconnected, receive)
@@ -47,43 +47,44 @@ _TOO_MANY = invalid("#/texts", "must hold at most 512 texts, not 513")
 @router.post(
     "/predict",
     response_model=Prediction,
-    responses=examples.answered(examples.PREDICTION) | documented(*_ERRORS, at="/predict"),
+    responses=examples.success_response(examples.PREDICTION)
+    | error_responses(*_ERRORS, path="/predict"),
 )
 async def predict(body: Annotated[PredictRequest, examples.PREDICT], request: Request) -> Response:
-    """Score one text. A long one is scored in full, by overlapping windows."""
+    """Score a text. Long texts are scored in full, in overlapping windows."""
     scorer = scorer_of(request)
-    text = await parsed(scorer, body.text, text_limits(scorer.settings), request.receive)
-    await take_texts(request.scope, 1)
+    text = await parse_text(scorer, body.text, text_limits(scorer.settings), request.receive)
+    await count_texts(request.scope, 1)
     [prediction] = await scorer.predict([text], partial(disconnected, request.receive))
-    seen = current()
-    seen.predicted.append(LoggedPrediction(seen.correlation_id, text, prediction))
-    # FastAPI would validate once more what is valid, at a tenth of a request's overhead.
+    observation = current()
+    observation.predicted.append(LoggedPrediction(observation.correlation_id, text, prediction))
+    # FastAPI would validate the response again, which takes a tenth of a request's overhead.
     return Response(prediction.model_dump_json(), media_type="application/json")
 
 
 @router.post(
     "/predict/batch",
     response_model_exclude_none=True,
-    responses=examples.answered(examples.BATCH_ANSWER)
-    | documented(*_ERRORS, at="/predict/batch", instead=[_TOO_MANY]),
+    responses=examples.success_response(examples.BATCH_ANSWER)
+    | error_responses(*_ERRORS, path="/predict/batch", examples=[_TOO_MANY]),
 )
 async def predict_batch(
     body: Annotated[BatchRequest, examples.BATCH], request: Request
 ) -> BatchAnswer:
-    """Score several texts. A text that cannot be scored is an error of its own."""
+    """Score several texts. A text that cannot be scored becomes an error; the others are scored."""
     scorer = scorer_of(request)
-    gone = partial(disconnected, request.receive)
+    client_gone = partial(disconnected, request.receive)
     batch = await scorer.parse(
         lambda: parse_batch(body.texts, scorer.classifier, scorer.settings),
         body.texts if isinstance(body.texts, list) else (),
-        gone,
+        client_gone,
     )
-    await take_texts(request.scope, len(batch.texts))
-    predictions = await scorer.predict(list(batch.texts.values()), gone)
-    seen = current()
-    seen.rejected = len(batch.errors)
-    seen.predicted += [
-        LoggedPrediction(f"{seen.correlation_id}#{index}", text, prediction)
+    await count_texts(request.scope, len(batch.texts))
+    predictions = await scorer.predict(list(batch.texts.values()), client_gone)
+    observation = current()
+    observation.rejected = len(batch.errors)
+    observation.predicted += [
+        LoggedPrediction(f"{observation.correlation_id}#{index}", text, prediction)
         for (index, text), prediction in zip(batch.texts.items(), predictions, strict=True)
     ]
     return BatchAnswer.of(batch, predictions)

@@ -118,7 +118,7 @@ def test_a_storage_that_does_not_answer_limits_nobody_and_is_logged(monkeypatch,
     monkeypatch.setattr("limits.storage.storage_from_string", lambda uri, **options: Gone())
     caller = client(address_rate_limit="1/minute", rate_limit_storage="redis://r")
     assert [post_with(caller, "asgi").status for _ in range(2)] == [200, 200]
-    assert "does not answer; nothing is limited" in caplog.text
+    assert "does not respond; nothing is limited" in caplog.text
 
 
 @pytest.mark.parametrize(

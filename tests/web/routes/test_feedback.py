@@ -88,7 +88,7 @@ def test_feedback_that_a_sink_does_not_take_is_503_and_may_be_said_again(caller)
 def test_why_feedback_was_not_kept_is_logged(caller, lines):
     caller.app.state.sinks[1]._table = "gone"
     say(caller, note="Zyzzyva quokkas")
-    [line] = [line for line in lines() if line["message"] == "feedback was not kept"]
+    [line] = [line for line in lines() if line["message"] == "feedback was not stored"]
     assert line["level"] == "ERROR"
     assert "ResourceNotFound" in line["reason"]
     assert "Zyzzyva" not in json.dumps(line)
