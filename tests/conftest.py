@@ -6,7 +6,7 @@ import io
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -169,3 +169,12 @@ def logging_to(stream: TextIO, **options: Any) -> Iterator[None]:
         for handler in before[0]:
             root.addHandler(handler)
         application.setLevel(before[1])
+
+
+def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Run a coroutine, and leave the thread's event loop as it is, which Mangum uses."""
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(coroutine)
+    finally:
+        loop.close()

@@ -65,7 +65,7 @@ def test_body_beyond_the_limit_is_413_with_the_limit(way):
     assert "100 bytes" in answer.json()["detail"]
 
 
-def test_body_that_does_not_declare_its_length_is_counted():
+def test_body_without_a_declared_length_is_counted():
     parts = (part for part in [b'{"text": "', b"long " * 100, b'"}'])
     headers = {"content-type": "application/json"}
     answer = client(max_body_bytes=100).post("/predict", content=parts, headers=headers)
@@ -85,7 +85,7 @@ def test_failure_inside_is_500_without_internals_and_is_logged(way, caplog):
     assert "NoneType" in caplog.text
 
 
-def test_failure_inside_is_answered_with_all_that_answers_carry():
+def test_failure_inside_has_the_headers_of_every_response():
     caller = client(cors_origins=("https://shop.example",))
     caller.app.state.scorer.classifier._engine = None
     origin = {"origin": "https://shop.example"}
@@ -95,7 +95,7 @@ def test_failure_inside_is_answered_with_all_that_answers_carry():
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_more_requests_than_may_wait_are_503_with_retry_after():
+def test_requests_beyond_the_queue_are_503_with_retry_after():
     caller = client(max_pending=1)
     classifier = caller.app.state.scorer.classifier
     entered, leave = threading.Event(), threading.Event()
@@ -150,20 +150,20 @@ def test_predictions_do_not_wait_for_an_explanation():
     assert first.result().status_code == 200
 
 
-def test_an_explanation_gets_at_most_the_evaluations_that_are_allowed():
+def test_evaluations_of_an_explanation_are_clamped():
     caller = client(explain_max_evaluations=10)
     text = "A long and winding story of no great interest."
     answer = caller.post("/explain", json={"text": text, "max_evaluations": 500})
     assert answer.json()["evaluations"] == 10
 
 
-def test_batch_beyond_its_characters_is_422_with_the_limit():
+def test_batch_with_too_many_characters_is_422_with_the_limit():
     answer = client(max_batch_characters=10).post("/predict/batch", json={"texts": ["sixsix"] * 2})
     assert answer.status_code == 422
     assert answer.json()["detail"] == "texts: must have at most 10 characters together, not 12."
 
 
-def test_batch_beyond_its_characters_once_normalised_is_422_with_the_limit():
+def test_batch_with_too_many_normalised_characters_is_422_with_the_limit():
     caller = client(max_batch_characters=10)
     answer = caller.post("/predict/batch", json={"texts": ["\ufdfa", "\ufdfa", "fine"]})
     assert answer.status_code == 422
@@ -173,13 +173,13 @@ def test_batch_beyond_its_characters_once_normalised_is_422_with_the_limit():
     )
 
 
-def test_batch_beyond_its_tokens_is_422_with_the_limit():
+def test_batch_with_too_many_tokens_is_422_with_the_limit():
     answer = client(max_batch_tokens=16).post("/predict/batch", json={"texts": ["1 2 3 4"] * 3})
     assert answer.status_code == 422
     assert answer.json()["detail"] == "texts: must have at most 16 tokens together, not 18."
 
 
-def test_a_text_of_too_many_tokens_is_an_error_of_its_own_and_no_part_of_the_batch():
+def test_text_with_too_many_tokens_is_an_error_and_does_not_count_for_the_batch():
     caller = client(max_text_tokens=16, max_batch_tokens=20)
     answer = caller.post("/predict/batch", json={"texts": ["Good.", "!" * 100, 7, "Bad."]}).json()
     assert [result["index"] for result in answer["results"]] == [0, 3]
@@ -189,7 +189,7 @@ def test_a_text_of_too_many_tokens_is_an_error_of_its_own_and_no_part_of_the_bat
     ]
 
 
-def test_an_explained_text_has_a_limit_of_tokens_of_its_own():
+def test_text_to_explain_has_its_own_limit_of_tokens():
     answer = client(explain_max_tokens=16).post("/explain", json={"text": "!" * 20})
     assert answer.status_code == 422
     assert answer.json()["detail"] == "text: must have at most 16 tokens, not 22."
@@ -223,7 +223,7 @@ def test_the_health_check_answers_while_a_long_text_is_parsed():
     assert waiting.result().status_code == 200
 
 
-def test_cache_of_size_0_remembers_nothing():
+def test_cache_of_size_0_stores_nothing():
     caller = client(cache_size=0)
     for _ in range(2):
         assert caller.post("/predict", json={"text": "Again."}).json()["cached"] is False
@@ -243,7 +243,7 @@ def test_every_engine_serves(engine, onnx_graph, cache_home, monkeypatch):
 
 
 @pytest.mark.parametrize("item", ["{}", '""', "[]", "0"])
-def test_a_body_of_a_million_values_is_refused_before_they_are_built(item):
+def test_body_with_a_million_values_is_rejected_before_they_are_created(item):
     body = '{"texts": [' + ",".join([item] * 1_000_000) + "]}"
     answer = client().post("/predict/batch", content=body, headers=JSON)
     assert answer.status_code == 400
@@ -252,7 +252,7 @@ def test_a_body_of_a_million_values_is_refused_before_they_are_built(item):
     )
 
 
-def test_commas_of_a_text_are_no_values():
+def test_commas_in_a_text_do_not_count_as_values():
     answer = client().post("/predict", json={"text": "well, " * 15_000})
     assert answer.status_code == 200
 
@@ -265,7 +265,7 @@ def test_commas_of_a_text_are_no_values():
         ("/predict/batch", {"texts": ["\ufdfa" * 100] * 10}),
     ],
 )
-def test_texts_that_are_long_once_normalised_are_parsed_off_the_event_loop(path, body):
+def test_texts_that_normalisation_expands_are_parsed_in_a_thread(path, body):
     caller = client()
     classifier = caller.app.state.scorer.classifier
     threads = []

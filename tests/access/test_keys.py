@@ -23,7 +23,7 @@ def new(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-def test_a_new_key_is_printed_with_the_entry_that_admits_it():
+def test_new_key_is_printed_with_its_entry():
     said = new("shop", "--limit", "100/minute").stdout.splitlines()
     [key] = keys.parse(said[-1])
     assert (key.name, key.limit) == ("shop", "100/minute")
@@ -31,12 +31,12 @@ def test_a_new_key_is_printed_with_the_entry_that_admits_it():
     assert said[0] not in said[-1]
 
 
-def test_no_two_keys_are_alike():
+def test_keys_are_unique():
     assert new("shop").stdout != new("shop").stdout
 
 
 @pytest.mark.parametrize("arguments", [["a b"], [""], ["shop", "--limit", "often"]])
-def test_a_name_or_limit_that_is_none_is_refused(arguments):
+def test_invalid_name_or_limit_is_rejected(arguments):
     done = new(*arguments)
     assert done.returncode == 2
     assert done.stdout == ""
@@ -50,19 +50,19 @@ def test_entries_are_separated_by_commas_or_white_space():
 @pytest.mark.parametrize(
     "wrong", ["shop", "shop:abc", f"sh/op:{'0' * 64}", f":{'0' * 64}", f"shop:{'0' * 64}:often"]
 )
-def test_what_is_no_entry_refuses_to_start_without_showing_it(wrong):
+def test_invalid_entry_prevents_the_start_and_is_not_shown(wrong):
     with pytest.raises(SettingsError) as refused:
         keys.parse(f"{entry('a', '1')} {wrong}")
     assert "0000" not in str(refused.value)
 
 
-def test_a_wrong_key_matches_none():
+def test_wrong_key_does_not_match():
     known = keys.parse(entry("shop", "right"))
     assert keys.match(known, "wrong") is None
     assert keys.match(known, "righ\udcff") is None
 
 
-def test_every_key_is_compared_in_constant_time_whichever_it_is(monkeypatch):
+def test_keys_are_compared_in_constant_time(monkeypatch):
     compared = []
     compare = hmac.compare_digest
 
@@ -111,7 +111,7 @@ def put(request, aws):
     return request.param
 
 
-def test_keys_of_the_environment_and_of_aws_are_valid_together(put):
+def test_keys_of_the_environment_and_of_aws_are_combined(put):
     place = put(entry("remote", "2"))
     ring = keys.load(Settings(api_keys=entry("local", "1"), api_keys_from=place))
     assert [key.name for key in ring.keys] == ["local", "remote"]
@@ -124,7 +124,7 @@ def test_keys_are_rotated_without_a_restart(put):
     assert [key.name for key in ring.keys] == ["new"]
 
 
-def test_keys_are_not_asked_for_again_before_their_time(put):
+def test_keys_are_not_read_again_too_early(put):
     ring = keys.load(Settings(api_keys_from=put(entry("old", "1"))))
     put(entry("new", "2"))
     assert not ring.stale
@@ -132,7 +132,7 @@ def test_keys_are_not_asked_for_again_before_their_time(put):
     assert [key.name for key in ring.keys] == ["old"]
 
 
-def test_a_source_that_fails_later_leaves_the_keys_as_they_were(put, caplog):
+def test_previous_keys_remain_valid_when_a_source_fails(put, caplog):
     ring = keys.load(Settings(api_keys_from=put(entry("old", "1")), api_keys_seconds=1e-9))
     put("nonsense")
     ring.refresh()
@@ -141,6 +141,6 @@ def test_a_source_that_fails_later_leaves_the_keys_as_they_were(put, caplog):
 
 
 @pytest.mark.parametrize("place", ["ssm:/s/none", "secretsmanager:none", "vault:keys", "ssm:"])
-def test_a_source_that_cannot_be_read_refuses_to_start(aws, place):
+def test_unreadable_source_prevents_the_start(aws, place):
     with pytest.raises(SettingsError, match=f"SENTIMENT_API_KEYS_FROM={place}: "):
         keys.load(Settings(api_keys_from=place))

@@ -29,7 +29,7 @@ def test_a_single_text_counts_as_one():
     assert found == [200, 200, 429]
 
 
-def test_a_batch_that_no_wait_makes_fit_hears_so():
+def test_batch_larger_than_the_limit_is_told_that_waiting_does_not_help():
     answer = batch(client(address_rate_limit="10texts/day"), 11)
     assert answer.status_code == 429
     assert answer.json()["detail"] == (
@@ -45,21 +45,21 @@ def test_tokens_are_counted_when_they_are_known():
     assert "retry-after" in found[1].headers
 
 
-def test_limits_of_several_kinds_hold_together():
+def test_limits_of_several_units_apply_together():
     caller = client(address_rate_limit="3/day+10texts/day")
     assert [batch(caller, count).status_code for count in (1, 1, 1, 1)] == [200, 200, 200, 429]
     caller = client(address_rate_limit="3/day+10texts/day")
     assert [batch(caller, count).status_code for count in (8, 8)] == [200, 429]
 
 
-def test_an_entry_may_limit_a_key_by_texts():
+def test_entry_can_limit_the_texts_of_a_key():
     keys = f"{entry('shop', 'sk_shop', '9/day+3texts/day')},{entry('batch', 'sk_batch')}"
     caller = client(api_keys=keys)
     assert batch(caller, 4, **{"x-api-key": "sk_shop"}).status_code == 429
     assert batch(caller, 4, **{"x-api-key": "sk_batch"}).status_code == 200
 
 
-def test_what_scores_nothing_is_let_in_while_any_texts_are_left():
+def test_requests_without_texts_are_admitted_while_texts_are_left():
     caller = client(api_keys=KEYS, rate_limit="1texts/day")
     headers = {"x-api-key": "sk_shop"}
     assert caller.get("/model", headers=headers).status_code == 200
@@ -78,7 +78,7 @@ def test_what_scores_nothing_is_let_in_while_any_texts_are_left():
         "1TOKEN/day",
     ],
 )
-def test_a_limit_may_be_written_so(limit):
+def test_limit_is_valid(limit):
     rates.check(limit)
 
 
@@ -97,7 +97,7 @@ def test_a_limit_may_be_written_so(limit):
         "100/0 minutes",
     ],
 )
-def test_any_other_is_refused_with_what_is_allowed(limit):
+def test_invalid_limit_is_rejected_with_the_allowed_format(limit):
     with pytest.raises(SettingsError, match="such as 100/minute or 500texts/minute"):
         rates.check(limit)
 
@@ -112,9 +112,9 @@ class Hanging(MemoryStorage):
         return True
 
 
-def test_a_storage_that_hangs_limits_nobody_for_long(monkeypatch, caplog):
+def test_unresponsive_storage_delays_requests_only_briefly(monkeypatch, caplog):
     monkeypatch.setattr("limits.storage.storage_from_string", lambda uri, **options: Hanging())
-    monkeypatch.setattr(rates, "_SECONDS", 0.2)
+    monkeypatch.setattr(rates, "_CALL_SECONDS", 0.2)
     caller = client(address_rate_limit="1/minute", rate_limit_storage="redis://r")
     started = time.monotonic()
     found = [caller.post("/predict", json={"text": "Good."}).status_code for _ in range(2)]
@@ -138,7 +138,7 @@ class Recovering(MemoryStorage):
 
 
 @pytest.mark.parametrize(("pause", "last", "calls"), [(60, 200, 1), (0, 429, 3)])
-def test_a_storage_that_failed_is_asked_again_after_a_pause(monkeypatch, pause, last, calls):
+def test_failed_storage_is_called_again_after_a_pause(monkeypatch, pause, last, calls):
     storage = Recovering()
     monkeypatch.setattr("limits.storage.storage_from_string", lambda uri, **options: storage)
     monkeypatch.setattr(rates, "_PAUSE_SECONDS", pause)
@@ -147,7 +147,7 @@ def test_a_storage_that_failed_is_asked_again_after_a_pause(monkeypatch, pause, 
     assert (found, storage.calls) == ([200, 200, last], calls)
 
 
-def test_an_explanation_is_charged_the_tokens_of_its_variants():
+def test_tokens_of_an_explanations_variants_are_counted():
     caller = client(address_rate_limit="1000tokens/day", cache_size=0)
     text = "The plot is thin, but the cast is a joy to watch from start to end."
     answer = caller.post("/explain", json={"text": text})
@@ -156,7 +156,7 @@ def test_an_explanation_is_charged_the_tokens_of_its_variants():
     assert left < 1000 - answer.json()["tokens"] - 2 * answer.json()["evaluations"]
 
 
-def test_a_refusal_has_the_headers_of_the_limit_that_refuses():
+def test_429_has_the_headers_of_the_exceeded_limit():
     keys = entry("shop", "sk_shop", "9/day+3texts/day")
     caller = client(api_keys=keys)
     headers = {"x-api-key": "sk_shop"}

@@ -323,14 +323,14 @@ def test_a_row_can_be_looked_at_as_a_text(page: Page) -> None:
 
 def test_a_service_that_asks_for_patience_gets_it(visit: Visit) -> None:
     app = application.create(Settings(max_pending=1))
-    places = app.state.scorer._predictions._places
+    slots = app.state.scorer._predictions._slots
     with serving(app) as address:
         page = on_file_tab(visit(f"{address}/demo"))
         choose(page, "a.csv", reviews(40))
-        assert places.acquire(blocking=False)
+        assert slots.acquire(blocking=False)
         page.get_by_role("button", name="Score 40 rows").click()
         expect(page.locator("#pace")).to_contain_text("Trying again in 1 s.")
-        places.release()
+        slots.release()
         expect(page.locator("#pace")).to_contain_text("40 of 40 rows")
     expect(page.locator("#file-problem")).to_be_empty()
 

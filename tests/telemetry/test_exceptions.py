@@ -35,24 +35,24 @@ def grouped():
     raise ExceptionGroup(SECRET, [caught(foreign), caught(chained)])
 
 
-def test_of_an_exception_of_ours_the_message_is_told():
+def test_message_of_our_exception_is_shown():
     assert headline(InvalidText("must not be blank")) == (
         "app.sentiment.text.InvalidText: must not be blank"
     )
 
 
-def test_of_any_other_only_the_class_is_told():
+def test_only_the_class_of_other_exceptions_is_shown():
     assert headline(ValueError(SECRET)) == "ValueError"
 
 
-def test_the_stack_says_file_line_and_function():
+def test_stack_has_file_line_and_function():
     line = foreign.__code__.co_firstlineno + 1
     assert describe(caught(foreign)).endswith(
         f'File "{__file__}", line {line}, in foreign\nValueError'
     )
 
 
-def test_all_is_told_where_texts_may_be_logged():
+def test_messages_are_shown_when_texts_may_be_logged():
     error = caught(foreign)
     error.add_note(f"a note on {SECRET}")
     assert describe(error, unredacted=True).endswith(f"ValueError: {SECRET}\na note on {SECRET}")
@@ -65,14 +65,14 @@ def test_the_cause_comes_first():
     assert after.endswith("InvalidText: must be a string")
 
 
-def test_each_of_a_group_is_told():
+def test_members_of_a_group_are_shown():
     told = describe(caught(grouped))
     assert told.count("  | ValueError") == 2
     assert "  | app.sentiment.text.InvalidText: must be a string" in told
 
 
 @pytest.mark.parametrize("raises", [foreign, chained, grouped])
-def test_no_message_of_others_is_told(raises):
+def test_messages_of_other_exceptions_are_never_shown(raises):
     error = caught(raises)
     error.add_note(SECRET)
     assert SECRET not in describe(error)
@@ -84,7 +84,7 @@ def test_a_chain_that_leads_back_to_itself_ends():
     assert describe(first).count("which led to") == 1
 
 
-def test_what_is_told_is_bounded():
+def test_description_is_bounded():
     def deep():
         return deep()
 
@@ -99,13 +99,13 @@ def test_what_is_told_is_bounded():
     assert f"and {LINKS} more" in describe(group)
 
 
-def test_the_boundary_lets_ours_out_as_they_are():
+def test_boundary_passes_our_exceptions_unchanged():
     with pytest.raises(InvalidText, match="must not be blank"), boundary("r"):
         ours()
 
 
 @pytest.mark.parametrize("kind", [ValueError, RecursionError, type("Panic", (BaseException,), {})])
-def test_the_boundary_lets_others_out_without_what_they_say(kind, lines):
+def test_boundary_redacts_other_exceptions(kind, lines):
     with pytest.raises(InternalError) as raised, boundary("r"):
         raise kind(SECRET)
     assert str(raised.value) == f"{kind.__name__} at an unknown place; its stack is in the log"
@@ -114,7 +114,7 @@ def test_the_boundary_lets_others_out_without_what_they_say(kind, lines):
     assert (line["correlation_id"], line["exception_name"]) == ("r", kind.__name__)
 
 
-def test_the_boundary_names_the_line_of_ours_that_raised():
+def test_boundary_names_our_innermost_line():
     from app.events.records import parse_payload
 
     where = r"^TypeError at app/events/records.py:\d+; "
@@ -123,6 +123,6 @@ def test_the_boundary_names_the_line_of_ours_that_raised():
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
-def test_the_boundary_does_not_hold_up_who_ends_the_process(kind):
+def test_boundary_does_not_catch_the_end_of_the_process(kind):
     with pytest.raises(kind), boundary("r"):
         raise kind

@@ -1,6 +1,5 @@
 """Log lines whatever is logged, and wherever they are written."""
 
-import asyncio
 import io
 import json
 import logging
@@ -23,7 +22,7 @@ from app.telemetry.observation import LoggedPrediction, Observation
 from app.telemetry.privacy import MAX_FIELD_CHARACTERS, pseudonym
 from app.web.problems import CLIENT_GONE
 from local.emulator import free_port
-from tests.conftest import ROOT, logging_to
+from tests.conftest import ROOT, logging_to, run
 from tests.test_app import client
 
 SECRET = "ZyzzyvaQuokka"
@@ -50,7 +49,7 @@ def record(name="app.events", message="", args=(), error=None, **extra):
     ),
     error=st.none() | ANY_TEXT.map(lambda said: ExceptionGroup(said, [KeyError(said)])),
 )
-def test_whatever_is_logged_is_one_line_of_ascii(name, message, args, extra, error):
+def test_any_record_is_one_line_of_ascii(name, message, args, extra, error):
     line = Formatter().format(record(name, message, tuple(args), error, **extra))
     assert line.isascii()
     assert "\n" not in line
@@ -59,7 +58,7 @@ def test_whatever_is_logged_is_one_line_of_ascii(name, message, args, extra, err
 
 @pytest.mark.property
 @given(said=ANY_TEXT.filter(lambda said: len(said) > 5))
-def test_of_a_librarys_line_nothing_but_its_place_and_its_exception_is_told(said):
+def test_record_of_a_library_keeps_only_location_and_exception(said):
     logged = record("botocore.hooks", f"100 {said}", ({said: said},), ValueError(said), odd=said)
     line = json.loads(Formatter().format(logged))
     assert (line["message"], line["logger"]) == (REDACTED, "botocore.hooks")
@@ -68,26 +67,26 @@ def test_of_a_librarys_line_nothing_but_its_place_and_its_exception_is_told(said
     assert json.dumps(said)[1:-1] not in told
 
 
-def test_a_librarys_message_is_told_where_texts_may_be_logged():
+def test_message_of_a_library_is_logged_when_texts_may_be():
     line = json.loads(Formatter(unredacted=True).format(record("botocore", "sent %s", (SECRET,))))
     assert line["message"] == f"sent {SECRET}"
 
 
-def test_what_the_server_says_of_itself_is_told():
+def test_messages_of_the_server_are_logged():
     line = json.loads(Formatter().format(record("uvicorn.error", "Started [%d]", (7,))))
     assert line["message"] == "Started [7]"
 
 
-def test_a_message_that_is_json_stays_a_text():
+def test_json_message_remains_a_string():
     assert json.loads(Formatter().format(record(message='{"a": 1}')))["message"] == '{"a": 1}'
 
 
-def test_a_long_field_is_cut_and_says_so():
+def test_long_field_is_truncated_visibly():
     line = json.loads(Formatter().format(record(message="x" * (MAX_FIELD_CHARACTERS + 7))))
     assert line["message"].endswith("x… (7 more)")
 
 
-def test_a_line_that_cannot_be_made_says_that_it_is_lost():
+def test_line_that_cannot_be_formatted_is_reported():
     looped = {}
     looped["self"] = looped
     line = json.loads(Formatter().format(record(extra_field=looped, message=SECRET)))
@@ -99,7 +98,7 @@ class Closed(io.StringIO):
         raise BrokenPipeError(SECRET)
 
 
-def test_a_stream_that_is_closed_loses_the_line_and_nothing_else(capsys):
+def test_closed_stream_loses_only_the_line(capsys):
     with logging_to(Closed()):
         assert client().post("/predict", json={"text": SECRET}).status_code == 200
     said = capsys.readouterr().err
@@ -108,7 +107,7 @@ def test_a_stream_that_is_closed_loses_the_line_and_nothing_else(capsys):
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
-def test_a_stream_that_can_encode_little_takes_every_line(encoding):
+def test_stream_of_any_encoding_accepts_every_line(encoding):
     ask = (
         "import logging; from app.telemetry import logs; logs.configure('INFO', unredacted=True); "
         r"logging.getLogger('app').info('%s', 'caf\u00e9 \U0001f600 \ud83d')"
@@ -142,7 +141,7 @@ def say(predicted, **settings):
         (5, "😀" * 100_000, {"log_texts": True}),
     ],
 )
-def test_no_line_is_longer_than_cloudwatch_takes(lines, native, count, text, settings):
+def test_no_line_exceeds_the_maximum_of_cloudwatch(lines, native, count, text, settings):
     say(predictions(native, count, text, id="x" * 128), **settings)
     found = lines()
     assert all(len(json.dumps(line)) < 256 * 1024 for line in found)
@@ -154,19 +153,19 @@ def test_no_line_is_longer_than_cloudwatch_takes(lines, native, count, text, set
     assert sum("_aws" in line for line in found) == 1
 
 
-def test_a_full_batch_of_usual_ids_is_one_line(lines, native):
+def test_full_batch_fits_one_line(lines, native):
     say(predictions(native, 512, id="6f1c9d0e4b7a4c0f9a51d2f3b8e7c604"))
     assert len(lines()) == 1
 
 
-def test_a_pseudonym_is_the_same_for_the_same_id_and_no_id_that_feedback_takes():
+def test_pseudonym_is_deterministic_and_not_an_id_for_feedback():
     assert pseudonym("review-17") == pseudonym("review-17") != pseudonym("review-18")
     assert pseudonym("\ud83d").startswith("~")
     said = {"prediction": pseudonym("review-17"), "sentiment": "Positive"}
     assert client(results_table="t").post("/feedback", json=said).status_code == 422
 
 
-def test_uvicorn_logs_through_us_and_no_request(capsys):
+def test_uvicorn_logs_as_json_without_requests(capsys):
     from uvicorn.config import Config
 
     Config("app.main:app")  # which sets its own handlers up
@@ -179,7 +178,7 @@ def test_uvicorn_logs_through_us_and_no_request(capsys):
     assert not any(map(str.strip, capsys.readouterr()))
 
 
-def test_a_server_that_is_started_by_hand_writes_json_alone_and_no_path():
+def test_server_started_by_hand_writes_only_json_and_no_path():
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "app.main:app", "--port", str(port)]
     server = subprocess.Popen(
@@ -203,14 +202,14 @@ def test_a_server_that_is_started_by_hand_writes_json_alone_and_no_path():
     assert err == ""
 
 
-def test_a_warning_is_a_line_without_its_words(lines):
+def test_warning_is_logged_without_its_message(lines):
     # As the interpreter shows it where nobody records warnings.
     warnings.showwarning(UserWarning(SECRET), UserWarning, "somewhere.py", 7)
     [line] = lines()
     assert line["message"] == "UserWarning at somewhere.py:7"
 
 
-def test_handlers_of_others_stay(lines):
+def test_handlers_of_others_remain(lines):
     other = logging.StreamHandler(io.StringIO())
     root = logging.getLogger()
     root.addHandler(other)
@@ -222,7 +221,7 @@ def test_handlers_of_others_stay(lines):
         root.removeHandler(other)
 
 
-def test_a_response_that_fails_after_its_start_lets_no_message_out(lines):
+def test_response_that_fails_after_its_start_reveals_no_message(lines):
     async def broken(scope, receive, send):
         await send({"type": "http.response.start", "status": 200, "headers": []})
         raise ValueError(SECRET)
@@ -235,7 +234,7 @@ def test_a_response_that_fails_after_its_start_lets_no_message_out(lines):
     assert lines()[-1]["cause"] == "InternalError"
 
 
-def test_a_caller_who_left_before_the_answer_is_no_failure_of_ours(lines):
+def test_disconnect_before_the_response_is_not_an_error(lines):
     async def leaves():
         return {"type": "http.disconnect"}
 
@@ -248,6 +247,6 @@ def test_a_caller_who_left_before_the_answer_is_no_failure_of_ours(lines):
         "server": ("127.0.0.1", 8000),
     }  # fmt: skip
     app = client().app
-    asyncio.new_event_loop().run_until_complete(app(scope, leaves, nowhere))
+    run(app(scope, leaves, nowhere))
     line = lines()[-1]
     assert (line["status"], line["errors_other"], line["level"]) == (CLIENT_GONE, 1, "INFO")

@@ -28,7 +28,7 @@ def line_of(lines):
     return found
 
 
-def test_a_request_is_one_line_that_says_what_it_came_to(lines, bundle):
+def test_request_is_one_line_with_its_outcome(lines, bundle):
     answer = client().post("/predict", json={"text": "A fine film."}, headers={"x-request-id": "r"})
     line = line_of(lines)
     assert line["level"] == "INFO"
@@ -42,7 +42,7 @@ def test_a_request_is_one_line_that_says_what_it_came_to(lines, bundle):
     assert line["timestamp"].endswith("+00:00")
 
 
-def test_durations_are_parts_of_the_whole(lines):
+def test_durations_add_up(lines):
     client().post("/predict", json={"text": "A fine film."})
     line = line_of(lines)
     parts = (line["tokenise_ms"], line["infer_ms"], line["rest_ms"])
@@ -50,13 +50,13 @@ def test_durations_are_parts_of_the_whole(lines):
     assert sum(parts) == pytest.approx(line["duration_ms"], abs=0.01)
 
 
-def test_a_prediction_is_named_as_feedback_names_it(lines):
+def test_prediction_has_the_id_that_feedback_uses(lines):
     client().post("/predict", json={"text": "A bore."}, headers={"x-request-id": "r"})
     [found] = line_of(lines)["predictions"]
     assert (found["id"], found["sentiment"]) == ("r", "Negative")
 
 
-def test_of_a_batch_each_prediction_is_named_by_its_index(lines):
+def test_predictions_of_a_batch_have_their_index_in_the_id(lines):
     texts = ["Superb.", " ", "Awful."]
     client().post("/predict/batch", json={"texts": texts}, headers={"x-request-id": "r"})
     line = line_of(lines)
@@ -71,7 +71,7 @@ def test_the_first_request_of_a_process_is_its_cold_start(lines):
     assert [line["cold_starts"] for line in lines()] == [1, 0]
 
 
-def test_a_remembered_text_is_a_cache_hit(lines):
+def test_repeated_text_is_a_cache_hit(lines):
     caller = client()
     for _ in range(2):
         caller.post("/predict", json={"text": "Again."})
@@ -95,7 +95,7 @@ def test_the_key_is_named_and_not_shown(lines):
         (b'{"text', 400, "is not JSON"),
     ],
 )
-def test_a_refusal_is_logged_with_its_cause(lines, body, status, cause):
+def test_rejected_request_is_logged_with_its_cause(lines, body, status, cause):
     client().post("/predict", content=body, headers={"content-type": "application/json"})
     line = line_of(lines)
     assert line["status"] == status
@@ -103,7 +103,7 @@ def test_a_refusal_is_logged_with_its_cause(lines, body, status, cause):
     assert "Zyzzyva" not in json.dumps(lines())
 
 
-def test_what_was_not_found_is_not_shown(lines):
+def test_path_of_a_404_is_not_logged(lines):
     client().get(f"/{SECRET}")
     assert line_of(lines)["route"] == "other"
     assert "Zyzzyva" not in json.dumps(lines())
@@ -122,7 +122,7 @@ def test_a_failure_is_an_error_with_its_stack(lines):
     assert "Zyzzyva" not in json.dumps([failed, line])
 
 
-def test_no_text_is_logged_but_a_hash_of_it(lines):
+def test_only_the_hash_of_a_text_is_logged(lines):
     caller = client(log_salt="pepper")
     caller.post("/predict", json={"text": SECRET})
     caller.post("/predict/batch", json={"texts": [SECRET, "Good."]})
@@ -141,7 +141,7 @@ def test_texts_are_hashed_with_the_salt(lines):
     assert len({salted, *others}) == 4
 
 
-def test_texts_are_logged_where_that_is_switched_on(lines):
+def test_texts_are_logged_if_enabled(lines):
     client(log_texts=True).post("/predict", json={"text": SECRET})
     assert line_of(lines)["predictions"][0]["text"] == SECRET
 
@@ -181,7 +181,7 @@ def test_records_are_one_line_with_the_id_of_each(lines, handle):
     ]
 
 
-def test_an_invocation_that_fails_as_a_whole_is_an_error_with_its_cause(lines, handle):
+def test_failed_invocation_is_an_error_with_its_cause(lines, handle):
     with pytest.raises(ValueError, match="blank"):
         handle({"text": " "})
     line = line_of(lines)
@@ -193,7 +193,7 @@ def test_a_request_inside_an_event_is_logged_once(lines, handle):
     assert line_of(lines)["message"] == "request"
 
 
-def test_a_level_above_info_keeps_requests_quiet(lines):
+def test_level_above_info_omits_requests(lines):
     logging.getLogger("app").setLevel("WARNING")
     client().get("/")
     assert lines() == []

@@ -59,7 +59,7 @@ def test_every_metric_that_is_embedded_is_in_the_table(lines):
     assert named <= {metric.name for metric in METRICS}
 
 
-def test_elsewhere_lines_hold_no_metrics_for_cloudwatch(lines):
+def test_elsewhere_lines_have_no_metrics_for_cloudwatch(lines):
     client().get("/")
     assert "_aws" not in line_of(lines)
 
@@ -81,13 +81,13 @@ def test_prometheus_fetches_the_same_names():
     assert {f"sentiment_{metric.name}" for metric in METRICS} <= names
 
 
-def test_metrics_need_no_key_of_the_api_and_count_those_who_had_none():
+def test_metrics_need_no_api_key_and_count_missing_ones():
     caller = client(api_keys=entry("shop", "sk_shop"))
     caller.post("/predict", json={"text": "Good."})
     assert scrape(caller)["sentiment_errors_401_total"] == 1
 
 
-def test_metrics_are_shown_to_this_machine_alone():
+def test_metrics_are_for_local_processes_only():
     caller = client()
     caller._transport.client = ("192.0.2.7", 50000)
     answer = caller.get("/metrics")
@@ -95,7 +95,7 @@ def test_metrics_are_shown_to_this_machine_alone():
     assert "SENTIMENT_METRICS_KEYS" in answer.json()["detail"]
 
 
-def test_metrics_are_not_shown_through_a_proxy_on_this_machine():
+def test_metrics_are_not_available_through_a_local_proxy():
     caller = client()
     caller._transport.client = LOCAL
     assert caller.get("/metrics", headers={"x-forwarded-for": "192.0.2.7"}).status_code == 403
@@ -116,7 +116,7 @@ def test_metrics_have_keys_of_their_own():
 
 
 @pytest.mark.parametrize("kind", ["cloudwatch", "none"])
-def test_where_nothing_is_kept_for_prometheus_there_is_nothing(kind):
+def test_metrics_of_another_destination_are_404(kind):
     caller = client(metrics=kind)
     caller._transport.client = LOCAL
     assert caller.get("/metrics").status_code == 404
@@ -127,6 +127,6 @@ def test_on_lambda_metrics_are_for_cloudwatch():
     assert Settings().metrics == "auto"
 
 
-def test_a_value_without_a_metric_is_a_mistake():
+def test_value_without_a_metric_raises():
     with pytest.raises(KeyError):
         embedded({"unheard_of": 1}, "scorer")

@@ -196,7 +196,7 @@ def handle(quoting: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
 
 @pytest.mark.parametrize("name", PAYLOADS)
 @pytest.mark.parametrize("source", SOURCES)
-def test_no_source_says_what_it_was_sent(
+def test_no_source_reveals_its_records(
     handle: Any, emitted: Any, source: Callable[[Any], Any], name: str
 ) -> None:
     raised = handle(source(PAYLOADS[name]))
@@ -205,7 +205,7 @@ def test_no_source_says_what_it_was_sent(
 
 @pytest.mark.parametrize("mode", ["refuses", "fails some"])
 @pytest.mark.parametrize("source", SOURCES[:6])
-def test_no_sink_that_fails_says_what_it_was_sent(
+def test_no_failing_sink_reveals_its_results(
     handle: Any, emitted: Any, quoting: Any, source: Callable[[Any], Any], mode: str
 ) -> None:
     quoting.set(mode)
@@ -216,7 +216,7 @@ def test_no_sink_that_fails_says_what_it_was_sent(
 
 @pytest.mark.parametrize("failure", FAILURES)
 @pytest.mark.parametrize("source", [from_sqs, from_kinesis, direct, texts, over_http])
-def test_no_failure_of_the_engine_says_what_it_was_asked(
+def test_no_failure_of_the_engine_reveals_its_input(
     handle: Any, emitted: Any, source: Callable[[Any], Any], failure: type[BaseException]
 ) -> None:
     handler.app.state.scorer.classifier._engine = Failing(failure)
@@ -340,7 +340,7 @@ ROUTES = [
 
 
 @pytest.mark.parametrize("path", ROUTES)
-def test_no_route_says_what_was_asked_of_it(caller: TestClient, emitted: Any, path: str) -> None:
+def test_no_route_reveals_its_request(caller: TestClient, emitted: Any, path: str) -> None:
     headers = {
         f"x-{SECRET}": SECRET, "user-agent": SECRET, "cookie": f"a={SECRET}", "referer": SECRET,
         "authorization": f"Bearer {SECRET}", "x-api-key": SECRET, "accept": SECRET,
@@ -374,7 +374,7 @@ def test_no_route_says_what_was_asked_of_it(caller: TestClient, emitted: Any, pa
 
 
 @pytest.mark.parametrize("mode", ["refuses", "fails some"])
-def test_no_feedback_that_is_not_kept_is_quoted(
+def test_feedback_that_is_not_stored_is_not_quoted(
     caller: TestClient, emitted: Any, quoting: Any, mode: str
 ) -> None:
     quoting.set(mode)
@@ -395,7 +395,7 @@ def test_a_request_that_fails_is_not_quoted(
     assert not holds(emitted())
 
 
-def test_prometheus_is_told_no_secret(caller: TestClient) -> None:
+def test_metrics_reveal_no_secret(caller: TestClient) -> None:
     for path in ROUTES:
         caller.request(SECRET, path, params={SECRET: SECRET})
         caller.post(path, json={"text": SECRET, "texts": [SECRET], SECRET: SECRET})
@@ -441,7 +441,7 @@ def emulator() -> Iterator[Emulator]:
     ],
     ids=str,
 )
-def test_lambda_is_told_no_secret(emulator: Emulator, sent: Any) -> None:
+def test_lambdas_runtime_reveals_no_secret(emulator: Emulator, sent: Any) -> None:
     answer = ""
     try:
         emulator.invoke(sent)

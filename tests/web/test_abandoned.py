@@ -19,7 +19,7 @@ from tests.web.conftest import read_all, request
 BATCH = json.dumps({"texts": [f"{i} times it goes on and on. " * 30 for i in range(120)]}).encode()
 
 
-def test_batches_whose_sockets_are_closed_do_not_keep_the_next_waiting(serve):
+def test_batches_of_closed_sockets_do_not_delay_the_next_request(serve):
     app = application.create(Settings(cache_size=0))
     scored = 0
     score_tokens = app.state.scorer.classifier.score_tokens
@@ -42,7 +42,7 @@ def test_batches_whose_sockets_are_closed_do_not_keep_the_next_waiting(serve):
     assert scored < 6 * 120, "most of what nobody waits for was scored"
 
 
-def test_what_a_client_leaves_behind_is_no_error(serve, lines):
+def test_disconnect_is_not_an_error(serve, lines):
     connect = serve(cache_size=0)
     sock = connect()
     sock.sendall(request("/predict/batch", BATCH))
@@ -75,7 +75,7 @@ def test_scoring_stops_between_two_batches_of_the_engine(native):
     assert passes == 1
 
 
-def test_more_text_than_may_wait_is_503_and_one_request_is_always_taken():
+def test_too_much_pending_text_is_503_but_one_request_is_always_accepted():
     caller = client(max_pending_characters=10)
     classifier = caller.app.state.scorer.classifier
     entered, leave = threading.Event(), threading.Event()
@@ -102,7 +102,7 @@ def test_more_text_than_may_wait_is_503_and_one_request_is_always_taken():
     assert (second.status_code, second.headers["retry-after"]) == (503, "1")
 
 
-def test_feedback_to_a_sink_that_never_answers_stalls_nothing(serve):
+def test_feedback_to_an_unresponsive_sink_does_not_block_other_requests(serve):
     class Never:
         name = "never"
 

@@ -34,11 +34,11 @@ def scope(client: str, *forwarded: str, event: object = None):
         (1, ("2001:db8::1",), "2001:db8::1"),
     ],
 )
-def test_the_address_is_what_the_outermost_trusted_proxy_saw(proxies, forwarded, expected):
+def test_address_is_that_of_the_outermost_trusted_proxy(proxies, forwarded, expected):
     assert client_address(scope("192.0.2.9", *forwarded), proxies) == expected
 
 
-def test_a_load_balancers_view_is_the_last_of_its_header():
+def test_load_balancers_view_is_the_last_entry_of_the_header():
     header = "6.6.6.6, 198.51.100.1"
     assert client_address(scope(header, header, event={}), 0) == "198.51.100.1"
 
@@ -54,7 +54,7 @@ def test_a_proxy_before_the_gateway_may_be_trusted():
     made_up=st.lists(st.text(alphabet=st.characters(max_codepoint=255), max_size=30)),
     proxies=st.integers(1, 4),
 )
-def test_whatever_a_client_sends_its_address_is_what_the_trusted_proxies_appended(made_up, proxies):
+def test_header_of_the_client_does_not_change_its_address(made_up, proxies):
     appended = ["198.51.100.1", *(f"203.0.113.{i}" for i in range(proxies - 1))]
     header = ", ".join([*made_up, *appended]).encode("latin-1")
     found = scope("192.0.2.9")
@@ -64,7 +64,7 @@ def test_whatever_a_client_sends_its_address_is_what_the_trusted_proxies_appende
 
 @pytest.mark.property
 @hypothesis.given(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1))
-def test_of_ipv6_a_network_counts_as_one(of_network, one, other):
+def test_ipv6_network_counts_as_one_client(of_network, one, other):
     hypothesis.assume(of_network)  # the network of zeros holds IPv4-mapped addresses
     addresses = [str(ipaddress.IPv6Address(of_network << 64 | host)) for host in (one, other)]
     assert network(addresses[0], 64) == network(addresses[1], 64)
@@ -82,7 +82,7 @@ def test_of_ipv6_a_network_counts_as_one(of_network, one, other):
         ("testclient", "testclient"),
     ],
 )
-def test_one_client_is_counted_under_one_name(address, counted):
+def test_notations_of_one_address_are_one_client(address, counted):
     assert network(address, 64) == counted
 
 
@@ -108,26 +108,26 @@ def from_address(caller, address, **headers):
     return post_with(caller, "asgi", headers).status
 
 
-def test_a_client_does_not_evade_its_limit_by_another_address_of_its_network():
+def test_client_cannot_evade_its_limit_by_another_address_of_its_network():
     caller = client(address_rate_limit="1/day")
     found = [from_address(caller, f"2001:db8::{i}") for i in range(3)]
     assert [*found, from_address(caller, "2001:db8:0:1::1")] == [200, 429, 429, 200]
 
 
-def test_the_prefix_that_counts_is_a_setting():
+def test_ipv6_prefix_is_configurable():
     caller = client(address_rate_limit="1/day", address_ipv6_prefix=56)
     assert [from_address(caller, f"2001:db8:0:{i}::1") for i in range(2)] == [200, 429]
 
 
 @pytest.mark.parametrize(("proxies", "status"), [(None, 429), (0, 429), (1, 429)])
-def test_a_client_does_not_evade_its_limit_by_a_header_of_its_own(proxies, status):
+def test_client_cannot_evade_its_limit_by_a_header(proxies, status):
     caller = client(address_rate_limit="1/day", trusted_proxies=proxies)
     appended = ", 198.51.100.1" if proxies else ""
     headers = [{"x-forwarded-for": f"9.9.9.{i}{appended}"} for i in range(2)]
     assert [from_address(caller, "127.0.0.1", **found) for found in headers] == [200, status]
 
 
-def test_behind_a_trusted_proxy_each_client_has_a_limit_of_its_own():
+def test_clients_behind_a_trusted_proxy_have_separate_limits():
     caller = client(address_rate_limit="1/day", trusted_proxies=1)
     addresses = ["198.51.100.1", "198.51.100.2", "198.51.100.1"]
     headers = [{"x-forwarded-for": address} for address in addresses]
@@ -146,7 +146,7 @@ def test_behind_a_trusted_proxy_each_client_has_a_limit_of_its_own():
         (0, {"via": "1.1 proxy"}, 403),
     ],
 )
-def test_metrics_without_keys_are_for_this_machine_where_no_proxy_can_be(proxies, headers, status):
+def test_metrics_without_keys_need_a_local_process_and_no_proxy(proxies, headers, status):
     caller = client(trusted_proxies=proxies)
     caller._transport.client = ("127.0.0.1", 50000)
     answer = caller.get("/metrics", headers=headers)

@@ -26,7 +26,7 @@ def fetch(caller, accepted: str | None, **headers: str):
 
 
 @pytest.mark.parametrize("accepted", ["gzip", "br, gzip;q=0.5", "GZIP", "*", "gzip, deflate"])
-def test_whoever_takes_gzip_gets_it(caller, accepted):
+def test_client_that_accepts_gzip_receives_it(caller, accepted):
     answer = fetch(caller, accepted)
     assert answer.headers["content-encoding"] == "gzip"
     assert int(answer.headers["content-length"]) < 700_000
@@ -35,21 +35,21 @@ def test_whoever_takes_gzip_gets_it(caller, accepted):
 
 
 @pytest.mark.parametrize("accepted", [None, "", "identity", "gzip;q=0", "br", "gzip;q=x", "*;q=0"])
-def test_whoever_does_not_gets_it_as_it_is(caller, accepted):
+def test_client_that_does_not_receives_the_file_as_it_is(caller, accepted):
     answer = fetch(caller, accepted)
     assert "content-encoding" not in answer.headers
     assert answer.content == WHOLE
     assert answer.headers["vary"] == "Accept-Encoding"
 
 
-def test_a_part_is_of_the_file_as_it_is(caller):
+def test_range_is_of_the_uncompressed_file(caller):
     answer = fetch(caller, "gzip", range="bytes=0-9")
     assert (answer.status_code, answer.content) == (206, WHOLE[:10])
     assert "content-encoding" not in answer.headers
 
 
 @pytest.mark.parametrize("accepted", ["gzip", "identity"])
-def test_what_has_not_changed_is_not_sent_again(caller, accepted):
+def test_unchanged_file_is_not_sent_again(caller, accepted):
     etag = fetch(caller, accepted).headers["etag"]
     again = fetch(caller, accepted, **{"if-none-match": etag})
     assert (again.status_code, again.content) == (304, b"")
@@ -57,7 +57,7 @@ def test_what_has_not_changed_is_not_sent_again(caller, accepted):
 
 
 @pytest.mark.parametrize("kind", ["alb", "alb-multi-value", "http-api", "function-url"])
-def test_gateways_get_it_compressed_and_in_base64_within_their_limits(kind):
+def test_gateways_receive_it_compressed_in_base64_within_their_limits(kind):
     import base64
     import json
 
@@ -70,7 +70,7 @@ def test_gateways_get_it_compressed_and_in_base64_within_their_limits(kind):
     assert gzip.decompress(base64.b64decode(answer["body"])) == WHOLE
 
 
-def test_a_rest_api_which_would_not_decode_it_gets_text():
+def test_rest_api_receives_text_as_it_would_not_decode_base64():
     import handler
 
     event = event_of("rest-api", "GET", BUNDLE, b"", {"accept-encoding": "gzip"})

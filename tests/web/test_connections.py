@@ -16,7 +16,7 @@ HALF_SENT = request("/predict", b'{"text": "Good."}')[:-5]
 
 
 @pytest.mark.parametrize("sent", [HALF_SENT, HALF_SENT[:30]], ids=["body", "head"])
-def test_a_half_sent_request_does_not_keep_the_process_from_ending(sent):
+def test_incomplete_request_does_not_delay_the_shutdown(sent):
     with (
         process(UVICORN, SENTIMENT_RECEIVE_SECONDS="60") as (server, port),
         socket.create_connection(("127.0.0.1", port)) as sock,
@@ -28,7 +28,7 @@ def test_a_half_sent_request_does_not_keep_the_process_from_ending(sent):
         server.wait(timeout=connections.SHUTDOWN_SECONDS - 1)
 
 
-def test_what_is_being_answered_is_answered_after_sigterm():
+def test_running_request_completes_after_sigterm():
     text = '{"texts": ["' + "It goes on and on. " * 500 + '"]}'
     with process(UVICORN) as (server, port), socket.create_connection(("127.0.0.1", port)) as sock:
         sock.sendall(request("/predict/batch", text.encode()))
@@ -38,12 +38,12 @@ def test_what_is_being_answered_is_answered_after_sigterm():
         server.wait(timeout=connections.SHUTDOWN_SECONDS)
 
 
-def test_a_socket_that_says_nothing_is_closed(serve):
+def test_silent_socket_is_closed(serve):
     sock = serve(receive_seconds=0.3)()
     assert read_all(sock) == b""
 
 
-def test_a_head_that_does_not_end_is_408_and_closed(serve):
+def test_incomplete_head_is_408_and_closed(serve):
     sock = serve(receive_seconds=0.3)()
     for part in (b"GET / HTTP/1.1\r\n", b"host: localhost\r\n"):
         sock.sendall(part)
@@ -51,7 +51,7 @@ def test_a_head_that_does_not_end_is_408_and_closed(serve):
     assert read_all(sock).startswith(b"HTTP/1.1 408 ")
 
 
-def test_the_next_head_on_a_connection_that_is_kept_is_timed_too(serve):
+def test_next_head_of_a_kept_connection_has_a_timeout_too(serve):
     sock = serve(receive_seconds=0.5)()
     sock.sendall(request("/"))
     assert sock.recv(65536).startswith(b"HTTP/1.1 200")
@@ -70,7 +70,7 @@ def test_a_connection_is_kept_for_the_next_request(serve):
         time.sleep(0.25)
 
 
-def test_a_body_that_does_not_end_is_a_408_problem_and_closed(serve):
+def test_incomplete_body_is_a_408_problem_and_closed(serve):
     sock = serve(receive_seconds=0.3)()
     sock.sendall(HALF_SENT)
     answer = read_all(sock)
@@ -79,7 +79,7 @@ def test_a_body_that_does_not_end_is_a_408_problem_and_closed(serve):
     assert b"did not arrive in time" in answer
 
 
-def test_a_body_that_trickles_in_after_its_answer_is_not_awaited(serve):
+def test_rest_of_a_body_is_not_awaited_after_the_response(serve):
     sock = serve(receive_seconds=0.3)()
     sock.sendall(request("/none", b"x", "content-length: 1000").replace(b"length: 1\r", b"x: 1\r"))
     assert sock.recv(65536).startswith(b"HTTP/1.1 404")
@@ -89,7 +89,7 @@ def test_a_body_that_trickles_in_after_its_answer_is_not_awaited(serve):
             time.sleep(0.05)
 
 
-def test_of_too_many_sockets_that_say_nothing_the_oldest_is_closed(serve, monkeypatch):
+def test_oldest_of_too_many_silent_sockets_is_closed(serve, monkeypatch):
     monkeypatch.setattr(connections, "MAX_WAITING", 3)
     connect = serve()
     first, *_ = silent = [connect() for _ in range(5)]
@@ -98,7 +98,7 @@ def test_of_too_many_sockets_that_say_nothing_the_oldest_is_closed(serve, monkey
     assert silent[-1].recv(65536).startswith(b"HTTP/1.1 200")
 
 
-def test_a_client_that_ends_its_sending_is_answered(serve):
+def test_half_closed_client_receives_its_response(serve):
     sock = serve()()
     sock.sendall(request("/predict", b'{"text": "A fine film."}'))
     sock.shutdown(socket.SHUT_WR)
@@ -107,7 +107,7 @@ def test_a_client_that_ends_its_sending_is_answered(serve):
     assert b'"sentiment":"Positive"' in answer
 
 
-def test_a_client_that_ends_its_sending_is_answered_however_long_it_takes(serve):
+def test_half_closed_client_receives_a_late_response(serve):
     sock = serve(cache_size=0)()
     body = '{"texts": ["' + '", "'.join(["It goes on. " * 600] * 12) + '"]}'
     sock.sendall(request("/predict/batch", body.encode()))
@@ -118,7 +118,7 @@ def test_a_client_that_ends_its_sending_is_answered_however_long_it_takes(serve)
     assert answer.startswith(b"HTTP/1.1 200 ")
 
 
-def test_a_client_of_http_1_0_that_ends_its_sending_has_left(serve, lines):
+def test_half_closed_client_of_http_1_0_counts_as_disconnected(serve, lines):
     sock = serve(cache_size=0)()
     body = json.dumps({"texts": [f"{i} It goes on. " * 300 for i in range(60)]}).encode()
     sock.sendall(request("/predict/batch", body).replace(b"HTTP/1.1", b"HTTP/1.0"))
@@ -132,7 +132,7 @@ def test_a_client_of_http_1_0_that_ends_its_sending_has_left(serve, lines):
     assert found[0]["status"] == 499
 
 
-def test_a_client_that_ends_its_sending_within_its_request_is_not_awaited(serve):
+def test_client_that_closes_within_its_request_is_not_awaited(serve):
     sock = serve()()
     sock.sendall(HALF_SENT)
     sock.shutdown(socket.SHUT_WR)
@@ -140,7 +140,7 @@ def test_a_client_that_ends_its_sending_within_its_request_is_not_awaited(serve)
 
 
 @pytest.mark.parametrize(("proxies", "statuses"), [(None, [200, 429]), (1, [200, 200])])
-def test_uvicorn_believes_no_header_that_the_setting_does_not(serve, proxies, statuses):
+def test_uvicorn_trusts_no_header_by_itself(serve, proxies, statuses):
     connect = serve(address_rate_limit="1/day", trusted_proxies=proxies)
     found = []
     for address in ("198.51.100.1", "198.51.100.2"):
@@ -150,7 +150,7 @@ def test_uvicorn_believes_no_header_that_the_setting_does_not(serve, proxies, st
     assert found == statuses
 
 
-def test_what_uvicorn_was_told_holds():
+def test_options_of_uvicorn_take_precedence():
     config = uvicorn.Config("app.main:app", timeout_graceful_shutdown=3, proxy_headers=False)
     config.load()
     connections.guard(config, 1)
@@ -158,7 +158,7 @@ def test_what_uvicorn_was_told_holds():
 
 
 @pytest.mark.parametrize("protocol", ["h11", "httptools"])
-def test_either_protocol_of_uvicorn_is_held_to_it(protocol):
+def test_limits_apply_to_both_protocols_of_uvicorn(protocol):
     if protocol == "httptools":
         pytest.importorskip("httptools")
     with process([*UVICORN, "--http", protocol], SENTIMENT_RECEIVE_SECONDS="0.3") as (_, port):

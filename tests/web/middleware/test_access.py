@@ -20,7 +20,7 @@ def post_with(caller: TestClient, way: str, headers: dict[str, str] | None = Non
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_without_a_key_it_is_401_and_says_how_to_send_one(way):
+def test_missing_key_is_401_and_says_how_to_send_one(way):
     answer = post_with(client(api_keys=KEYS), way)
     assert answer.status == 401
     assert answer.headers["www-authenticate"] == "Bearer"
@@ -33,17 +33,17 @@ def test_without_a_key_it_is_401_and_says_how_to_send_one(way):
 @pytest.mark.parametrize(
     "headers", [{"x-api-key": "sk_wrong"}, {"authorization": "Bearer sk_wrong"}]
 )
-def test_with_a_wrong_key_it_is_403(way, headers):
+def test_invalid_key_is_403(way, headers):
     assert post_with(client(api_keys=KEYS), way, headers).status == 403
 
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("headers", [{"x-api-key": "sk_shop"}, {"authorization": "bearer sk_shop"}])
-def test_with_a_key_it_answers(way, headers):
+def test_valid_key_is_accepted(way, headers):
     assert post_with(client(api_keys=KEYS), way, headers).status == 200
 
 
-def test_basic_authorization_is_no_key():
+def test_basic_authorization_is_not_a_key():
     headers = {"authorization": "Basic sk_shop"}
     assert post_with(client(api_keys=KEYS), "asgi", headers).status == 401
 
@@ -51,16 +51,16 @@ def test_basic_authorization_is_no_key():
 @pytest.mark.parametrize(
     "path", ["/", "/demo", "/docs", "/docs/", "/openapi.json", "/static/docs.js"]
 )
-def test_what_does_no_work_needs_no_key(path):
+def test_health_check_and_pages_need_no_key(path):
     assert client(api_keys=KEYS).get(path).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/model", "/predict/batch", "/none", "/static"])
-def test_all_else_needs_one(path):
+def test_other_routes_need_a_key(path):
     assert client(api_keys=KEYS).get(path).status_code == 401
 
 
-def test_a_page_may_ask_whether_it_may_ask_without_a_key():
+def test_preflight_request_needs_no_key():
     caller = client(api_keys=KEYS, cors_origins=("https://shop.example",))
     origin = {"origin": "https://shop.example"}
     asked = caller.options("/predict", headers={**origin, "access-control-request-method": "POST"})
@@ -71,7 +71,7 @@ def test_a_page_may_ask_whether_it_may_ask_without_a_key():
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_key_beyond_its_limit_is_429_and_hears_when_to_come_back(way):
+def test_key_beyond_its_limit_is_429_with_retry_after(way):
     caller = client(api_keys=KEYS, rate_limit="2/day")
     shop = [post_with(caller, way, {"x-api-key": "sk_shop"}) for _ in range(3)]
     assert [answer.status for answer in shop] == [200, 200, 429]
@@ -84,13 +84,13 @@ def test_a_key_beyond_its_limit_is_429_and_hears_when_to_come_back(way):
     assert batch == [200, 429]
 
 
-def test_an_address_is_limited_whatever_key_it_tries():
+def test_limit_of_an_address_applies_to_any_key():
     caller = client(api_keys=KEYS, address_rate_limit="3/day")
     tried = [post_with(caller, "asgi", {"x-api-key": f"sk_{i}"}).status for i in range(4)]
     assert tried == [403, 403, 403, 429]
 
 
-def test_behind_a_load_balancer_the_address_is_what_it_saw():
+def test_address_behind_a_load_balancer_is_the_one_that_it_reports():
     caller = client(address_rate_limit="1/day")
     forged = [{"x-forwarded-for": f"9.9.9.{i}, 72.12.164.125"} for i in range(2)]
     assert [post_with(caller, "alb", headers).status for headers in forged] == [200, 429]
@@ -101,7 +101,7 @@ def test_the_health_check_is_not_limited():
     assert [caller.get("/").status_code for _ in range(3)] == [200] * 3
 
 
-def test_counts_that_are_kept_elsewhere_hold_for_several_processes(monkeypatch):
+def test_shared_storage_counts_for_several_processes(monkeypatch):
     shared = MemoryStorage()
     monkeypatch.setattr("limits.storage.storage_from_string", lambda uri, **options: shared)
     settings = {"api_keys": KEYS, "rate_limit": "1/day", "rate_limit_storage": "redis://r"}
@@ -110,7 +110,7 @@ def test_counts_that_are_kept_elsewhere_hold_for_several_processes(monkeypatch):
     assert post_with(client(**settings), "asgi", headers).status == 429
 
 
-def test_a_storage_that_does_not_answer_limits_nobody_and_is_logged(monkeypatch, caplog):
+def test_unresponsive_storage_limits_nobody_and_is_logged(monkeypatch, caplog):
     class Gone(MemoryStorage):
         def acquire_sliding_window_entry(self, *args, **kwargs):
             raise ConnectionError("gone")
@@ -131,12 +131,12 @@ def test_a_storage_that_does_not_answer_limits_nobody_and_is_logged(monkeypatch,
         ("rate_limit_storage", "paper://"),
     ],
 )
-def test_a_limit_that_is_none_refuses_to_start(setting, value):
+def test_invalid_limit_prevents_the_start(setting, value):
     with pytest.raises(SettingsError):
         application.create(Settings(**{"address_rate_limit": "1/minute", setting: value}))
 
 
-def test_keys_with_a_storage_that_is_none_refuse_to_start_without_showing_its_password():
+def test_invalid_storage_prevents_the_start_without_showing_its_password():
     settings = Settings(api_keys=KEYS, rate_limit_storage="paper://:secret@h")
     with pytest.raises(SettingsError, match="paper:…") as refused:
         application.create(settings)
@@ -146,15 +146,15 @@ def test_keys_with_a_storage_that_is_none_refuse_to_start_without_showing_its_pa
 @pytest.mark.parametrize(
     ("way", "said"), [("asgi", False), ("rest-api", False), ("function-url", True), ("alb", True)]
 )
-def test_who_listens_elsewhere_without_keys_is_told_once(way, said, caplog):
+def test_first_request_from_elsewhere_without_keys_is_a_warning(way, said, caplog):
     caller = client()
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
             post_with(caller, way)
-    assert caplog.text.count("anyone who reaches this service may use it") == said
+    assert caplog.text.count("anyone who can reach this service may use it") == said
 
 
-def test_a_server_on_another_address_without_keys_is_told(caplog):
+def test_server_on_another_address_without_keys_is_a_warning(caplog):
     caller = TestClient(application.create(Settings()), base_url="http://192.0.2.1")
     caller.post("/predict", json={"text": "Good."})
-    assert "anyone who reaches this service may use it" in caplog.text
+    assert "anyone who can reach this service may use it" in caplog.text

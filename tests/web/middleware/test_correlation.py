@@ -1,6 +1,5 @@
 """Nothing that a client sends as an id can be more than an id, in headers or in the log."""
 
-import asyncio
 import json
 import re
 
@@ -9,6 +8,7 @@ import pytest
 from hypothesis import strategies as st
 
 from app.web.middleware.correlation import ID_HEADERS
+from tests.conftest import run
 from tests.test_app import client
 
 ID = re.compile(rb"[\w.:;=@/+-]{1,128}", re.ASCII)
@@ -58,15 +58,6 @@ async def answered(app, sent):
     return messages[0]
 
 
-def run(coroutine):
-    """Run a coroutine, and leave the thread's own event loop to the tests that need one."""
-    loop = asyncio.new_event_loop()
-    try:
-        return loop.run_until_complete(coroutine)
-    finally:
-        loop.close()
-
-
 @pytest.fixture(scope="module")
 def app():
     return client().app
@@ -75,7 +66,7 @@ def app():
 @pytest.mark.property
 @hypothesis.settings(suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
 @hypothesis.given(sent=st.lists(st.tuples(st.sampled_from(ID_HEADERS), ids), max_size=5))
-def test_an_id_is_taken_or_made_but_nothing_else_gets_through(app, lines, sent):
+def test_only_valid_ids_are_accepted(app, lines, sent):
     before = len(lines())
     start = run(answered(app, sent))
     assert start["status"] == 200
@@ -90,11 +81,11 @@ def test_an_id_is_taken_or_made_but_nothing_else_gets_through(app, lines, sent):
 
 
 @pytest.mark.parametrize("name", ID_HEADERS)
-def test_an_id_that_is_one_is_kept(app, name):
+def test_valid_id_is_kept(app, name):
     start = run(answered(app, [(name, b"Root=1-67891233-abc;x@y/z:1.0+2_3")]))
     assert (b"x-correlation-id", b"Root=1-67891233-abc;x@y/z:1.0+2_3") in start["headers"]
 
 
-def test_a_method_of_the_clients_own_is_not_logged(app, lines):
+def test_unknown_method_is_not_logged(app, lines):
     client().request("SECRET", "/")
     assert "SECRET" not in json.dumps(lines())

@@ -64,12 +64,12 @@ def test_a_request_is_a_span_of_the_callers_trace(collector):
     assert found["sentiment.infer_ms"].double_value > 0
 
 
-def test_a_span_holds_no_text(collector):
+def test_span_has_no_text(collector):
     traced_client().post("/predict", json={"text": "Zyzzyva quokkas"})
     assert "Zyzzyva" not in str(collector()[0])
 
 
-def test_a_span_holds_no_header_query_or_method_of_the_caller(collector):
+def test_span_has_no_header_query_or_method_of_the_caller(collector):
     secret = "ZyzzyvaQuokka"
     headers = {
         "traceparent": f"00-{TRACE}-b7ad6b7169203331-01",
@@ -84,7 +84,7 @@ def test_a_span_holds_no_header_query_or_method_of_the_caller(collector):
     assert secret not in str(collector())
 
 
-def test_an_exception_that_nobody_handles_is_told_by_its_class_alone(collector):
+def test_only_the_class_of_an_unhandled_exception_is_recorded(collector):
     async def broken(scope, receive, send):
         await send({"type": "http.response.start", "status": 200, "headers": []})
         raise ValueError("Zyzzyva quokkas")
@@ -97,7 +97,7 @@ def test_an_exception_that_nobody_handles_is_told_by_its_class_alone(collector):
     assert "Zyzzyva" not in str(span)
 
 
-def test_the_frameworks_own_telemetry_tells_nothing():
+def test_telemetry_of_fastapi_is_off():
     # It would where a provider is set for the whole process, as by `opentelemetry-instrument`.
     ask = """if True:
         from opentelemetry import _logs, trace
@@ -135,7 +135,7 @@ def test_a_failure_is_a_failed_span(collector):
     assert (span.status.code, span.status.message) == (2, "AttributeError")
 
 
-def test_where_it_is_off_it_is_not_imported():
+def test_opentelemetry_is_not_imported_unless_enabled():
     ask = "import sys, app.main; print(any('opentelemetry.sdk' in name for name in sys.modules))"
     environment = {**os.environ, "SENTIMENT_TRACING": ""}
     done = subprocess.run(

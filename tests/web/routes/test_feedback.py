@@ -21,7 +21,7 @@ def say(caller, **fields):
     return caller.post("/feedback", json={"prediction": "r-1", "sentiment": "Negative", **fields})
 
 
-def test_feedback_is_kept_in_every_sink(caller, aws):  # noqa: F811
+def test_feedback_is_stored_in_every_sink(caller, aws):  # noqa: F811
     answer = say(caller, note="Irony.")
     assert answer.status_code == 201
     assert answer.json() == {
@@ -40,16 +40,16 @@ def test_feedback_is_kept_in_every_sink(caller, aws):  # noqa: F811
     assert int(item["expires"]["N"]) > 1.7e9
 
 
-def test_feedback_of_an_answer_is_told_by_its_correlation_id(caller, aws):  # noqa: F811
+def test_feedback_names_a_prediction_by_its_correlation_id(caller, aws):  # noqa: F811
     answer = caller.post("/predict", json={"text": "Well, that was great."})
     assert say(caller, prediction=answer.headers["x-correlation-id"]).status_code == 201
 
 
-def test_feedback_of_a_text_of_a_batch_is_told_by_its_index_too(caller):
+def test_feedback_names_a_text_of_a_batch_by_its_index(caller):
     assert say(caller, prediction="Root=1-67891233-abcdef012345678912345678#3").status_code == 201
 
 
-def test_the_last_word_on_a_prediction_stays(caller, aws):  # noqa: F811
+def test_later_feedback_replaces_earlier(caller, aws):  # noqa: F811
     say(caller, sentiment="Negative")
     say(caller, sentiment="Positive")
     [item] = aws.table()
@@ -66,26 +66,26 @@ def test_the_last_word_on_a_prediction_stays(caller, aws):  # noqa: F811
         ({"note": "long" * 300}, "#/note"),
     ],
 )
-def test_feedback_that_is_none_is_422_and_named(caller, fields, pointer):
+def test_invalid_feedback_is_422_with_the_field(caller, fields, pointer):
     answer = say(caller, **fields)
     assert answer.status_code == 422
     assert [fault["pointer"] for fault in answer.json()["errors"]] == [pointer]
 
 
-def test_feedback_that_nobody_keeps_is_501_and_says_what_to_set():
+def test_feedback_without_a_sink_is_501_with_the_settings():
     answer = say(client())
     assert answer.status_code == 501
     assert answer.headers["content-type"] == "application/problem+json"
     assert "SENTIMENT_RESULTS_TABLE" in answer.json()["detail"]
 
 
-def test_feedback_that_a_sink_does_not_take_is_503_and_may_be_said_again(caller):
+def test_feedback_that_a_sink_rejects_is_503_with_retry_after(caller):
     caller.app.state.sinks[1]._table = "gone"
     answer = say(caller)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
 
 
-def test_why_feedback_was_not_kept_is_logged(caller, lines):
+def test_reason_why_feedback_was_not_stored_is_logged(caller, lines):
     caller.app.state.sinks[1]._table = "gone"
     say(caller, note="Zyzzyva quokkas")
     [line] = [line for line in lines() if line["message"] == "feedback was not stored"]
@@ -94,11 +94,11 @@ def test_why_feedback_was_not_kept_is_logged(caller, lines):
     assert "Zyzzyva" not in json.dumps(line)
 
 
-def test_feedback_needs_a_key_where_there_are_keys():
+def test_feedback_needs_an_api_key():
     assert say(client(api_keys=entry("shop", "sk_shop"))).status_code == 401
 
 
-def test_what_was_said_is_logged_without_the_note(caller, lines):
+def test_feedback_is_logged_without_its_note(caller, lines):
     say(caller, note="Zyzzyva quokkas")
     [line] = lines()
     assert line["feedback_on"] == {"prediction": pseudonym("r-1"), "right": "Negative"}
