@@ -144,7 +144,7 @@ def busy(method: str, path: str) -> Response:
 
     caller = client()
     for queue in (caller.app.state.scorer._predictions, caller.app.state.scorer._explanations):
-        while queue._places.acquire(blocking=False):
+        while queue._slots.acquire(blocking=False):
             pass
     caller.app.state.sinks = [Full()]
     return caller.request(method, path, json=RIGHT[path])

@@ -108,7 +108,7 @@ def test_boundary_passes_our_exceptions_unchanged():
 def test_boundary_redacts_other_exceptions(kind, lines):
     with pytest.raises(InternalError) as raised, boundary("r"):
         raise kind(SECRET)
-    assert str(raised.value) == f"{kind.__name__} at an unknown place; its stack is in the log"
+    assert str(raised.value) == f"{kind.__name__} at an unknown location; its stack is in the log"
     assert raised.value.__suppress_context__
     [line] = lines()
     assert (line["correlation_id"], line["exception_name"]) == ("r", kind.__name__)
