@@ -133,10 +133,10 @@ def test_every_task_has_retries_and_a_timeout(machine) -> None:
 def test_batch_times_out_before_its_express_execution(machine) -> None:
     for state in row_maps(machine):
         [task] = state["ItemProcessor"]["States"].values()
-        asked_again = task["Retry"][0]
+        retry = task["Retry"][0]
         waiting = sum(
-            min(asked_again["IntervalSeconds"] * 2**attempt, asked_again["MaxDelaySeconds"])
-            for attempt in range(asked_again["MaxAttempts"])
+            min(retry["IntervalSeconds"] * 2**attempt, retry["MaxDelaySeconds"])
+            for attempt in range(retry["MaxAttempts"])
         )
         assert waiting + task["TimeoutSeconds"] < EXPRESS_SECONDS
 
