@@ -92,15 +92,15 @@ def warm(baseline: Path, rounds: int) -> dict[str, Any]:
     with ExitStack() as stack:
         running = {name: stack.enter_context(each) for name, each in services(baseline)}
         for turn in tqdm(range(WARM_UPS + rounds), desc="warm"):
-            for (tokens, asked), (name, service) in product(events.items(), running.items()):
+            for (tokens, request), (name, service) in product(events.items(), running.items()):
                 time.sleep(SETTLE_SECONDS)
-                replies = [service.ask(asked) for _ in range(BURST)]
+                replies = [service.ask(request) for _ in range(BURST)]
                 if turn >= WARM_UPS:
                     first, *others = (reply.seconds * 1000 for reply in replies)
                     times[name, tokens].append(statistics.median(others))
                     firsts[name, tokens].append(first)
                     resident[name].append(replies[-1].resident_mb)
-    found = {
+    figures = {
         name.format(tokens): compare(by["baseline", tokens], by["ours", tokens])
         for name, by in (
             ("warm /predict, {} tokens (ms)", times),
@@ -108,18 +108,18 @@ def warm(baseline: Path, rounds: int) -> dict[str, Any]:
         )
         for tokens in LENGTHS
     }
-    return {**found, "resident memory (MB)": compare(resident["baseline"], resident["ours"])}
+    return {**figures, "resident memory (MB)": compare(resident["baseline"], resident["ours"])}
 
 
 def cold(baseline: Path, rounds: int) -> dict[str, Any]:
     """Return seconds from the process's start to its first answer, of the clock and of the CPU."""
     wall: dict[str, list[float]] = {"baseline": [], "ours": []}
     cpu: dict[str, list[float]] = {"baseline": [], "ours": []}
-    asked = event(LENGTHS[1])
+    request = event(LENGTHS[1])
     for _ in tqdm(range(max(2, rounds)), desc="cold"):
         for name, service in services(baseline):
             with service:
-                reply = service.ask(asked)
+                reply = service.ask(request)
                 wall[name].append(time.perf_counter() - service.started)
                 cpu[name].append(reply.cpu_seconds)
     return {
@@ -206,18 +206,18 @@ def _timed(part: str) -> Iterator[None]:
 
 def explained(reviews: Path) -> dict[str, Any]:
     """Measure explanations; what was measured on other texts, by the same weights, is kept."""
-    of = explanations.load()
-    revision = of.served.bundle.revision
+    loaded = explanations.load()
+    revision = loaded.served.bundle.revision
     path = report.RESULTS / "explanations.json"
     before = json.loads(path.read_text()) if path.exists() else {}
-    kept = before["sets"] if before.get("revision") == revision else {}
-    found = {
+    other_sets = before["sets"] if before.get("revision") == revision else {}
+    result = {
         "revision": revision,
-        "sets": {**kept, reviews.name: explanations.curves(of, reviews)},
-        "signs": explanations.signs(of),
-        "seconds": explanations.seconds(of),
+        "sets": {**other_sets, reviews.name: explanations.curves(loaded, reviews)},
+        "signs": explanations.signs(loaded),
+        "seconds": explanations.seconds(loaded),
     }
-    report.write("explanations", found)
+    report.write("explanations", result)
     written: dict[str, Any] = json.loads(path.read_text())
     return written
 
@@ -225,8 +225,8 @@ def explained(reviews: Path) -> dict[str, Any]:
 def _written(name: str, result: dict[str, Any]) -> dict[str, Any]:
     """Write a result with the machine that it is of; return its figures."""
     report.write(name, result)
-    found: dict[str, Any] = result["figures"]
-    return found
+    figures: dict[str, Any] = result["figures"]
+    return figures
 
 
 if __name__ == "__main__":

@@ -44,13 +44,14 @@ def measure(starts: int = 10) -> dict[str, Any]:
             parts[name].append(seconds)
     return {
         "seconds": {
-            name: {kind: spread(found) for kind, found in by.items()} for name, by in totals.items()
+            name: {kind: spread(values) for kind, values in by.items()}
+            for name, by in totals.items()
         },
         "ratios": {
-            kind: spread([b / o for b, o in zip(totals["baseline"][kind], found, strict=True)])
-            for kind, found in totals["ours"].items()
+            kind: spread([b / o for b, o in zip(totals["baseline"][kind], values, strict=True)])
+            for kind, values in totals["ours"].items()
         },
-        "parts": {name: spread(found) for name, found in parts.items()},
+        "parts": {name: spread(values) for name, values in parts.items()},
         "starts": max(2, starts),
     }
 
@@ -60,11 +61,11 @@ def _start(module: str) -> tuple[float, float]:
     from bench.report import text_of
     from local.emulator import Emulator
 
-    asked = event_of(text_of(TOKENS))
+    event = event_of(text_of(TOKENS))
     environment = {"BASELINE_DIR": str(BASELINE), "HF_HUB_OFFLINE": "1", "SENTIMENT_THREADS": "1"}
     with Emulator(environment, handler=f"{module}.handler") as emulator:
         start = time.perf_counter()
-        answer = emulator.invoke(asked)
+        answer = emulator.invoke(event)
         seconds = time.perf_counter() - start
         assert answer["statusCode"] == 200, answer
         return seconds, emulator.processor_seconds()
@@ -88,8 +89,8 @@ def _parts() -> dict[str, float]:
         stdout=subprocess.PIPE,
         text=True,
     )
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    seconds: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return seconds
 
 
 def _stages() -> None:
@@ -141,7 +142,7 @@ def table() -> str:
                 f"{middle:.1f} × ({low:.1f} – {high:.1f})",
             ]
         )
-    parts = [[name, f"{found[1] * 1000:.0f}"] for name, found in result["parts"].items()]
+    parts = [[name, f"{seconds[1] * 1000:.0f}"] for name, seconds in result["parts"].items()]
     return (
         f"{report.of_machine(result)} Medians of {result['starts']} starts, with quartiles.\n\n"
         f"{report.rows(['', 'baseline', 'ours', 'ratio'], body)}\n\n"

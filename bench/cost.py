@@ -30,7 +30,7 @@ MILLION = 1_000_000
 
 def measure(rounds: int = 30) -> dict[str, Any]:
     """Return milliseconds a request, with quartiles, by memory size and length."""
-    found: dict[str, dict[str, list[float]]] = {}
+    milliseconds: dict[str, dict[str, list[float]]] = {}
     for size in tqdm([s for s in SIZES if s <= THREADS * MEGABYTES_PER_VCPU], desc="sizes"):
         threads = max(1, round(size / MEGABYTES_PER_VCPU))
         with Service("handler", {**ON_LAMBDA, "SENTIMENT_THREADS": str(threads)}) as service:
@@ -38,7 +38,7 @@ def measure(rounds: int = 30) -> dict[str, Any]:
             for tokens in LENGTHS:
                 service.ask(event_of(text_of(tokens)))
             with _share(service.process_id, size / MEGABYTES_PER_VCPU):
-                found[str(size)] = {
+                milliseconds[str(size)] = {
                     str(tokens): spread(
                         [
                             service.ask(event_of(text_of(tokens))).seconds * 1000
@@ -47,7 +47,7 @@ def measure(rounds: int = 30) -> dict[str, Any]:
                     )
                     for tokens in LENGTHS
                 }
-    return {"milliseconds": found, "characters": {str(t): len(text_of(t)) for t in LENGTHS}}
+    return {"milliseconds": milliseconds, "characters": {str(t): len(text_of(t)) for t in LENGTHS}}
 
 
 @contextmanager

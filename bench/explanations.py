@@ -91,69 +91,71 @@ def load() -> Measured:
     return Measured(served, ways)
 
 
-def curves(of: Measured, reviews: Path, count: int = COUNT) -> dict[str, Any]:
+def curves(loaded: Measured, reviews: Path, count: int = COUNT) -> dict[str, Any]:
     """Return the mean areas under the curves of each way, with a 95 % bootstrap interval."""
     areas: dict[str, dict[str, list[float]]] = {
-        kind: {way: [] for way in of.ways} for kind in ("deletion", "insertion")
+        kind: {way: [] for way in loaded.ways} for kind in ("deletion", "insertion")
     }
-    texts = _texts(of.served, reviews, count)
+    texts = _texts(loaded.served, reviews, count)
     for text in tqdm(texts, desc="explanations"):
         pieces = words(text)
-        tokens = of.served.tokenise([piece.text for piece in pieces])
-        sign = 1 if _log_odds(of.served, [list(chain.from_iterable(tokens))])[0] > 0 else -1
-        for way, attribute in of.ways.items():
+        tokens = loaded.served.tokenise([piece.text for piece in pieces])
+        sign = 1 if _log_odds(loaded.served, [list(chain.from_iterable(tokens))])[0] > 0 else -1
+        for way, attribute in loaded.ways.items():
             order = np.argsort(-sign * attribute(text, pieces), kind="stable")
-            for kind, area in _areas(of.served, tokens, order, sign).items():
+            for kind, area in _areas(loaded.served, tokens, order, sign).items():
                 areas[kind][way].append(area)
-    found = {
+    means = {
         kind: {way: _with_interval(values) for way, values in by_way.items()}
         for kind, by_way in areas.items()
     }
-    return {"texts": len(texts), **found}
+    return {"texts": len(texts), **means}
 
 
-def signs(of: Measured) -> dict[str, Any]:
+def signs(loaded: Measured) -> dict[str, Any]:
     """Return how many of the key words each way gives the sign that they should have."""
-    found = dict.fromkeys((way for way in of.ways if way != "random"), 0)
+    correct = dict.fromkeys((way for way in loaded.ways if way != "random"), 0)
     for text, expected in SIGNS:
         pieces = words(text)
-        for way in found:
-            given = dict(zip((p.text for p in pieces), of.ways[way](text, pieces), strict=True))
-            found[way] += sum(given[word] * sign > 0 for word, sign in expected.items())
+        for way in correct:
+            attributed = dict(
+                zip((p.text for p in pieces), loaded.ways[way](text, pieces), strict=True)
+            )
+            correct[way] += sum(attributed[word] * sign > 0 for word, sign in expected.items())
     return {
         "sentences": len(SIGNS),
         "words": sum(len(e) for _, e in SIGNS),
-        "right": {way: int(right) for way, right in found.items()},
+        "right": {way: int(right) for way, right in correct.items()},
     }
 
 
-def seconds(of: Measured) -> dict[str, dict[str, float]]:
+def seconds(loaded: Measured) -> dict[str, dict[str, float]]:
     """Return the median seconds of an explanation by the default budget, at each length.
 
     Of the clock, and of all processors together: a machine that is busy stretches only the former.
     """
-    found = {}
+    medians = {}
     for tokens in LENGTHS:
-        text, clock, cpu = _text_of(of.served, tokens), [], []
+        text, clock, cpu = _text_of(loaded.served, tokens), [], []
         for _ in range(ROUNDS):
             start, busy = time.perf_counter(), time.process_time()
-            _explanation(of.served, text)
+            _explanation(loaded.served, text)
             clock.append(time.perf_counter() - start)
             cpu.append(time.process_time() - busy)
-        found[str(tokens)] = {"clock": statistics.median(clock), "cpu": statistics.median(cpu)}
-    return found
+        medians[str(tokens)] = {"clock": statistics.median(clock), "cpu": statistics.median(cpu)}
+    return medians
 
 
 def _texts(served: SentimentClassifier, reviews: Path, count: int) -> list[str]:
     texts = data.read(reviews).texts
-    found: list[str] = []
+    chosen: list[str] = []
     for i in np.random.default_rng(0).permutation(len(texts)):
         fits = len(served.bundle.spans(len(served.tokenise([texts[i]])[0]))) == 1
         if fits and len(words(texts[i])) >= MIN_WORDS:
-            found.append(texts[i])
-        if len(found) == count:
+            chosen.append(texts[i])
+        if len(chosen) == count:
             break
-    return found
+    return chosen
 
 
 def _text_of(served: SentimentClassifier, tokens: int) -> str:
@@ -174,16 +176,16 @@ def _areas(
 ) -> dict[str, float]:
     """Return the areas under the predicted label's probability as words go, and as they come."""
     first = [order[: round(len(order) * i / STEPS)] for i in range(STEPS + 1)]
-    kept = {
+    subsets = {
         "deletion": [np.setdiff1d(order, chosen) for chosen in first],
         "insertion": [np.sort(chosen) for chosen in first],
     }
-    found = {}
-    for kind, variants in kept.items():
-        rows = [[i for place in variant for i in tokens[place]] for variant in variants]
+    areas = {}
+    for kind, variants in subsets.items():
+        rows = [[i for position in variant for i in tokens[position]] for variant in variants]
         probabilities = 1 / (1 + np.exp(-sign * _log_odds(served, rows)))
-        found[kind] = float(np.trapezoid(probabilities, dx=1 / STEPS))
-    return found
+        areas[kind] = float(np.trapezoid(probabilities, dx=1 / STEPS))
+    return areas
 
 
 def _explanation(served: SentimentClassifier, text: str) -> Explanation:
@@ -194,11 +196,11 @@ def _explanation(served: SentimentClassifier, text: str) -> Explanation:
 
 def _explained(served: SentimentClassifier, text: str, pieces: Sequence[Piece]) -> np.ndarray:
     """Return the weights; those of a phrase shared out evenly among its words."""
-    found = np.zeros(len(pieces))
+    attributed = np.zeros(len(pieces))
     for weight in _explanation(served, text).words:
         inside = [i for i, p in enumerate(pieces) if weight.start <= p.start < weight.end]
-        found[inside] = weight.weight / len(inside)
-    return found
+        attributed[inside] = weight.weight / len(inside)
+    return attributed
 
 
 def _gradients(served: SentimentClassifier) -> Attribute:
@@ -219,8 +221,10 @@ def _gradients(served: SentimentClassifier) -> Attribute:
         ids = torch.tensor([[start, *chain.from_iterable(tokens), end]])
         baseline = torch.full_like(ids, padding)
         baseline[0, 0], baseline[0, -1] = start, end
-        found = gradients.attribute(ids, baseline, n_steps=GRADIENT_STEPS, internal_batch_size=8)
-        of_tokens = found.sum(dim=-1)[0, 1:-1].detach().numpy()
+        attributions = gradients.attribute(
+            ids, baseline, n_steps=GRADIENT_STEPS, internal_batch_size=8
+        )
+        of_tokens = attributions.sum(dim=-1)[0, 1:-1].detach().numpy()
         ends = np.cumsum([0, *map(len, tokens)])
         return np.array([of_tokens[a:b].sum() for a, b in pairwise(ends)])
 

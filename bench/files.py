@@ -114,8 +114,8 @@ def _measured(what: str, settings: dict[str, str]) -> dict[str, Any]:
     done = subprocess.run(
         command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True
     )
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return figures
 
 
 def _score(source: str) -> dict[str, float]:

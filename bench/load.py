@@ -42,7 +42,7 @@ def measure(seconds: int = 15) -> dict[str, Any]:
     if not shutil.which("wrk"):
         raise NoLoad("the load needs wrk (Debian: apt-get install wrk)")
     make_checkpoint(BASELINE, ROOT / "model")
-    found: dict[str, dict[str, Any]] = {"ours": {}, "baseline": {}}
+    results: dict[str, dict[str, Any]] = {"ours": {}, "baseline": {}}
     ours = _serving("app.main:app", PORTS["ours"], {"SENTIMENT_CACHE_SIZE": "0"})
     theirs = _serving(
         "bench.baseline:handler.app", PORTS["baseline"], {"BASELINE_DIR": str(BASELINE)}
@@ -50,8 +50,8 @@ def measure(seconds: int = 15) -> dict[str, Any]:
     with ours, theirs:
         for connections in tqdm(CONNECTIONS, desc="load"):
             for name, port in PORTS.items():
-                found[name][str(connections)] = _load(port, connections, seconds)
-    return {"load": found}
+                results[name][str(connections)] = _load(port, connections, seconds)
+    return {"load": results}
 
 
 @contextmanager
@@ -99,8 +99,8 @@ def _load(port: int, connections: int, seconds: int) -> dict[str, float]:
         stdout=subprocess.PIPE,
         text=True,
     )
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return figures
 
 
 def table() -> str:
@@ -109,14 +109,14 @@ def table() -> str:
     body = []
     for connections in CONNECTIONS:
         for name in ("baseline", "ours"):
-            found = result["load"][name][str(connections)]
-            rate = found["requests"] / found["seconds"]
+            figures = result["load"][name][str(connections)]
+            rate = figures["requests"] / figures["seconds"]
             body.append(
                 [
                     f"{connections} connections, {name}",
                     f"{rate:.1f}",
-                    *(f"{found[p]:.0f}" for p in ("p50", "p95", "p99", "max")),
-                    f"{found['lost']:.0f} of {found['requests']:,.0f}",
+                    *(f"{figures[p]:.0f}" for p in ("p50", "p95", "p99", "max")),
+                    f"{figures['lost']:.0f} of {figures['requests']:,.0f}",
                 ]
             )
     header = [f"{TOKENS} tokens", "requests/s", "p50 ms", "p95", "p99", "max", "lost"]

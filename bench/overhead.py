@@ -42,14 +42,14 @@ def measure() -> dict[str, Any]:
         stdout=subprocess.PIPE,
         text=True,
     )
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return {"milliseconds": found, "requests": REQUESTS}
+    milliseconds: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return {"milliseconds": milliseconds, "requests": REQUESTS}
 
 
 def _event(text: str) -> dict[str, Any]:
     """Return a request with the key."""
-    found = event_of(text)
-    return {**found, "headers": {**found["headers"], "x-api-key": KEY}}
+    event = event_of(text)
+    return {**event, "headers": {**event["headers"], "x-api-key": KEY}}
 
 
 class _Application(Protocol):
@@ -101,13 +101,13 @@ def _requests() -> dict[str, list[float]]:
     app.router.middleware_stack = clocks["route"].around_app(app.router.middleware_stack)
     assert app.middleware_stack is not None
     app.middleware_stack = clocks["application"].around_app(app.middleware_stack)
-    asked = _event(text_of(TOKENS))
+    event = _event(text_of(TOKENS))
     parts: dict[str, list[float]] = {}
     for turn in range(REQUESTS + 50):
         for clock in clocks.values():
             clock.seconds = 0.0
         start = time.thread_time()
-        answer = handler(asked, None)
+        answer = handler(event, None)
         whole = time.thread_time() - start
         assert answer["statusCode"] == 200, answer
         if turn < 50:
@@ -119,15 +119,15 @@ def _requests() -> dict[str, list[float]]:
             parts.setdefault(name, []).append((outer - inner) * 1000)
         parts.setdefault("all but tokenising and inference", []).append((whole - spans[-1]) * 1000)
         parts.setdefault("tokenising and inference", []).append(spans[-1] * 1000)
-    return {name: spread(found) for name, found in parts.items()}
+    return {name: spread(milliseconds) for name, milliseconds in parts.items()}
 
 
 def table() -> str:
     """Return the last result as a table."""
     result = report.read("overhead")
     body = [
-        [name, f"{found[1]:.2f}", f"{found[0]:.2f} – {found[2]:.2f}"]
-        for name, found in result["milliseconds"].items()
+        [name, f"{quartiles[1]:.2f}", f"{quartiles[0]:.2f} – {quartiles[2]:.2f}"]
+        for name, quartiles in result["milliseconds"].items()
     ]
     text = (
         f"{report.of_machine(result)} Medians of {result['requests']} requests of {TOKENS} tokens."

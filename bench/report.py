@@ -35,10 +35,10 @@ def text_of(tokens: int) -> str:
 
 def machine() -> dict[str, Any]:
     """Return what the figures are of; ``load``: how many others wanted the cores at the end."""
-    found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    model_name = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     return {
         "cores": THREADS,
-        "processor": found[1] if found else platform.machine(),
+        "processor": model_name[1] if model_name else platform.machine(),
         "python": platform.python_version(),
         "load": round(os.getloadavg()[0], 1),
     }
@@ -53,8 +53,8 @@ def write(name: str, result: Mapping[str, Any]) -> None:
 
 def read(name: str) -> dict[str, Any]:
     """Return the last result of this name."""
-    found: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text())
-    return found
+    result: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text())
+    return result
 
 
 def spread(values: Sequence[float]) -> list[float]:
@@ -64,10 +64,10 @@ def spread(values: Sequence[float]) -> list[float]:
 
 def of_machine(result: Mapping[str, Any]) -> str:
     """Return the sentence that says what a table is of."""
-    found = result["machine"]
+    machine = result["machine"]
     return (
-        f"On {found['cores']} cores ({found.get('processor', 'x86-64')}) with Python "
-        f"{found['python']}, a load of {found.get('load', 'unknown size')} at the end."
+        f"On {machine['cores']} cores ({machine.get('processor', 'x86-64')}) with Python "
+        f"{machine['python']}, a load of {machine.get('load', 'unknown size')} at the end."
     )
 
 

@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[1]
 
 def event_of(text: str) -> dict[str, Any]:
     """Return a REST API event that asks for this text's sentiment."""
-    found = json.loads((ROOT / "tests/events/rest-api.json").read_text())
-    return {**found, "body": json.dumps({"text": text})}
+    event = json.loads((ROOT / "tests/events/rest-api.json").read_text())
+    return {**event, "body": json.dumps({"text": text})}
 
 
 @dataclass(frozen=True)

@@ -85,21 +85,21 @@ def measure(rounds: int = 5) -> dict[str, Any]:
             for tokens in LENGTHS:
                 for name, worker in workers.items():
                     time.sleep(SETTLE_SECONDS)
-                    asked: object = tokens if name in FLOORS else [text_of(tokens)]
-                    seconds = [worker.ask(asked)["seconds"] for _ in range(BURST)]
+                    request: object = tokens if name in FLOORS else [text_of(tokens)]
+                    seconds = [worker.ask(request)["seconds"] for _ in range(BURST)]
                     if turn >= WARM_UPS:
                         times[name][tokens].append(statistics.median(seconds[1:]) * 1000)
         rates = _rates({name: workers[name] for name in rivals.ENGINES})
     ours = times[rivals.OURS]
     return {
         "milliseconds": {
-            name: {str(tokens): spread(found) for tokens, found in by.items()}
+            name: {str(tokens): spread(values) for tokens, values in by.items()}
             for name, by in times.items()
         },
         "ratios": {
             name: {
-                str(tokens): spread([b / o for b, o in zip(found, ours[tokens], strict=True)])
-                for tokens, found in by.items()
+                str(tokens): spread([b / o for b, o in zip(values, ours[tokens], strict=True)])
+                for tokens, values in by.items()
             }
             for name, by in times.items()
             if name != rivals.OURS
@@ -126,9 +126,9 @@ def _rates(workers: dict[str, _Worker]) -> dict[str, dict[str, float]]:
             if name != rivals.OURS and seconds[name] > SECONDS:
                 continue
             time.sleep(SETTLE_SECONDS)
-            found = worker.ask(texts[first : first + CHUNK])
-            seconds[name] += found["seconds"]
-            odds[name] += found["log_odds"]
+            answer = worker.ask(texts[first : first + CHUNK])
+            seconds[name] += answer["seconds"]
+            odds[name] += answer["log_odds"]
     reference = odds["torch fp32"]
     return {
         name: {
@@ -140,8 +140,8 @@ def _rates(workers: dict[str, _Worker]) -> dict[str, dict[str, float]]:
     }
 
 
-def _agreement(found: Sequence[float], reference: Sequence[float]) -> float:
-    pairs = list(zip(found, reference, strict=False))
+def _agreement(odds: Sequence[float], reference: Sequence[float]) -> float:
+    pairs = list(zip(odds, reference, strict=False))
     return sum((a >= 0) == (b >= 0) for a, b in pairs) / len(pairs)
 
 
@@ -237,9 +237,9 @@ def _work(name: str) -> None:
         from handler import handler
 
         for line in sys.stdin:
-            asked = event_of(json.loads(line)[0])
+            event = event_of(json.loads(line)[0])
             start = time.perf_counter()
-            handler(asked, None)
+            handler(event, None)
             seconds = time.perf_counter() - start
             print(json.dumps({"seconds": seconds}), file=answers, flush=True)
         return

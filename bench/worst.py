@@ -76,7 +76,7 @@ FAMILIES: dict[str, Callable[[int], str]] = {
 }
 
 
-def tokenise(of: SentimentClassifier, body: bytes) -> int:
+def tokenise(classifier: SentimentClassifier, body: bytes) -> int:
     """Return how many tokens a request's text has, however many; 0 of one with too many characters.
 
     What grows past the limit in normalisation is refused before it is tokenised, so that more of it
@@ -86,38 +86,38 @@ def tokenise(of: SentimentClassifier, body: bytes) -> int:
         text = parse(json_reader.read(body)["text"], settings.Settings().max_text_characters)
     except InvalidText:
         return 0
-    return of.token_counts([text])[0]
+    return classifier.token_counts([text])[0]
 
 
 def measure() -> dict[str, Any]:
     """Return processor milliseconds of each family at each length, to tokens and to words."""
     allowed = settings.Settings(threads=1, cache_size=0)
-    of = load_classifier(allowed)
-    found: dict[str, dict[str, list[float]]] = {}
+    loaded = load_classifier(allowed)
+    milliseconds: dict[str, dict[str, list[float]]] = {}
     for name, make in FAMILIES.items():
-        found[name] = {"tokens": [], "words": []}
+        milliseconds[name] = {"tokens": [], "words": []}
         for part in PARTS:
             body = json.dumps({"text": make(int(part * allowed.max_text_characters))}).encode()
             short = make(int(part * allowed.explain_max_characters))
-            found[name]["tokens"].append(_milliseconds(partial(tokenise, of, body)))
-            found[name]["words"].append(_milliseconds(partial(words, short)))
+            milliseconds[name]["tokens"].append(_milliseconds(partial(tokenise, loaded, body)))
+            milliseconds[name]["words"].append(_milliseconds(partial(words, short)))
     return {
         "characters": {
             "tokens": allowed.max_text_characters,
             "words": allowed.explain_max_characters,
         },
-        "milliseconds": found,
+        "milliseconds": milliseconds,
     }
 
 
 def _milliseconds(task: Callable[[], object]) -> float:
     """Return the least of some rounds: what others do at the time only adds to it."""
-    found = []
+    rounds = []
     for _ in range(ROUNDS):
         start = time.process_time()
         task()
-        found.append((time.process_time() - start) * 1000)
-    return min(found)
+        rounds.append((time.process_time() - start) * 1000)
+    return min(rounds)
 
 
 def table() -> str:
@@ -132,7 +132,7 @@ def table() -> str:
         ),
     ]
     body = [
-        [name, *(f"{ms:.1f}" for to in result["characters"] for ms in found[to])]
-        for name, found in result["milliseconds"].items()
+        [name, *(f"{ms:.1f}" for to in result["characters"] for ms in times[to])]
+        for name, times in result["milliseconds"].items()
     ]
     return f"{report.of_machine(result)}\n\n{report.rows(header, body)}"

@@ -55,16 +55,16 @@ class LocalAws:
 
     def results(self) -> list[dict[str, Any]]:
         """Return what the queue of results got, and empty it."""
-        found = []
+        results = []
         while messages := self._queue.receive_message(
             QueueUrl=self._queue_url, MaxNumberOfMessages=10
         ).get("Messages"):
             for message in messages:
-                found.append(json.loads(message["Body"]))
+                results.append(json.loads(message["Body"]))
                 self._queue.delete_message(
                     QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"]
                 )
-        return found
+        return results
 
     def put(self, stored: StoredObject, body: bytes) -> None:
         """Put an object, in a bucket that is made for it."""
@@ -73,11 +73,11 @@ class LocalAws:
 
     def take(self, bucket: str, *prefixes: str) -> dict[str, str]:
         """Return the objects under the prefixes, and remove them."""
-        found = {}
+        taken = {}
         for prefix in prefixes:
             listed = self._objects.list_objects_v2(Bucket=bucket, Prefix=prefix)
-            for key in [one["Key"] for one in listed.get("Contents", ())]:
+            for key in [listed_object["Key"] for listed_object in listed.get("Contents", ())]:
                 body = self._objects.get_object(Bucket=bucket, Key=key)["Body"].read()
-                found[key] = body.decode()
+                taken[key] = body.decode()
                 self._objects.delete_object(Bucket=bucket, Key=key)
-        return found
+        return taken

@@ -65,16 +65,16 @@ def ensure() -> None:
     }
     if shutil.which("apt-get") and os.geteuid() == 0:
         attempts["Playwright has none for here: installing Debian's"] = DEBIANS
-    said: list[str] = []
+    output: list[str] = []
     for what, commands in attempts.items():
         print(what)
-        if all(_succeeds(command, said) for command in commands):
+        if all(_succeeds(command, output) for command in commands):
             return
     missing = "the page's tests need a browser: put chromium or google-chrome on the PATH"
-    sys.exit("\n".join([*said, missing]))
+    sys.exit("\n".join([*output, missing]))
 
 
-def _succeeds(command: Sequence[str], said: list[str]) -> bool:
+def _succeeds(command: Sequence[str], output: list[str]) -> bool:
     environment = {
         **os.environ,
         "DEBIAN_FRONTEND": "noninteractive",
@@ -83,7 +83,7 @@ def _succeeds(command: Sequence[str], said: list[str]) -> bool:
     done = subprocess.run(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
-    said.append(done.stdout)
+    output.append(done.stdout)
     return done.returncode == 0
 
 

@@ -93,11 +93,11 @@ def base(archive: Path) -> sbom.Base | None:
 
 def packages(folder: Path) -> list[Package]:
     """Return what is installed in this folder, the largest first."""
-    found = [
+    installed = [
         Package(each.metadata["Name"], each.version, _bytes(each) / 1e6)
         for each in distributions(path=[str(folder)])
     ]
-    return sorted(found, key=lambda package: -package.megabytes)
+    return sorted(installed, key=lambda package: -package.megabytes)
 
 
 def _open(image: tarfile.TarFile, name: str) -> IO[bytes]:
@@ -127,21 +127,21 @@ def layers_table(layers: list[Layer]) -> str:
     )
 
 
-def packages_table(found: list[Package]) -> str:
+def packages_table(installed: list[Package]) -> str:
     """Return an image's packages, the largest first, as a table; those under a megabyte as one."""
-    large = [each for each in found if each.megabytes >= 1]
+    large = [each for each in installed if each.megabytes >= 1]
     rows = ["| package | MB | what for |", "|---|---:|---|"]
     rows += [f"| {each.name} | {each.megabytes:.1f} | {WHY.get(each.name, '')} |" for each in large]
-    small = sum(each.megabytes for each in found[len(large) :])
-    rows.append(f"| {len(found) - len(large)} others | {small:.1f} | each under a megabyte |")
+    small = sum(each.megabytes for each in installed[len(large) :])
+    rows.append(f"| {len(installed) - len(large)} others | {small:.1f} | each under a megabyte |")
     return "\n".join(rows)
 
 
 def recorded() -> tuple[list[Layer], list[Package]]:
     """Return what was in the image that was last recorded."""
-    found = json.loads(RECORD.read_text())
-    layers = [Layer(**each) for each in found["layers"]]
-    return layers, [Package(**each) for each in found["packages"]]
+    record = json.loads(RECORD.read_text())
+    layers = [Layer(**each) for each in record["layers"]]
+    return layers, [Package(**each) for each in record["packages"]]
 
 
 SECTIONS = {
@@ -159,11 +159,13 @@ def main() -> None:
     args = parser.parse_args()
     with TemporaryDirectory() as folder:
         layers = unpack(args.archive, Path(folder))
-        found = packages(Path(folder) / TASK_ROOT)
+        installed = packages(Path(folder) / TASK_ROOT)
         sbom.write(sbom.of(Path(folder) / TASK_ROOT, base(args.archive)), args.bill)
-    print(f"{layers_table(layers)}\n\n{packages_table(found)}\n\nbill of materials: {args.bill}")
+    print(
+        f"{layers_table(layers)}\n\n{packages_table(installed)}\n\nbill of materials: {args.bill}"
+    )
     if args.record:
-        result = {"layers": list(map(asdict, layers)), "packages": list(map(asdict, found))}
+        result = {"layers": list(map(asdict, layers)), "packages": list(map(asdict, installed))}
         RECORD.write_text(json.dumps(result, indent=2) + "\n")
         if _beyond_base(layers) > MOST_MB:
             sys.exit(f"more than {MOST_MB} MB beyond the base image")

@@ -52,11 +52,11 @@ def of(folder: Path, base: Base | None = None) -> Bom:
     if base:
         bom.components.add(_base(base))
     bom.metadata.component = service
-    found = list(distributions(path=[str(folder)]))
-    packages = {_key(each.name): _package(each) for each in found}
+    installed = list(distributions(path=[str(folder)]))
+    packages = {_key(each.name): _package(each) for each in installed}
     bom.components.update(packages.values())
     bom.register_dependency(service, bom.components)
-    for each in found:
+    for each in installed:
         needed = [packages[name] for name in _needs(each) if name in packages]
         bom.register_dependency(packages[_key(each.name)], needed)
     return bom
@@ -72,41 +72,41 @@ def _key(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _package(found: Distribution) -> Component:
-    name, version = found.metadata["Name"], found.version
+def _package(package: Distribution) -> Component:
+    name, version = package.metadata["Name"], package.version
     # What was installed from a folder is ours and has no address in an index.
-    ours = found.read_text("direct_url.json") is not None
+    ours = package.read_text("direct_url.json") is not None
     return Component(
         name=name,
         version=version,
         type=ComponentType.LIBRARY,
         bom_ref=f"{name}=={version}",
-        description=_field(found, "Summary"),
-        licenses=list(_license(found)),
+        description=_field(package, "Summary"),
+        licenses=list(_license(package)),
         purl=None if ours else PackageURL("pypi", name=_key(name), version=version),
     )
 
 
-def _field(found: Distribution, name: str) -> str | None:
+def _field(package: Distribution, name: str) -> str | None:
     """Return a field of a package's metadata, or None where it has none of this name."""
-    values = found.metadata.get_all(name)
+    values = package.metadata.get_all(name)
     return values[0] if values else None
 
 
-def _license(found: Distribution) -> Iterator[License]:
+def _license(package: Distribution) -> Iterator[License]:
     """Yield what a package says of its licence, the expression of PEP 639 where it has one."""
-    classifiers = found.metadata.get_all("Classifier") or []
+    classifiers = package.metadata.get_all("Classifier") or []
     named = [each.rpartition(" :: ")[2] for each in classifiers if each.startswith("License ::")]
-    expression = _field(found, "License-Expression") or _field(found, "License")
-    known = _licenses.make_from_string(expression) if expression else None
-    if known and (isinstance(known, LicenseExpression) or known.id or not named):
-        yield known
+    expression = _field(package, "License-Expression") or _field(package, "License")
+    license = _licenses.make_from_string(expression) if expression else None
+    if license and (isinstance(license, LicenseExpression) or license.id or not named):
+        yield license
     else:
         yield from (_licenses.make_with_name(name) for name in named)
 
 
-def _needs(found: Distribution) -> Iterator[str]:
-    for line in found.requires or []:
+def _needs(package: Distribution) -> Iterator[str]:
+    for line in package.requires or []:
         requirement = Requirement(line)
         if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
             yield _key(requirement.name)
@@ -140,17 +140,17 @@ def _base(base: Base) -> Component:
     """Describe the base image, by its digest where that is known."""
     repository, _, tag = base.name.rpartition(":")
     algorithm, _, content = base.digest.partition(":")
-    known = algorithm == "sha256"
+    has_digest = algorithm == "sha256"
     return Component(
         name=base.name,
         bom_ref="base-image",
         version=base.digest,
         type=ComponentType.CONTAINER,
-        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=content)] if known else None,
+        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=content)] if has_digest else None,
         purl=PackageURL(
             "oci",
             name=repository.rpartition("/")[2],
-            version=base.digest if known else None,
+            version=base.digest if has_digest else None,
             qualifiers={"repository_url": repository, "tag": tag},
         ),
     )

@@ -36,15 +36,15 @@ EVALUATIONS = Path("runs/evaluations")
 def _split(args: argparse.Namespace, chosen: Recipe) -> tuple[Examples, Examples]:
     """Return what to train on and what is held out of the first of the data."""
     tested = [text for path in args.test for text in data.read(path).texts]
-    reviews, *others = [data.read(*data.source(given)) for given in args.data]
+    reviews, *others = [data.read(*data.source(argument)) for argument in args.data]
     reviews = data.without(reviews, tested)
     training, held_out = data.hold_out(reviews, chosen.held_out, chosen.seed)
     training = data.without(data.join([training, *others]), [*tested, *held_out.texts])
     training = data.unseen(training, [*tested, *held_out.texts])
-    seen = int((training.weights > 0).sum())
+    trained_on = int((training.weights > 0).sum())
     print(
-        f"{seen} texts to train on, {len(held_out)} held out; {len(training) - seen} are left out, "
-        "being nearly one of those held out or of the tests"
+        f"{trained_on} texts to train on, {len(held_out)} held out; "
+        f"{len(training) - trained_on} left out as near duplicates of held-out or test texts"
     )
     return training, held_out
 
@@ -74,12 +74,12 @@ def _train(args: argparse.Namespace) -> None:
 
 
 def _export(args: argparse.Namespace) -> None:
-    known = json.loads(args.card.read_text()) if args.card else {}
+    card_fields = json.loads(args.card.read_text()) if args.card else {}
     export.export(
         args.model,
         args.out,
         data.read(args.data),
-        known,
+        card_fields,
         args.loss,
         with_fp16="fp16" in args.extras,
         with_onnx="onnx" in args.extras,

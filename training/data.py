@@ -53,22 +53,22 @@ class Examples:
         return Examples(texts, self.labels[chosen], self.weights[chosen], self.targets[chosen])
 
 
-def source(given: str) -> tuple[Path, float]:
+def source(argument: str) -> tuple[Path, float]:
     """Split ``path`` or ``path=weight`` into the path and its weight, by default 1.
 
     Raises:
         ValueError: the weight is not a number above 0.
     """
-    path, separator, weight = given.rpartition("=")
-    if not separator or Path(given).exists():
-        return Path(given), 1.0
+    path, separator, weight = argument.rpartition("=")
+    if not separator or Path(argument).exists():
+        return Path(argument), 1.0
     try:
-        found = float(weight)
+        factor = float(weight)
     except ValueError:
-        found = 0.0
-    if not 0 < found < float("inf"):
-        raise ValueError(f"{given}: the weight must be a number above 0, as in {path}=0.5")
-    return Path(path), found
+        factor = 0.0
+    if not 0 < factor < float("inf"):
+        raise ValueError(f"{argument}: the weight must be a number above 0, as in {path}=0.5")
+    return Path(path), factor
 
 
 def read(path: Path, weight: float = 1.0) -> Examples:
@@ -83,12 +83,12 @@ def read(path: Path, weight: float = 1.0) -> Examples:
         ValueError: the file's kind is unknown, a column is missing, or a label is none of these.
     """
     if path.is_dir():
-        found = _read_folder(path)
+        examples = _read_folder(path)
     elif path.suffix in _READERS or path.exists() or "/" not in str(path):
-        found = _examples(str(path), _table(path))
+        examples = _examples(str(path), _table(path))
     else:
-        found = _examples(str(path), _hub_table(str(path)))
-    return replace(found, weights=np.full(len(found), weight))
+        examples = _examples(str(path), _hub_table(str(path)))
+    return replace(examples, weights=np.full(len(examples), weight))
 
 
 def ratings(path: Path) -> np.ndarray | None:
@@ -103,8 +103,8 @@ def ratings(path: Path) -> np.ndarray | None:
             return None
         return np.array([int(stars) for _, stars in stems])
     table = _table(path) if path.exists() else pa.table({})
-    known = "rating" in table.column_names and not table["rating"].null_count
-    return table["rating"].to_numpy() if known else None
+    has_ratings = "rating" in table.column_names and not table["rating"].null_count
+    return table["rating"].to_numpy() if has_ratings else None
 
 
 def _read_folder(folder: Path) -> Examples:
@@ -125,16 +125,16 @@ def _table(path: Path) -> pa.Table:
     return _READERS[path.suffix](path)
 
 
-def _hub_table(given: str) -> pa.Table:
+def _hub_table(argument: str) -> pa.Table:
     import datasets  # half a second, and only for those who have a hub
 
-    name, _, split = given.partition(":")
+    name, _, split = argument.partition(":")
     try:
-        found = datasets.load_dataset(name, split=split or "train")
+        loaded = datasets.load_dataset(name, split=split or "train")
     except (OSError, ValueError, RuntimeError) as error:
-        raise ValueError(f"{given} is no file or folder, and as a data set: {error}") from error
-    table = found.with_format("arrow")[:]
-    kind = found.features.get("label")
+        raise ValueError(f"{argument} is no file or folder, and as a data set: {error}") from error
+    table = loaded.with_format("arrow")[:]
+    kind = loaded.features.get("label")
     if isinstance(kind, datasets.ClassLabel):
         # A split without labels has -1 in their place, which is no name.
         names = pa.array([kind.names[i] if i >= 0 else "none" for i in table["label"].to_pylist()])
@@ -143,8 +143,8 @@ def _hub_table(given: str) -> pa.Table:
 
 
 def _examples(source: str, table: pa.Table) -> Examples:
-    found = next((name for name in TEXT_COLUMNS if name in table.column_names), "text")
-    for column in (found, "label"):
+    text_column = next((name for name in TEXT_COLUMNS if name in table.column_names), "text")
+    for column in (text_column, "label"):
         if column not in table.column_names:
             raise ValueError(
                 f"{source}: no column {column!r}; it has {', '.join(table.column_names)}"
@@ -161,7 +161,7 @@ def _examples(source: str, table: pa.Table) -> Examples:
         )
     if not len(table):
         raise ValueError(f"{source} holds no texts")
-    values = table[found].cast(pa.string()).to_pylist()
+    values = table[text_column].cast(pa.string()).to_pylist()
     if None in values:
         raise ValueError(f"{source}: row {values.index(None) + 1} has no text")
     texts = [normalise(text) for text in values]
@@ -186,15 +186,15 @@ def write(examples: Examples, path: Path) -> None:
 
 def digest(parts: Sequence[Examples]) -> str:
     """Return a checksum of texts and labels."""
-    found = hashlib.sha256()
+    checksum = hashlib.sha256()
     for part in parts:
-        found.update("\n".join(part.texts).encode())
-        found.update(part.labels.tobytes())
+        checksum.update("\n".join(part.texts).encode())
+        checksum.update(part.labels.tobytes())
         if (part.weights != 1).any():
-            found.update(part.weights.tobytes())
+            checksum.update(part.weights.tobytes())
         if (part.targets != part.labels).any():
-            found.update(part.targets.tobytes())
-    return found.hexdigest()
+            checksum.update(part.targets.tobytes())
+    return checksum.hexdigest()
 
 
 def join(parts: Sequence[Examples]) -> Examples:
@@ -226,13 +226,13 @@ def unseen(examples: Examples, others: Sequence[str]) -> Examples:
     the texts stays valid when another test set is added.
     """
     keys = {_folded(text) for text in others} - {""}
-    known = np.unique(np.concatenate([np.empty(0, np.int64), *map(_runs, others)]))
+    other_runs = np.unique(np.concatenate([np.empty(0, np.int64), *map(_runs, others)]))
     weights = examples.weights.copy()
     for i, text in enumerate(examples.texts):
         runs = _runs(text)
         shared = (
-            known[np.searchsorted(known, runs) % max(1, len(known))] == runs
-            if len(known)
+            other_runs[np.searchsorted(other_runs, runs) % max(1, len(other_runs))] == runs
+            if len(other_runs)
             else runs[:0]
         )
         if _folded(text) in keys or (len(runs) and shared.mean() > TWIN):
@@ -307,20 +307,20 @@ def batches(
     order = drawn[rng.permutation(len(drawn))]
     pools = [order[i : i + 50 * size] for i in range(0, len(order), 50 * size)]
     by_length = [pool[np.argsort(np.asarray(lengths)[pool], kind="stable")] for pool in pools]
-    found = [pool[i : i + size] for pool in by_length for i in range(0, len(pool), size)]
-    return [found[i] for i in rng.permutation(len(found))]
+    cut = [pool[i : i + size] for pool in by_length for i in range(0, len(pool), size)]
+    return [cut[i] for i in rng.permutation(len(cut))]
 
 
 def _drawn(weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return indices, each as often as its weight says, those of one weight a fixed number."""
-    found = []
+    indices = []
     for weight in np.unique(weights):
         members = np.flatnonzero(weights == weight)
         whole, part = divmod(round(weight * len(members)), len(members))
-        found += [members] * whole
+        indices += [members] * whole
         if part:
-            found.append(np.sort(rng.permutation(members)[:part]))
-    return np.concatenate(found)
+            indices.append(np.sort(rng.permutation(members)[:part]))
+    return np.concatenate(indices)
 
 
 def pad(rows: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -71,7 +71,7 @@ def _windows(text: str) -> list[str]:
 
 def _passages(text: str, rng: np.random.Generator) -> list[str]:
     """Return some of the runs of whole sentences that the text falls into, long and short ones."""
-    found = []
+    passages = []
     passage: list[str] = []
     low, high = np.log(PASSAGE)
     wanted = np.exp(rng.uniform(low, high))
@@ -79,10 +79,10 @@ def _passages(text: str, rng: np.random.Generator) -> list[str]:
         passage += sentence.split()
         if len(passage) >= wanted:
             if len(passage) <= WINDOW and rng.random() < PASSAGES:
-                found.append(" ".join(passage))
+                passages.append(" ".join(passage))
             passage = []
             wanted = np.exp(rng.uniform(low, high))
-    return found
+    return passages
 
 
 def label(checkpoint: Path, length: int, pieces: Pieces, path: Path) -> None:
@@ -97,12 +97,12 @@ def label(checkpoint: Path, length: int, pieces: Pieces, path: Path) -> None:
     rows = data.encode(tokenizer, pieces.texts, length)
     with (checkpoint / "model.safetensors").open("rb") as file:
         weights = hashlib.file_digest(file, "sha256").hexdigest()
-    of = {"sha256": pieces.digest(), "teacher": weights}
+    digests = {"sha256": pieces.digest(), "teacher": weights}
     unfinished = path.with_name(f"{path.name}.unfinished.npz")
     log_odds = np.full(len(rows), np.nan, dtype=np.float16)
     if unfinished.exists():
         with np.load(unfinished) as file:
-            if all(str(file[name]) == value for name, value in of.items()):
+            if all(str(file[name]) == value for name, value in digests.items()):
                 log_odds = file["log_odds"]
     bf16 = bf16_is_faster(device)
     with tqdm(total=len(rows), unit="piece", desc="labelling") as bar:
@@ -111,17 +111,17 @@ def label(checkpoint: Path, length: int, pieces: Pieces, path: Path) -> None:
             if np.isnan(log_odds[part]).any():
                 logits = predict(teacher, rows[part], bf16)
                 log_odds[part] = logits[:, 1] - logits[:, 0]
-                _save(unfinished, log_odds, of)
+                _save(unfinished, log_odds, digests)
             bar.update(len(rows[part]))
-    _save(path, log_odds, of)
+    _save(path, log_odds, digests)
     unfinished.unlink(missing_ok=True)
 
 
-def _save(path: Path, log_odds: np.ndarray, of: Mapping[str, str]) -> None:
+def _save(path: Path, log_odds: np.ndarray, digests: Mapping[str, str]) -> None:
     """Replace the file in one step, so that a kill leaves the old one or the new."""
     new = path.with_name(f"{path.name}.new")
     with new.open("wb") as file:
-        arrays: dict[str, Any] = {"log_odds": log_odds, **of}
+        arrays: dict[str, Any] = {"log_odds": log_odds, **digests}
         np.savez_compressed(file, **arrays)
     new.replace(path)
 

@@ -90,8 +90,8 @@ def report(scored: Scored, ratings: np.ndarray | None = None) -> dict[str, Any]:
     ]
     intervals = {}
     for name, value in whole.items():
-        found = [sample.get(name, np.nan) for sample in samples]
-        low, high = np.nanpercentile(found, (2.5, 97.5))
+        values = [sample.get(name, np.nan) for sample in samples]
+        low, high = np.nanpercentile(values, (2.5, 97.5))
         if name == "calibration_error":
             # Noise can only add to a mean of distances: a sample's is too large, by as much as the
             # figure itself is, so that the interval lies on its other side (the basic bootstrap).

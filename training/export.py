@@ -34,7 +34,7 @@ from training import data, graph, pack
 from training.card import write as write_card
 from training.data import LABELS, Examples
 from training.evaluate import Scored, score
-from training.quantise import Activations, Seen
+from training.quantise import Activations, ActivationStats
 from training.recipe import FILE as RECIPE
 from training.train import predict
 
@@ -94,19 +94,21 @@ def observe(fp32: onnx.ModelProto, rows: Sequence[np.ndarray]) -> Activations:
         helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in names
     )
     session = onnxruntime.InferenceSession(watched.SerializeToString())
-    found: dict[str, Seen] = {}
+    activations: dict[str, ActivationStats] = {}
     for row in rows:
         inputs = {"input_ids": row[None], "lengths": np.array([len(row)], dtype=np.int32)}
         for name, values in zip(names, session.run(names, inputs), strict=True):
             channels = values.reshape(-1, values.shape[-1])
-            seen = Seen(channels.min(axis=0), channels.max(axis=0), channels.T @ channels)
-            if name in found:
-                low, high, gram = found[name]
-                seen = Seen(
-                    np.minimum(low, seen.low), np.maximum(high, seen.high), gram + seen.gram
+            stats = ActivationStats(
+                channels.min(axis=0), channels.max(axis=0), channels.T @ channels
+            )
+            if name in activations:
+                low, high, gram = activations[name]
+                stats = ActivationStats(
+                    np.minimum(low, stats.low), np.maximum(high, stats.high), gram + stats.gram
                 )
-            found[name] = seen
-    return found
+            activations[name] = stats
+    return activations
 
 
 def export(
@@ -270,7 +272,7 @@ def _verify(engine: str, served: Scored, reference: Scored, max_loss: float) -> 
     }
     count = len(served.labels)
     agreement = float(((served.log_odds >= 0) == (reference.log_odds >= 0)).mean())
-    accuracies = ", ".join(f"{name} {found / count:.4f}" for name, found in right.items())
+    accuracies = ", ".join(f"{name} {correct / count:.4f}" for name, correct in right.items())
     print(f"{engine}: accuracy on {count} texts: {accuracies}; same label {agreement:.4f}")
     # One text more or less says nothing, however few there are.
     if right["fp32"] - right["int8"] > max(1, max_loss * count):
@@ -281,11 +283,11 @@ def _verify(engine: str, served: Scored, reference: Scored, max_loss: float) -> 
 
 def _revision(folder: Path, inference: Mapping[str, Any]) -> str:
     """Return a digest of all that a score depends on."""
-    found = hashlib.sha256(json.dumps(inference).encode())
+    checksum = hashlib.sha256(json.dumps(inference).encode())
     for name in (reference.WEIGHTS, GRAPH, WEIGHTS, "tokenizer.json"):
         if (folder / name).exists():
-            found.update((folder / name).read_bytes())
-    return found.hexdigest()[:12]
+            checksum.update((folder / name).read_bytes())
+    return checksum.hexdigest()[:12]
 
 
 def temperature(scored: Scored) -> float:

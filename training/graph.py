@@ -67,10 +67,10 @@ class _Graph:
         scale_name = self.constant(f"{rows}.scale", np.array(scale))
         zero = self.constant(f"{rows}.zero", np.array(np.rint(-least / scale), dtype=np.uint8))
         quantised = self.node("QuantizeLinear", f"{rows}.uint8", smoothed, scale_name, zero)
-        found = []
+        products = []
         for name, weight in weights.items():
             integers, scales = quantise.weight(weight * smooth)
-            found.append(
+            products.append(
                 self.node(
                     "MatMulIntegerToFloat",
                     name,
@@ -82,7 +82,7 @@ class _Graph:
                     domain=_MICROSOFT,
                 )
             )
-        return found
+        return products
 
     def rows(self, name: str, table: np.ndarray, indices: str) -> str:
         """Return the table's rows at the indices."""

@@ -8,7 +8,7 @@ from distilbert_int8 import PANEL, Shape, write
 from transformers import DistilBertConfig
 
 from training import quantise
-from training.quantise import Activations, Seen
+from training.quantise import Activations, ActivationStats
 
 Weights = Mapping[str, np.ndarray]
 
@@ -78,7 +78,7 @@ def _attention(
     out = _part(weights, f"{source}.out_lin")
     out["weight"] = padded(np.ascontiguousarray(out["weight"].T)).T
     low, high, gram = activations[f"layer{number}.attention"]
-    attended = Seen(padded(low), padded(high), padded(padded(gram).T))
+    attended = ActivationStats(padded(low), padded(high), padded(padded(gram).T))
     return {
         **_prefixed("qkv", _product(qkv, activations[_input(number)])),
         **_prefixed("out", _product(out, attended)),
@@ -89,13 +89,13 @@ def _feed_forward(
     weights: Weights, source: str, activations: Activations, number: int
 ) -> dict[str, np.ndarray]:
     wide, narrow = (_part(weights, f"{source}.{part}") for part in ("lin1", "lin2"))
-    low, high, gram = seen = activations[f"layer{number}.active"]
+    low, high, gram = stats = activations[f"layer{number}.active"]
     # The order of the hidden channels is free; those of like size share a group's range.
-    smooth = quantise.smoothing(seen, [narrow["weight"]], _SMOOTHING)
+    smooth = quantise.smoothing(stats, [narrow["weight"]], _SMOOTHING)
     order = np.argsort(-np.maximum(-low, high) / smooth)
     wide = {kind: value[order] for kind, value in wide.items()}
     narrow["weight"] = narrow["weight"][:, order]
-    active = Seen(low[order], high[order], gram[np.ix_(order, order)])
+    active = ActivationStats(low[order], high[order], gram[np.ix_(order, order)])
     return {
         **_prefixed("wide", _product(wide, activations[f"layer{number}.attended"])),
         **_prefixed("narrow", _product(narrow, active)),
@@ -107,10 +107,10 @@ def _input(layer: int) -> str:
     return f"layer{layer - 1}" if layer else "embeddings"
 
 
-def _product(linear: Weights, seen: Seen) -> dict[str, np.ndarray]:
+def _product(linear: Weights, stats: ActivationStats) -> dict[str, np.ndarray]:
     """Return a linear layer's tensors for the kernels."""
-    smooth = quantise.smoothing(seen, [linear["weight"]], _SMOOTHING)
-    gram = seen.gram / np.outer(smooth, smooth)
+    smooth = quantise.smoothing(stats, [linear["weight"]], _SMOOTHING)
+    gram = stats.gram / np.outer(smooth, smooth)
     integers, scales = quantise.weight(linear["weight"] * smooth, _GROUP, gram)
     sums = integers.reshape(*scales.shape, -1).sum(axis=2, dtype=np.int64) * scales
     return {

@@ -68,9 +68,9 @@ def page(title: str, report: Mapping[str, Any], mistakes: Sequence[Mapping[str, 
         if report.get(name) is not None
     ]
     wrong = [
-        f"<tr><td>{found['row']}</td><td>{found['label']}</td><td>{found['confidence']:.4f}</td>"
-        f"<td>{found['tokens']}</td><td class=text>{html.escape(found['text'])}</td></tr>"
-        for found in mistakes
+        f"<tr><td>{mistake['row']}</td><td>{mistake['label']}</td><td>{mistake['confidence']:.4f}</td>"
+        f"<td>{mistake['tokens']}</td><td class=text>{html.escape(mistake['text'])}</td></tr>"
+        for mistake in mistakes
     ]
     pictures = [_reliability, _confusion, _by_length]
     if "by_rating" in report:
@@ -102,11 +102,11 @@ def _svg(picture: Any, report: Mapping[str, Any]) -> str:
 
 def _reliability(axes: Axes, report: Mapping[str, Any]) -> None:
     bins = report["reliability"]
-    confidence = [found["confidence"] for found in bins]
+    confidence = [one_bin["confidence"] for one_bin in bins]
     axes.plot((0.5, 1), (0.5, 1), color="grey", linestyle=":", label="perfectly calibrated")
-    axes.plot(confidence, [found["accuracy"] for found in bins], marker="o", label="measured")
-    most = max(found["examples"] for found in bins)
-    shares = [0.1 * found["examples"] / most for found in bins]
+    axes.plot(confidence, [one_bin["accuracy"] for one_bin in bins], marker="o", label="measured")
+    most = max(one_bin["examples"] for one_bin in bins)
+    shares = [0.1 * one_bin["examples"] / most for one_bin in bins]
     axes.bar(confidence, shares, 0.02, bottom=0.4, alpha=0.3, label="examples")
     axes.set(title="Reliability", xlabel="confidence", ylabel="accuracy", ylim=(0.4, 1.02))
     axes.legend()
@@ -138,12 +138,12 @@ def _by_rating(axes: Axes, report: Mapping[str, Any]) -> None:
 
 def accuracies(axes: Axes, groups: Mapping[str, Mapping[str, Any]]) -> None:
     """Draw the accuracy of each group with its interval, over its name and size."""
-    shares = [found["accuracy"] for found in groups.values()]
+    shares = [group["accuracy"] for group in groups.values()]
     errors = [
-        [abs(found["accuracy"] - found["interval"][side]) for found in groups.values()]
+        [abs(group["accuracy"] - group["interval"][side]) for group in groups.values()]
         for side in (0, 1)
     ]
-    names = [f"{name}\n{found['examples']:,}" for name, found in groups.items()]
+    names = [f"{name}\n{group['examples']:,}" for name, group in groups.items()]
     axes.errorbar(range(len(names)), shares, errors, marker="o", capsize=4)
     axes.set_xticks(range(len(names)), names)
     axes.grid(alpha=0.3)

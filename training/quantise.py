@@ -9,7 +9,7 @@ _DAMPING = 0.01
 """What the authors of GPTQ add to the Gram matrix's diagonal, as a share of its mean."""
 
 
-class Seen(NamedTuple):
+class ActivationStats(NamedTuple):
     """What a tensor's rows were seen to hold."""
 
     low: np.ndarray
@@ -19,18 +19,18 @@ class Seen(NamedTuple):
     """The sum of the rows' outer products, (channels, channels)."""
 
 
-Activations = Mapping[str, Seen]
+Activations = Mapping[str, ActivationStats]
 """What entered each matrix product, by the tensor's name."""
 
 
-def smoothing(seen: Seen, weights: Sequence[np.ndarray], share: float) -> np.ndarray:
+def smoothing(stats: ActivationStats, weights: Sequence[np.ndarray], share: float) -> np.ndarray:
     """Return what to divide each channel by, and to multiply the weights by, (channels,).
 
     ``share``: how much of the channels' unevenness moves from the activations, where it costs a
     range that all channels share, into the weights (SmoothQuant, Xiao et al. 2023,
     arXiv:2211.10438).
     """
-    reach = np.maximum(np.maximum(-seen.low, seen.high), 1e-5) ** share
+    reach = np.maximum(np.maximum(-stats.low, stats.high), 1e-5) ** share
     heaviest = np.max([np.abs(weight).max(axis=0) for weight in weights], axis=0)
     divisors: np.ndarray = reach / np.maximum(heaviest, 1e-5) ** (1 - share)
     return divisors

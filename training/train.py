@@ -147,11 +147,11 @@ class Run:
         self.folder = folder
         self.recipe = recipe
         folder.mkdir(parents=True, exist_ok=True)
-        asked = {**asdict(recipe), "data_sha256": data_digest}
+        request = {**asdict(recipe), "data_sha256": data_digest}
         path = folder / RECIPE
-        if path.exists() and json.loads(path.read_text()) != asked:
+        if path.exists() and json.loads(path.read_text()) != request:
             raise ValueError(f"{folder} holds a run of another recipe or data; choose another")
-        _replace(path, json.dumps(asked, indent=2) + "\n")
+        _replace(path, json.dumps(request, indent=2) + "\n")
 
     def describe(self, bf16: bool) -> None:
         """Write down what the run computes with."""
@@ -176,7 +176,7 @@ class Run:
         kept = [
             line
             for line in (path.read_text().splitlines() if path.exists() else ())
-            if ((found := json.loads(line))["phase"], found["step"]) <= (phase, step)
+            if ((entry := json.loads(line))["phase"], entry["step"]) <= (phase, step)
         ]
         _replace(path, "".join(f"{line}\n" for line in kept))
 
@@ -288,8 +288,8 @@ def train(
             progress.advance(step, loss, accuracy)
             epoch_ends = step % epoch_steps == 0
             if epoch_ends:
-                found = predict(model, held_rows, bf16).argmax(1)
-                held_out_accuracy = float((found == held_out.labels).mean())
+                predicted = predict(model, held_rows, bf16).argmax(1)
+                held_out_accuracy = float((predicted == held_out.labels).mean())
                 progress.epoch(step, held_out_accuracy)
                 plots.curves(run.folder)
             if epoch_ends or step % CHECKPOINT_STEPS == 0:

@@ -34,17 +34,17 @@ BATCH_TEXTS = 100
 @cache
 def template() -> dict[str, Any]:
     """Return the stack's template, its short forms of functions written out."""
-    found: dict[str, Any] = cfn_yaml.load(str(ROOT / "template.yaml"))
-    return found
+    loaded: dict[str, Any] = cfn_yaml.load(str(ROOT / "template.yaml"))
+    return loaded
 
 
 def parameters() -> str:
     """Return the parameters of the template as a table."""
     rows = ["| parameter | default | allowed | meaning |", "|---|---|---|---|"]
-    for name, found in template()["Parameters"].items():
-        default = found["Default"]
+    for name, parameter in template()["Parameters"].items():
+        default = parameter["Default"]
         shown = f"`{default}`" if default != "" else ""
-        rows.append(f"| `{name}` | {shown} | {_allowed(found)} | {found['Description']} |")
+        rows.append(f"| `{name}` | {shown} | {_allowed(parameter)} | {parameter['Description']} |")
     return "\n".join(rows)
 
 
@@ -99,7 +99,7 @@ def _of_type(kind: str) -> Iterator[dict[str, Any]]:
 
 def _watched(alarm: dict[str, Any]) -> int:
     """Return how many metrics an alarm is charged for."""
-    stated = sum("MetricStat" in found for found in alarm.get("Metrics", ()))
+    stated = sum("MetricStat" in metric for metric in alarm.get("Metrics", ()))
     return (stated or 1) + (ANOMALY_METRICS if "ThresholdMetricId" in alarm else 0)
 
 
@@ -112,15 +112,15 @@ def metrics() -> str:
 
 def volume() -> str:
     """Return how long log lines are, of requests made here and logged as on Lambda."""
-    one, many = (
+    single, batch = (
         _logged("/predict", {"text": REVIEW}),
         _logged("/predict/batch", {"texts": [f"{REVIEW} {i}" for i in range(BATCH_TEXTS)]}),
     )
     return (
-        f"The line of a `/predict` has {one / 1000:.1f} KB, that of a batch of {BATCH_TEXTS} texts "
-        f"{many / 1000:.0f} KB. At ${LOG_GB:.2f} a GB, a million texts cost "
-        f"${one * LOG_GB / 1000:.2f} to log one by one, and "
-        f"${many / BATCH_TEXTS * LOG_GB / 1000:.2f} in such batches."
+        f"The line of a `/predict` has {single / 1000:.1f} KB, that of a batch of {BATCH_TEXTS} "
+        f"texts {batch / 1000:.0f} KB. At ${LOG_GB:.2f} a GB, a million texts cost "
+        f"${single * LOG_GB / 1000:.2f} to log one by one, and "
+        f"${batch / BATCH_TEXTS * LOG_GB / 1000:.2f} in such batches."
     )
 
 

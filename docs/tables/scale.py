@@ -45,8 +45,8 @@ class Measured:
 
 def measured() -> Measured:
     """Read the last benchmark."""
-    found = json.loads((RESULTS / "files.json").read_text())["batch"]
-    return Measured(found["rows"] / found["seconds"], found["row_bytes"], found["rows"])
+    batch = json.loads((RESULTS / "files.json").read_text())["batch"]
+    return Measured(batch["rows"] / batch["seconds"], batch["row_bytes"], batch["rows"])
 
 
 class Way(NamedTuple):

@@ -11,7 +11,7 @@ from app.settings import Settings
 from tests.training.conftest import RECIPE, sentences, tiny_model, tiny_tokenizer
 from training import export
 from training.evaluate import Scored
-from training.quantise import Seen
+from training.quantise import ActivationStats
 from training.train import Run, predict, train
 
 
@@ -143,7 +143,9 @@ def test_temperature_is_that_which_made_the_log_odds_too_sharp():
 
 
 def _narrowed(activations):
-    return {name: Seen(e.low / 1e3, e.high / 1e3, e.gram) for name, e in activations.items()}
+    return {
+        name: ActivationStats(e.low / 1e3, e.high / 1e3, e.gram) for name, e in activations.items()
+    }
 
 
 def _negated(weights):

@@ -51,6 +51,6 @@ def test_compensation_loses_less_on_the_inputs_that_it_was_made_for(weight, inpu
 
 def test_smoothing_evens_out_what_it_divides():
     reach = np.array([0.1, 1, 10])
-    seen = quantise.Seen(-reach, reach, np.eye(3))
+    seen = quantise.ActivationStats(-reach, reach, np.eye(3))
     smooth = quantise.smoothing(seen, [np.ones((2, 3))], 0.5)
     np.testing.assert_allclose(reach / smooth, np.sqrt(reach))

@@ -45,15 +45,15 @@ def main() -> None:
     option("--fail-on-drift", action="store_true", help=f"exit with {DRIFTED} where there is drift")
     args = parser.parse_args()
     try:
-        found = report(logs.read([*args.logs, *args.feedback]), args.reference_days)
+        figures = report(logs.read([*args.logs, *args.feedback]), args.reference_days)
     except (OSError, ValueError) as error:
         parser.exit(1, f"{error}\n")
     args.out.mkdir(parents=True, exist_ok=True)
     written = args.out / "report.json"
-    written.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
-    draw(found, args.out / "drift.png")
-    print(f"{summary(found)}\n\n{written}, {args.out / 'drift.png'}")
-    if args.fail_on_drift and found["drift"]:
+    written.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
+    draw(figures, args.out / "drift.png")
+    print(f"{summary(figures)}\n\n{written}, {args.out / 'drift.png'}")
+    if args.fail_on_drift and figures["drift"]:
         parser.exit(DRIFTED)
 
 

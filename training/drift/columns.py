@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from training.drift.logs import Found
+from training.drift.logs import LogData
 from training.drift.statistics import Share, share
 
 
@@ -46,11 +46,11 @@ class Lines:
 
 
 @dataclass(frozen=True)
-class Heard:
+class Feedback:
     """Each prediction that feedback is on, (predictions,)."""
 
     line: np.ndarray
-    """The place of its line among all."""
+    """The index of its line among all lines."""
     time: np.ndarray
     """When the prediction was made, seconds of Unix time."""
     confidence: np.ndarray
@@ -58,7 +58,7 @@ class Heard:
     model: np.ndarray
 
     def counts(self, members: np.ndarray | None = None) -> Counts:
-        """Count what was right, of all of them or of these, for each line that has any."""
+        """Count correct predictions, of all or of these members, for each line with feedback."""
         chosen = slice(None) if members is None else members
         _, first, inverse = np.unique(self.line[chosen], return_index=True, return_inverse=True)
         sizes = np.bincount(inverse, minlength=len(first))
@@ -66,9 +66,9 @@ class Heard:
         return Counts(self.time[chosen][first], parts, sizes)
 
 
-def lines(found: Found) -> Lines:
-    """Return the lines that say something of texts, in the order in which they were read."""
-    scored = found.scored
+def lines(logs: LogData) -> Lines:
+    """Return the lines that have predictions, in the order in which they were read."""
+    scored = logs.scored
     return Lines(
         time=np.array([one.time.timestamp() for one in scored]),
         texts=np.array([one.texts for one in scored]),
@@ -79,15 +79,15 @@ def lines(found: Found) -> Lines:
     )
 
 
-def heard(found: Found, of: Lines) -> Heard:
-    """Join the last word on each prediction with the prediction, where the logs have it."""
+def feedback(logs: LogData, of: Lines) -> Feedback:
+    """Join the latest feedback on each prediction with the prediction, where the logs have it."""
     joined = [
-        (given, word.right)
-        for id, word in found.feedback.items()
-        if (given := found.given.get(id)) is not None
+        (given, correction.right)
+        for id, correction in logs.feedback.items()
+        if (given := logs.predictions.get(id)) is not None
     ]
     line = np.array([given.scored for given, _ in joined], dtype=int)
-    return Heard(
+    return Feedback(
         line=line,
         time=of.time[line],
         confidence=np.array([given.confidence for given, _ in joined]),

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from training.drift.columns import Counts, Heard, Lines, iso, rounded
+from training.drift.columns import Counts, Feedback, Lines, iso, rounded
 from training.drift.logs import Scored
 from training.drift.statistics import Difference, Share, differ, differ_in_mean, stability
 
@@ -57,28 +57,30 @@ def periods(time: np.ndarray, reference_days: int) -> Periods:
     )
 
 
-def compare(scored: list[Scored], lines: Lines, heard: Heard, of: Periods) -> list[dict[str, Any]]:
+def compare(
+    scored: list[Scored], lines: Lines, feedback: Feedback, of: Periods
+) -> list[dict[str, Any]]:
     """Return every comparison. ``drift``: it differs by much, and not by chance."""
     positive, doubtful = lines.counts(lines.positive), lines.counts(lines.doubtful)
     return [
         _shares("positive share", positive, LARGE_SHARE, of, of.week_before),
         _shares("doubtful share", doubtful, LARGE_SHARE, of, of.reference),
         _confidence(scored, lines, of),
-        _shares("accuracy on feedback", heard.counts(), LARGE_ACCURACY, of, of.reference),
+        _shares("accuracy on feedback", feedback.counts(), LARGE_ACCURACY, of, of.reference),
     ]
 
 
 def _shares(name: str, counts: Counts, large: float, of: Periods, before: Period) -> dict[str, Any]:
     later, earlier = (counts.where(p.holds(counts.time)).share() for p in (of.latest, before))
-    found = _found(name, of, before, later, earlier)
-    found["latest"]["value"] = rounded(later.value) if later else None
-    found["before"]["value"] = rounded(earlier.value) if earlier else None
+    comparison = _comparison(name, of, before, later, earlier)
+    comparison["latest"]["value"] = rounded(later.value) if later else None
+    comparison["before"]["value"] = rounded(earlier.value) if earlier else None
     if later and earlier:
         difference = differ(later, earlier)
-        found |= _written(difference)
+        comparison |= _written(difference)
         is_large = abs(difference.value) >= large and difference.p < SIGNIFICANT
-        found["drift"] = is_large and not found["too_little"]
-    return found
+        comparison["drift"] = is_large and not comparison["too_little"]
+    return comparison
 
 
 def _confidence(scored: list[Scored], lines: Lines, of: Periods) -> dict[str, Any]:
@@ -86,21 +88,21 @@ def _confidence(scored: list[Scored], lines: Lines, of: Periods) -> dict[str, An
     latest, before = (period.holds(lines.time) for period in (of.latest, of.reference))
     counts = lines.counts(lines.texts)
     shares = [counts.where(members).share() for members in (latest, before)]
-    found = _found("confidence", of, of.reference, *shares)
+    comparison = _comparison("confidence", of, of.reference, *shares)
     for name, members in (("latest", latest), ("before", before)):
-        found[name]["value"] = mean_confidence(lines, members)
+        comparison[name]["value"] = mean_confidence(lines, members)
     if min(latest.sum(), before.sum()) > 1:
         sums = [(lines.confidence[members], lines.texts[members]) for members in (latest, before)]
-        found |= _written(differ_in_mean(*sums))
+        comparison |= _written(differ_in_mean(*sums))
     named = [i for i in np.flatnonzero(latest | before) if scored[i].confidences]
     is_later = latest[named]
-    if not found["too_little"] and 0 < is_later.sum() < len(named):
+    if not comparison["too_little"] and 0 < is_later.sum() < len(named):
         values = np.array([value for i in named for value in scored[i].confidences])
         sizes = [len(scored[i].confidences) for i in named]
         index, p = stability(values, np.repeat(np.arange(len(named)), sizes), is_later)
-        found |= {"stability_index": rounded(index), "stability_p": rounded(p)}
-        found["drift"] = index >= LARGE_INDEX and p < SIGNIFICANT
-    return found
+        comparison |= {"stability_index": rounded(index), "stability_p": rounded(p)}
+        comparison["drift"] = index >= LARGE_INDEX and p < SIGNIFICANT
+    return comparison
 
 
 def mean_confidence(lines: Lines, members: np.ndarray) -> float | None:
@@ -109,7 +111,7 @@ def mean_confidence(lines: Lines, members: np.ndarray) -> float | None:
     return rounded(lines.confidence[members].sum() / texts) if texts else None
 
 
-def _found(
+def _comparison(
     name: str, of: Periods, before: Period, later: Share | None, earlier: Share | None
 ) -> dict[str, Any]:
     """Return what every comparison says, before anything is compared."""

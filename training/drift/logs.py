@@ -25,51 +25,51 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What a log line says of the texts of one request, or of one batch of records."""
+    """A log line's figures on the texts of one request, or of one batch of records."""
 
     time: datetime
     model: str
-    """The revision, empty if the line does not say."""
+    """The revision; empty if the line has none."""
     texts: int
     positive: int
     doubtful: int
     confidence_sum: float
     confidences: tuple[float, ...]
-    """Of each text; empty where the line has counts alone, as those of objects have."""
+    """One for each text; empty where the line has only counts, as the lines about objects do."""
 
 
-class Given(NamedTuple):
-    """A prediction that feedback can name."""
+class NamedPrediction(NamedTuple):
+    """A prediction that feedback can refer to by its id."""
 
     scored: int
-    """The place, among all, of the line that it is in."""
+    """The index of its line in `LogData.scored`."""
     sentiment: Sentiment
     confidence: float
 
 
-class Word(NamedTuple):
-    """What someone said of a prediction."""
+class Correction(NamedTuple):
+    """The right label of a prediction, as feedback gives it."""
 
     right: Sentiment
     time: datetime
 
 
 @dataclass
-class Found:
-    """All that the files hold."""
+class LogData:
+    """What the files hold."""
 
     scored: list[Scored] = field(default_factory=list)
-    given: dict[str, Given | None] = field(default_factory=dict)
+    predictions: dict[str, NamedPrediction | None] = field(default_factory=dict)
     """By pseudonym; None where an id names predictions that contradict each other."""
-    feedback: dict[str, Word] = field(default_factory=dict)
-    """The last word on each prediction, by the pseudonym of its id."""
+    feedback: dict[str, Correction] = field(default_factory=dict)
+    """The latest feedback on each prediction, by the pseudonym of its id."""
     files: int = 0
     other: int = 0
-    """Lines that say nothing of predictions or feedback."""
+    """Lines about neither predictions nor feedback."""
     repeated: int = 0
-    """Lines that stand in the files more than once, and count once."""
+    """Duplicates of lines, which are counted once."""
     damaged: int = 0
-    """Lines that begin like ours and cannot be read, and files that break off."""
+    """Lines that begin like ours but cannot be parsed, and truncated files."""
 
 
 class _Prediction(BaseModel):
@@ -94,14 +94,14 @@ class _Line(BaseModel):
     feedback_on: _FeedbackOn | None = None
 
     def scored(self) -> Scored | None:
-        """Return what it says of texts, if it says anything."""
+        """Return the line's figures on texts, if it has any."""
         if self.predictions:
-            confidences = tuple(found.confidence for found in self.predictions)
+            confidences = tuple(prediction.confidence for prediction in self.predictions)
             return Scored(
                 time=self.timestamp,
                 model=self.model,
                 texts=len(confidences),
-                positive=sum(found.sentiment == "Positive" for found in self.predictions),
+                positive=sum(prediction.sentiment == "Positive" for prediction in self.predictions),
                 doubtful=sum(confidence < DOUBTFUL for confidence in confidences),
                 confidence_sum=sum(confidences),
                 confidences=confidences,
@@ -120,62 +120,62 @@ class _Line(BaseModel):
         )
 
 
-class _Kept(BaseModel):
-    """Feedback as `app.sinks.results.Feedback` is kept."""
+class _StoredFeedback(BaseModel):
+    """`app.sinks.results.Feedback` as the sinks store it."""
 
     prediction: str
     sentiment: Sentiment
     time: AwareDatetime
 
 
-def read(paths: Iterable[Path]) -> Found:
-    """Read the files, and those in the folders.
+def read(paths: Iterable[Path]) -> LogData:
+    """Read the files, and all files in the folders.
 
     Raises:
-        OSError: one is not there or may not be read.
+        OSError: a file is missing or cannot be read.
     """
-    found = Found()
-    seen: set[int] = set()
+    logs = LogData()
+    hashes: set[int] = set()
     for path in _files(paths):
-        found.files += 1
+        logs.files += 1
         for entry in _entries(path):
             try:
                 parsed = None if entry is None else _parse(entry)
             except ValidationError:
                 entry = None
             if entry is None:
-                found.damaged += 1
+                logs.damaged += 1
             elif parsed is None:
-                found.other += 1
-            elif (mark := hash(json.dumps(entry, sort_keys=True))) in seen:
-                found.repeated += 1
+                logs.other += 1
+            elif (mark := hash(json.dumps(entry, sort_keys=True))) in hashes:
+                logs.repeated += 1
             else:
-                seen.add(mark)
-                _add(found, parsed)
-    return found
+                hashes.add(mark)
+                _add(logs, parsed)
+    return logs
 
 
-def _add(found: Found, parsed: _Line | _Kept) -> None:
-    if isinstance(parsed, _Kept):
-        return _hear(found, parsed.prediction, Word(parsed.sentiment, parsed.time))
+def _add(logs: LogData, parsed: _Line | _StoredFeedback) -> None:
+    if isinstance(parsed, _StoredFeedback):
+        return _add_feedback(logs, parsed.prediction, Correction(parsed.sentiment, parsed.time))
     if parsed.feedback_on:
         on = parsed.feedback_on
-        _hear(found, on.prediction, Word(on.right, parsed.timestamp))
+        _add_feedback(logs, on.prediction, Correction(on.right, parsed.timestamp))
     if scored := parsed.scored():
         for prediction in parsed.predictions:
-            given = Given(len(found.scored), prediction.sentiment, prediction.confidence)
+            named = NamedPrediction(len(logs.scored), prediction.sentiment, prediction.confidence)
             name = _name(prediction.id)
-            before = found.given.get(name, given)
-            agree = before is not None and before.sentiment == given.sentiment
-            found.given[name] = given if agree else None
-        found.scored.append(scored)
+            before = logs.predictions.get(name, named)
+            agree = before is not None and before.sentiment == named.sentiment
+            logs.predictions[name] = named if agree else None
+        logs.scored.append(scored)
 
 
-def _hear(found: Found, prediction: str, word: Word) -> None:
+def _add_feedback(logs: LogData, prediction: str, correction: Correction) -> None:
     name = _name(prediction)
-    before = found.feedback.get(name)
-    if before is None or before.time <= word.time:
-        found.feedback[name] = word
+    before = logs.feedback.get(name)
+    if before is None or before.time <= correction.time:
+        logs.feedback[name] = correction
 
 
 def _name(id: str) -> str:
@@ -217,22 +217,22 @@ def _objects(text: str) -> Iterator[dict[str, Any] | None]:
         yield {}
         return
     try:
-        found = json.loads(text[start:])
+        document = json.loads(text[start:])
     except ValueError:
         begins_like_ours = text[start + 1 :].lstrip().startswith('"')
         yield None if begins_like_ours else {}
         return
-    events, items = found.get("events", found.get("logEvents")), found.get("Items")
+    events, items = document.get("events", document.get("logEvents")), document.get("Items")
     if isinstance(events, list):
         for event in events:
             yield from _objects(str(event.get("message", "")) if isinstance(event, dict) else "")
     elif isinstance(items, list):
         yield from ({"Item": item} for item in items)
     else:
-        yield found
+        yield document
 
 
-def _parse(entry: dict[str, Any]) -> _Line | _Kept | None:
+def _parse(entry: dict[str, Any]) -> _Line | _StoredFeedback | None:
     """Return what it is of ours, if it is.
 
     Raises:
@@ -241,10 +241,10 @@ def _parse(entry: dict[str, Any]) -> _Line | _Kept | None:
     if entry.get("message") in ("request", "batch", "predictions"):
         return _Line.model_validate(entry)
     if isinstance(item := entry.get("Item"), dict):  # a table's export writes {"S": "Positive"}
-        kept = {k: v["S"] for k, v in item.items() if isinstance(v, dict) and "S" in v}
+        feedback = {k: v["S"] for k, v in item.items() if isinstance(v, dict) and "S" in v}
     else:
         detail = entry.get("detail")
-        kept = detail if isinstance(detail, dict) else entry
-    if {"prediction", "sentiment", "time"} <= kept.keys():
-        return _Kept.model_validate(kept)
+        feedback = detail if isinstance(detail, dict) else entry
+    if {"prediction", "sentiment", "time"} <= feedback.keys():
+        return _StoredFeedback.model_validate(feedback)
     return None

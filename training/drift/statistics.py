@@ -99,14 +99,14 @@ def stability(
 
     def index(later: np.ndarray) -> float:
         inside = later @ counts
-        # Half a text more in each bin, so that an empty one is no infinity.
+        # Half a text more in each bin, so that an empty bin does not give infinity.
         shares = [(side + 0.5) / (side + 0.5).sum() for side in (inside, everything - inside)]
         return float(((shares[0] - shares[1]) * np.log(shares[0] / shares[1])).sum())
 
     rng = np.random.default_rng(0)
-    found = index(is_later.astype(float))
+    observed = index(is_later.astype(float))
     by_chance = [index(rng.permutation(is_later).astype(float)) for _ in range(PERMUTATIONS)]
-    return found, (1 + sum(one >= found for one in by_chance)) / (1 + PERMUTATIONS)
+    return observed, (1 + sum(value >= observed for value in by_chance)) / (1 + PERMUTATIONS)
 
 
 def _ratio_variance(sums: np.ndarray, sizes: np.ndarray) -> float:

@@ -12,7 +12,7 @@ from app.telemetry.privacy import pseudonym
 from tests.events.conftest import aws  # noqa: F401
 from tests.test_app import client
 from tests.training.drift.conftest import START, line, prediction
-from training.drift.logs import Given, read
+from training.drift.logs import NamedPrediction, read
 
 GOOD = line(START, "r", model="aaaa", predictions=[prediction("r", True, 0.9)])
 BATCH = line(
@@ -40,8 +40,10 @@ def test_what_the_service_logs_is_read(service, bundle):
     found = read([logged()])
     assert [(one.texts, one.positive) for one in found.scored] == [(1, 1), (2, 1)]
     assert found.scored[0].model == bundle.revision
-    assert found.given[pseudonym("r")] == Given(0, "Positive", answer.json()["confidence"])
-    assert found.given.keys() == {*map(pseudonym, ("r", "b#0", "b#2"))}
+    assert found.predictions[pseudonym("r")] == NamedPrediction(
+        0, "Positive", answer.json()["confidence"]
+    )
+    assert found.predictions.keys() == {*map(pseudonym, ("r", "b#0", "b#2"))}
     assert (found.damaged, found.other) == (0, 0)
 
 
@@ -95,7 +97,7 @@ def test_counts_are_read_where_a_line_does_not_name_its_texts(written):
 def test_what_stands_before_a_line_does_not_matter(tmp_path, prefix):
     path = tmp_path / "000000.gz"
     path.write_bytes(gzip.compress(f"{prefix}{json.dumps(GOOD)}\n".encode()))
-    assert read([path]).given.keys() == {pseudonym("r")}
+    assert read([path]).predictions.keys() == {pseudonym("r")}
 
 
 def test_log_events_are_read_as_the_aws_command_line_prints_them(aws, tmp_path):  # noqa: F811
@@ -110,7 +112,7 @@ def test_log_events_are_read_as_the_aws_command_line_prints_them(aws, tmp_path):
     path = tmp_path / "events.json"
     path.write_text(json.dumps({"events": answer["events"], "searchedLogStreams": []}, indent=4))
     found = read([path])
-    assert found.given.keys() == {*map(pseudonym, ("r", "a", "7"))}
+    assert found.predictions.keys() == {*map(pseudonym, ("r", "a", "7"))}
     assert (found.other, found.damaged) == (1, 0)
 
 
@@ -165,6 +167,10 @@ def test_a_file_that_breaks_off_is_damaged_and_what_comes_before_is_read(tmp_pat
 def test_an_id_that_names_contradicting_predictions_names_none(written):
     again = line(START, "r", predictions=[prediction("r", False, 0.8)])
     same = line(START + timedelta(1), "r", predictions=[prediction("r", True, 0.8)])
-    assert read([written([GOOD, again])]).given[pseudonym("r")] is None
-    assert read([written([GOOD, again, GOOD | {"status": 201}])]).given[pseudonym("r")] is None
-    assert read([written([GOOD, same])]).given[pseudonym("r")] == Given(1, "Positive", 0.8)
+    assert read([written([GOOD, again])]).predictions[pseudonym("r")] is None
+    assert (
+        read([written([GOOD, again, GOOD | {"status": 201}])]).predictions[pseudonym("r")] is None
+    )
+    assert read([written([GOOD, same])]).predictions[pseudonym("r")] == NamedPrediction(
+        1, "Positive", 0.8
+    )
