@@ -1,4 +1,4 @@
-"""What the contract suite cannot show, since it takes another configuration or a failure."""
+"""Behaviour of the API with other settings or failures than in the contract tests."""
 
 import json
 import logging

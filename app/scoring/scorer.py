@@ -67,7 +67,7 @@ class Scorer:
 
         Raises:
             ClientGone: the client disconnected.
-            Overloaded: ``max_pending`` requests are being read, parsed, or wait.
+            Overloaded: ``max_pending`` large requests are being parsed or are waiting.
         """
         if size <= INLINE_BYTES:
             return task()
@@ -80,7 +80,7 @@ class Scorer:
 
         Raises:
             ClientGone: the client disconnected.
-            Overloaded: ``max_pending`` requests are being read, parsed, or wait, or
+            Overloaded: ``max_pending`` large requests are being parsed or are waiting, or
                 ``max_pending_characters`` of text are pending.
         """
         texts = [value for value in values if isinstance(value, str)]
@@ -93,7 +93,7 @@ class Scorer:
 
         Raises:
             ClientGone: the client disconnected.
-            Overloaded: ``max_pending`` requests are being scored or wait, or
+            Overloaded: ``max_pending`` requests are being scored or are waiting, or
                 ``max_pending_characters`` of text are pending.
         """
         return await self._run(
@@ -112,8 +112,8 @@ class Scorer:
 
         Raises:
             ClientGone: the client disconnected.
-            Overloaded: ``explain_max_pending`` explanations are being computed or wait, or this one
-                waited until its deadline.
+            Overloaded: ``explain_max_pending`` explanations are being computed or are waiting, or
+                this one waited until its deadline.
         """
 
         def task() -> Explanation:

@@ -1,4 +1,4 @@
-"""API keys: how they are made, stored, found and rotated."""
+"""API keys: created, stored, matched and rotated."""
 
 import hashlib
 import hmac

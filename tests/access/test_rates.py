@@ -1,4 +1,4 @@
-"""What limits count: requests, texts, tokens."""
+"""Rate limits of requests, texts and tokens."""
 
 import threading
 import time
@@ -103,7 +103,7 @@ def test_invalid_limit_is_rejected_with_the_allowed_format(limit):
 
 
 class Hanging(MemoryStorage):
-    """A storage that never answers."""
+    """A storage that never responds."""
 
     release = threading.Event()
 
@@ -126,7 +126,7 @@ def test_unresponsive_storage_delays_requests_only_briefly(monkeypatch, caplog):
 
 
 class Recovering(MemoryStorage):
-    """A storage that fails at its first call alone."""
+    """A storage whose first call fails."""
 
     calls = 0
 

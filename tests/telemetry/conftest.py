@@ -1,4 +1,4 @@
-"""What every secret is looked for in, and an AWS that quotes what it is sent."""
+"""Everything that is printed, and an AWS that quotes its requests."""
 
 import io
 import json
@@ -17,7 +17,7 @@ from tests.conftest import logging_to
 
 @pytest.fixture
 def emitted(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[[], str]]:
-    """Return all that was written so far: log lines from DEBUG on, and both standard streams."""
+    """Return all output so far: log lines from DEBUG on, and both standard streams."""
     written = io.StringIO()
     root, application = logging.getLogger(), logging.getLogger("app")
     before = root.level
@@ -36,13 +36,13 @@ def emitted(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[[], str]]:
 
 
 def printed(error: BaseException) -> str:
-    """Return what Lambda's runtime logs of what a handler raises, and returns to the invoker."""
+    """Return what Lambda's runtime logs and returns for an exception of a handler."""
     frames = traceback.format_list(traceback.extract_tb(error.__traceback__))
     return "".join([type(error).__name__, f": {error}\n", *frames])
 
 
 class _Quoting(BaseHTTPRequestHandler):
-    """Takes what SQS, DynamoDB, EventBridge and S3 are sent, or refuses it and quotes it."""
+    """Accepts requests to SQS, DynamoDB, EventBridge and S3, or rejects them and quotes them."""
 
     protocol_version = "HTTP/1.1"
     mode = "takes"
@@ -89,7 +89,7 @@ class _Quoting(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def quoting(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
-    """An AWS that takes results, refuses them or fails some, as its ``mode`` says."""
+    """An AWS that accepts results, rejects them or fails some, depending on its ``mode``."""
     kind = type("Quoting", (_Quoting,), {})
     server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
     threading.Thread(target=server.serve_forever, daemon=True).start()

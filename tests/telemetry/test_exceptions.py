@@ -1,4 +1,4 @@
-"""What is told of an exception, and what leaves the handler."""
+"""Descriptions of exceptions, and the exceptions that leave the handler."""
 
 import pytest
 

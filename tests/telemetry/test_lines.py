@@ -1,4 +1,4 @@
-"""Log lines whatever is logged, and wherever they are written."""
+"""Log lines, for any record and any stream."""
 
 import io
 import json

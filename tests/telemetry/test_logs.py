@@ -1,4 +1,4 @@
-"""One JSON line for each request and each batch of records, without a word of a text."""
+"""One line of JSON for each request and each batch of records, without texts."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""The same metrics for CloudWatch, inside the log lines, and for Prometheus."""
+"""The same metrics for CloudWatch, in log lines, and for Prometheus."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""A secret goes in by every way, in every format and at every failure, and comes out in no log."""
+"""A secret in any input, in any format and at any failure, appears in no log."""
 
 import base64
 import copy
@@ -27,7 +27,7 @@ from tests.telemetry.test_template_metrics import items, messages
 from tests.test_handler import event
 
 SECRET = "ZyzzyvaQuokka"
-"""Of what an id, a header, a column or an object's key may be made of."""
+"""A secret that is valid as an id, a header, a column name and an object's key."""
 JSON = {"content-type": "application/json"}
 
 
@@ -37,11 +37,11 @@ def holds(text: str) -> bool:
 
 
 class Panic(BaseException):
-    """What a library in Rust raises."""
+    """An exception like a panic of a library in Rust."""
 
 
 class Failing:
-    """An engine that quotes what it was asked for, in whatever it raises."""
+    """An engine whose exceptions quote its input."""
 
     def __init__(self, kind: type[BaseException]) -> None:
         self._kind = kind
@@ -158,7 +158,7 @@ SOURCES = [
 
 @pytest.fixture(autouse=True)
 def _loaded_once(native: SentimentClassifier, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give every application the engine that is loaded already."""
+    """Give every application the engine that is already loaded."""
 
     def load(settings: Settings, observer: Any) -> SentimentClassifier:
         return SentimentClassifier(native.bundle, native._engine, settings.cache_size, observer)
@@ -168,7 +168,7 @@ def _loaded_once(native: SentimentClassifier, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture
 def handle(quoting: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Any], str]]:
-    """The entry point with every sink; returns what Lambda prints of an error."""
+    """The handler with every sink; returns what Lambda prints of an error."""
     clients.client.cache_clear()
     app = application.create(
         Settings(

@@ -1,4 +1,4 @@
-"""The application behind a real uvicorn, in this process or in one of its own."""
+"""The application in a real uvicorn, in this process or in a separate one."""
 
 import os
 import socket
@@ -18,7 +18,7 @@ from tests.conftest import ROOT
 
 
 def request(path: str, body: bytes = b"", *headers: str, method: str = "") -> bytes:
-    """Return a request as it goes over the wire."""
+    """Return a request in wire format."""
     lines = [f"{method or ('POST' if body else 'GET')} {path} HTTP/1.1", "host: localhost"]
     if body:
         lines += ["content-type: application/json", f"content-length: {len(body)}"]
@@ -26,7 +26,7 @@ def request(path: str, body: bytes = b"", *headers: str, method: str = "") -> by
 
 
 def read_all(sock: socket.socket) -> bytes:
-    """Return all that comes until the other side closes."""
+    """Return all data until the peer closes the connection."""
     found = b""
     while part := sock.recv(65536):
         found += part
@@ -35,7 +35,7 @@ def read_all(sock: socket.socket) -> bytes:
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., socket.socket]]:
-    """Serve an application with these settings, and return what connects to it."""
+    """Serve an application with these settings; returns a function that connects to it."""
     from contextlib import ExitStack
 
     with ExitStack() as stack:
@@ -54,7 +54,7 @@ def serve() -> Iterator[Callable[..., socket.socket]]:
 
 @contextmanager
 def process(command: list[str], **environment: str) -> Iterator[tuple[subprocess.Popen, int]]:
-    """Run a server that takes ``PORT`` in its command, and wait until it answers."""
+    """Run a server whose command contains ``PORT``, and wait until it responds."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -1,4 +1,4 @@
-"""What clients leave behind is not worked on, and what may wait is bounded by work."""
+"""Work of disconnected clients is cancelled, and the amount of pending work is limited."""
 
 import http.client
 import json

@@ -1,4 +1,4 @@
-"""Which address a request counts under, behind proxies and in networks."""
+"""The client address of a request, behind proxies and in IPv6 networks."""
 
 import ipaddress
 

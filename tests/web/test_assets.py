@@ -1,4 +1,4 @@
-"""The pages' files, compressed for whoever takes them so."""
+"""The assets of the pages, compressed for clients that accept it."""
 
 import gzip
 

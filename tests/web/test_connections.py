@@ -1,4 +1,4 @@
-"""What a client may do with its connection: say nothing, say it slowly, stop, go."""
+"""Connections of clients that are silent, slow, half-closed or gone."""
 
 import http.client
 import json

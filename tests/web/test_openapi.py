@@ -1,7 +1,7 @@
-"""Whatever the OpenAPI document allows is answered as it says, and whatever it does not is refused.
+"""Requests generated from the OpenAPI document: valid ones get documented responses, others errors.
 
-``CASES`` sets how many requests each operation is sent, of valid and of invalid data: a longer run
-is ``CASES=20000 make test ARGS=tests/web/test_openapi.py``.
+``CASES`` sets the number of requests for each operation, valid and invalid. A longer run is
+``CASES=20000 make test ARGS=tests/web/test_openapi.py``.
 """
 
 import os
@@ -34,10 +34,10 @@ def refusals_are_problem_documents(ctx, response, case):
 
 
 def beyond_the_document(case):
-    """Return the checks that do not hold, as a pattern cannot say what is refused, or is not.
+    """Return the checks to skip, because a pattern cannot describe which texts are valid.
 
-    A text may match it and show nothing, such as ``<br>`` or an unassigned character; and a text of
-    a batch that does not match is an error of its own, in an answer of 200.
+    A text may match the pattern and still be blank, such as ``<br>`` or an unassigned character. In
+    a batch, a text that does not match is an error in a response with the status 200.
     """
     body = case.body if isinstance(case.body, dict) else {}
     if isinstance(body.get("text"), str):

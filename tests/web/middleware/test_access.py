@@ -1,4 +1,4 @@
-"""Keys and rate limits, over HTTP and in each kind of event."""
+"""API keys and rate limits, over HTTP and for each kind of gateway."""
 
 import logging
 

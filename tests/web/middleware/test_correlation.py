@@ -1,4 +1,4 @@
-"""Nothing that a client sends as an id can be more than an id, in headers or in the log."""
+"""Correlation ids: only valid ones reach headers and the log."""
 
 import json
 import re

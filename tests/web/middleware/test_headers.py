@@ -1,4 +1,4 @@
-"""What answers tell browsers."""
+"""Security headers."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""OpenTelemetry, where it is switched on: spans as a collector receives them."""
+"""OpenTelemetry traces, as a collector receives them."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What callers say was right, and where it is kept."""
+"""Feedback and the sinks that store it."""
 
 import json
 
