@@ -37,7 +37,7 @@ def test_feedback_is_stored_in_every_sink(caller, aws):  # noqa: F811
         )
     [item] = aws.table()
     assert item["id"]["S"] == "feedback/r-1"
-    assert int(item["expires"]["N"]) > 1.7e9
+    assert float(item["expires"]["N"]) > 1.7e9
 
 
 def test_feedback_names_a_prediction_by_its_correlation_id(caller, aws):  # noqa: F811
