@@ -60,7 +60,7 @@ def test_result_has_the_prediction_and_the_metadata(handle, aws):
 def test_table_item_expires(handle, aws):
     handle(event("eventbridge"))
     [item] = aws.table()
-    assert int(item["expires"]["N"]) > 0
+    assert float(item["expires"]["N"]) > 0
     assert item["metadata"]["M"] == {"product": {"S": "B00X"}}
 
 
