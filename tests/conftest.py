@@ -46,6 +46,7 @@ def pytest_xdist_auto_num_workers() -> int:
     return len(os.sched_getaffinity(0)) + 1
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark the slow tests, and keep together on one worker what shares what is slow to start."""
     for item in items:
@@ -54,7 +55,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.slow)
         group = next((folder for folder in SHARED if path.startswith(folder)), path)
         item.add_marker(pytest.mark.xdist_group(group))
-    if config.option.dist != "no":
+    if hasattr(config, "workerinput"):
         # The longest groups first, so that no worker begins one when the others end.
         items.sort(key=lambda item: not item.path.relative_to(ROOT).as_posix().startswith(SLOW))
 
@@ -126,13 +127,13 @@ def onnx_graph(bundle: Bundle, cache_home: Path) -> None:
 @pytest.fixture(scope="session")
 def onnx(onnx_graph: None, cache_home: Path) -> SentimentClassifier:
     with patch.dict(os.environ, XDG_CACHE_HOME=str(cache_home)):
-        return load_classifier(Settings(engine="onnx", cache_size=0))
+        return load_classifier(Settings(engine="onnx", cache_size=0, threads=1))
 
 
 @pytest.fixture(scope="session")
 def torch(cache_home: Path) -> SentimentClassifier:
     with patch.dict(os.environ, XDG_CACHE_HOME=str(cache_home)):
-        return load_classifier(Settings(engine="torch", cache_size=0))
+        return load_classifier(Settings(engine="torch", cache_size=0, threads=1))
 
 
 @pytest.fixture(scope="session", params=["native", "onnx", "torch"])
