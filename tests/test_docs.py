@@ -16,7 +16,7 @@ from app.web import application
 from local.server import serving
 from tests.access.test_keys import entry
 from tests.events.conftest import aws  # noqa: F401
-from tests.test_app import client
+from tests.web.client import client
 
 DOCUMENT = application.create(Settings()).openapi()
 JSON = {"content-type": "application/json"}

@@ -16,8 +16,8 @@ from docs.tables import reference
 from tests.access.test_keys import entry
 from tests.conftest import ROOT
 from tests.events.conftest import aws  # noqa: F401
-from tests.test_app import client
 from tests.test_handler import event
+from tests.web.client import client
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 GUIDES = [ROOT / f"docs/{name}.md" for name in ("architecture", "deploy", "operations")]

@@ -9,7 +9,7 @@ from limits.storage import MemoryStorage
 from app.access import rates
 from app.settings import SettingsError
 from tests.access.test_keys import entry
-from tests.test_app import client
+from tests.web.client import client
 from tests.web.middleware.test_access import KEYS
 
 

@@ -23,7 +23,7 @@ from app.telemetry.privacy import MAX_FIELD_CHARACTERS, pseudonym
 from app.web.problems import CLIENT_GONE
 from local.emulator import free_port
 from tests.conftest import ROOT, logging_to, run
-from tests.test_app import client
+from tests.web.client import client
 
 SECRET = "ZyzzyvaQuokka"
 ANY_TEXT = st.text(st.characters(), max_size=50)

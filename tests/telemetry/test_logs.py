@@ -16,8 +16,8 @@ from app.telemetry.privacy import pseudonym
 from app.web import application
 from tests.access.test_keys import entry
 from tests.conftest import ROOT
-from tests.test_app import client
 from tests.test_handler import event
+from tests.web.client import client
 
 SECRET = "Zyzzyva quokkas"
 """Words that no line may hold."""

@@ -9,7 +9,7 @@ from app.settings import Settings
 from app.telemetry.metrics import METRICS, embedded
 from tests.access.test_keys import entry
 from tests.telemetry.test_logs import line_of
-from tests.test_app import client
+from tests.web.client import client
 
 LOCAL = ("127.0.0.1", 50000)
 

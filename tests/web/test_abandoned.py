@@ -13,7 +13,7 @@ from app.sentiment.text import Text
 from app.settings import Settings
 from app.sinks.batching import Entry, Sent
 from app.web import application
-from tests.test_app import client
+from tests.web.client import client
 from tests.web.conftest import read_all, request
 
 BATCH = json.dumps({"texts": [f"{i} times it goes on and on. " * 30 for i in range(120)]}).encode()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import strategies as st
 
 from app.web.address import client_address, is_loopback, network
-from tests.test_app import client
+from tests.web.client import client
 from tests.web.middleware.test_access import post_with
 
 

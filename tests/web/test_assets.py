@@ -6,7 +6,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.contract.conftest import event_of
-from tests.test_app import client
+from tests.web.client import client
 
 BUNDLE = "/static/swagger-ui/swagger-ui-bundle.js"
 WHOLE = (ROOT / "app/web" / BUNDLE.removeprefix("/")).read_bytes()

@@ -10,8 +10,8 @@ import pytest
 
 from app.telemetry.privacy import pseudonym
 from tests.events.conftest import aws  # noqa: F401
-from tests.test_app import client
 from tests.training.drift.conftest import START, line, prediction
+from tests.web.client import client
 from training.drift.logs import NamedPrediction, read
 
 GOOD = line(START, "r", model="aaaa", predictions=[prediction("r", True, 0.9)])

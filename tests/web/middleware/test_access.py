@@ -10,7 +10,8 @@ from app.settings import Settings, SettingsError
 from app.web import application
 from tests.access.test_keys import entry
 from tests.contract.conftest import Answer
-from tests.test_app import WAYS, client, post
+from tests.web.client import client
+from tests.web.test_application import WAYS, post
 
 KEYS = f"{entry('shop', 'sk_shop')},{entry('batch', 'sk_batch', '1/day')}"
 

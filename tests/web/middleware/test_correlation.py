@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.web.middleware.correlation import ID_HEADERS
 from tests.conftest import run
-from tests.test_app import client
+from tests.web.client import client
 
 ID = re.compile(rb"[\w.:;=@/+-]{1,128}", re.ASCII)
 

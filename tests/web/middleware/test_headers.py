@@ -3,7 +3,7 @@
 import pytest
 
 from app.web.middleware.headers import DATA_POLICY, HEADERS, PAGE_POLICY
-from tests.test_app import client
+from tests.web.client import client
 
 
 @pytest.mark.parametrize("path", ["/", "/demo", "/docs", "/none", "/static/docs.js"])

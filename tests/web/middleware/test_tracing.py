@@ -10,7 +10,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.conftest import ROOT
-from tests.test_app import client
+from tests.web.client import client
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 

@@ -12,7 +12,7 @@ from app.events.http import Http
 from app.explanation.explain import Explanation, explain
 from app.scoring import scorer
 from tests.contract.conftest import JSON, Answer, over_event
-from tests.test_app import client
+from tests.web.client import client
 
 LONG = "It goes on and on, for far too long, but the ending is a triumph. " * 15
 EVENTS = ["rest-api", "http-api", "alb"]

@@ -7,7 +7,7 @@ import pytest
 from app.telemetry.privacy import pseudonym
 from tests.access.test_keys import entry
 from tests.events.conftest import aws  # noqa: F401
-from tests.test_app import client
+from tests.web.client import client
 
 SINKS = {"results_table": "results", "results_bus": "results"}
 

@@ -17,12 +17,7 @@ from app.sentiment.bundle import BundleError
 from app.settings import Settings
 from app.web import application
 from tests.contract.conftest import JSON, Answer, over_event
-
-
-def client(**settings: object) -> TestClient:
-    """Return a client of an application before which there is no proxy."""
-    settings = {"trusted_proxies": 0, **settings}
-    return TestClient(application.create(Settings(**settings)), raise_server_exceptions=False)
+from tests.web.client import client
 
 
 def post(
