@@ -12,6 +12,7 @@ from app.sentiment.text import MAX_GROWTH
 from app.settings import PREFIX, Settings
 from app.telemetry import reporting
 from app.telemetry.metrics import METRICS
+from app.web.json_body import MAX_VALUES
 from docs.tables import reference
 from tests.access.test_keys import entry
 from tests.conftest import ROOT
@@ -176,9 +177,11 @@ def test_documented_limits_of_texts_are_the_defaults() -> None:
         settings.max_text_tokens,
         settings.max_batch_texts,
         settings.max_batch_characters,
+        MAX_GROWTH * settings.max_batch_characters,
         settings.max_batch_tokens,
         settings.explain_max_characters,
         settings.explain_max_tokens,
+        MAX_VALUES,
     )
     [table] = re.findall(
         r"\n## Texts\n.*?((?:\n\|.*)+)", (ROOT / "docs/inputs.md").read_text(), re.S

@@ -52,22 +52,22 @@ def kind_of_object(key: str, size: object = None) -> str:
 OBJECT_KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("a folder marker: its key ends with / or _$folder$", re.compile(r"(/|_\$folder\$)\Z")),
     (
-        "a job's own file: _SUCCESS, _FAILURE, _started, _committed, _metadata, _common_metadata, "
-        ".crc, .csv.metadata, -manifest.csv, manifest.json",
+        "a job's marker or metadata file: _SUCCESS, _FAILURE, _started, _committed, _metadata, "
+        "_common_metadata, .crc, .csv.metadata, -manifest.csv, manifest.json",
         re.compile(
             r"(^|/)(_SUCCESS|_FAILURE|_(started|committed)(_\d+)?|_metadata|_common_metadata"
             r"|[^/]*\.crc|[^/]*\.csv\.metadata|[^/]*-manifest\.csv|manifest\.json)\Z"
         ),
     ),
     (
-        "what lies in a folder for what is unfinished: _temporary/, _spark_metadata/, _delta_log/, "
-        ".hive-staging…/, .spark-staging…/",
+        "a file in a temporary or transaction-log folder: _temporary/, _spark_metadata/, "
+        "_delta_log/, .hive-staging…/, .spark-staging…/",
         re.compile(
             r"(^|/)(_temporary|_spark_metadata|_delta_log|\.hive-staging[^/]*|\.spark-staging[^/]*)/"
         ),
     ),
     (
-        "a file of a desktop: .DS_Store, ._…, Thumbs.db, desktop.ini, __MACOSX/",
+        "a desktop metadata file: .DS_Store, ._…, Thumbs.db, desktop.ini, __MACOSX/",
         re.compile(r"(^|/)(\.DS_Store\Z|\._[^/]*\Z|Thumbs\.db\Z|desktop\.ini\Z|__MACOSX/)"),
     ),
 )
@@ -131,11 +131,12 @@ KINDS: tuple[Kind, ...] = (
     Kind("a warm-up plug-in's ping", _is_ping),
     Kind("a schedule's ping", _is_schedule),
     Kind("S3's test of a new target", lambda payload: payload.get("Event") == "s3:TestEvent"),
-    Kind("an event of S3 other than of an object's creation", _is_other_s3_event),
-    Kind("an event of another service of AWS", _is_aws_event),
+    Kind("an S3 event other than Object Created", _is_other_s3_event),
+    Kind("an event of another AWS service", _is_aws_event),
     Kind("a result or feedback of this service", _is_own),
     Kind(
-        "a change of a table that removes an item, shows none or writes no new text",
+        "a DynamoDB stream record that removes an item, has no new image, or does not change the "
+        "text",
         _is_change_without_text,
     ),
     Kind(
