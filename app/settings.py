@@ -95,15 +95,14 @@ class Settings(BaseModel):
     max_pending_characters: int = Field(
         1_000_000,
         ge=1,
-        description="Maximum total length of the texts in that queue, in characters; a million "
-        "take one processor about a minute.",
+        description="Maximum total length of the texts in that queue, in characters; one processor "
+        "scores a million in about a minute.",
     )
     receive_seconds: float = Field(
         10,
         gt=0,
-        description="Timeout for receiving the head of a request, and again for its body, in "
-        "seconds. A body gets one more second for each 16 KB received. Then the request gets a "
-        "408.",
+        description="Timeout in seconds for receiving a request's head, and then its body, which "
+        "gets one more second per 16 KB received. A request that exceeds it gets a 408.",
     )
     explain_evaluations: int = Field(
         400,
@@ -174,14 +173,14 @@ class Settings(BaseModel):
     )
     rate_limit_storage: str = Field(
         "memory://",
-        description="Storage of rate limit counters: this process, or, shared by several, "
+        description="Where requests are counted for rate limits: `memory://` (this process), or "
         "`redis://…` (`pip install limits[redis]`) or `memcached://…` "
-        "(`pip install limits[memcached]`).",
+        "(`pip install limits[memcached]`), which processes share.",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO",
-        description="Log level. Above `INFO`, requests are not logged, so that Lambda has no "
-        "metrics either.",
+        description="Log level. Above `INFO`, requests are not logged, so there are no "
+        "CloudWatch metrics either.",
     )
     log_texts: bool = Field(
         False,
@@ -258,7 +257,7 @@ class Settings(BaseModel):
     on_lambda: bool = Field(
         False,
         description="Whether the process runs on Lambda, where requests arrive one at a time and "
-        "are scored in the calling thread. Detected.",
+        "are scored in the calling thread. Detected automatically.",
     )
     function_name: str = Field(
         "local",

@@ -28,14 +28,18 @@ METRICS = (
     ),
     Metric("predictions_positive", "Count", "Texts predicted Positive."),
     Metric("predictions_negative", "Count", "Texts predicted Negative."),
-    Metric("predictions_doubtful", "Count", "Texts predicted with a confidence below 0.7."),
+    Metric(
+        "predictions_doubtful", "Count", "Texts predicted with a confidence below 0.7: uncertain."
+    ),
     Metric("confidence", "None", "Mean confidence of the predictions of a request."),
     Metric("duration_ms", "Milliseconds", "Duration of a request or event."),
-    Metric("tokenise_ms", "Milliseconds", "Of that, tokenisation."),
+    Metric("tokenise_ms", "Milliseconds", "Part of `duration_ms` spent on tokenisation."),
     Metric(
-        "infer_ms", "Milliseconds", "Of that, the network, including variants for explanations."
+        "infer_ms",
+        "Milliseconds",
+        "Part of `duration_ms` spent in the network, including variants for explanations.",
     ),
-    Metric("rest_ms", "Milliseconds", "Of that, the rest."),
+    Metric("rest_ms", "Milliseconds", "Remainder of `duration_ms`."),
     Metric("tokens", "Count", "Tokens of the texts."),
     Metric("windows", "Count", "Windows in which they were scored."),
     Metric("cache_hits", "Count", "Texts whose prediction was cached."),
