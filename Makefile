@@ -104,7 +104,7 @@ PARALLEL := --numprocesses auto --dist loadgroup --no-loadscope-reorder
 test: $(VENV)/test.installed $(EMULATOR) .venv-stack/requirements-stack.installed browser ## Run all tests and measure their coverage (ARGS="tests/web -x": only these)
 	@$(BIN)/python -m pytest $(or $(ARGS),$(PARALLEL) --cov)
 
-quick: $(VENV)/test.installed ## Run the tests that start no other process, no browser and no torch
+quick: $(VENV)/test.installed ## Run the tests that start no other process, browser or local stack, and do not load torch
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
 
 properties: $(VENV)/test.installed ## Run the property tests, each on 20,000 new random cases

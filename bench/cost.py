@@ -105,7 +105,7 @@ def arithmetic() -> str:
     return (
         f"At {RECOMMENDED:,} MB a review of 219 tokens took {milliseconds:.1f} ms, billed as "
         f"{billed:.0f} ms: {billed / 1000} s × {RECOMMENDED} / 1024 GB × ${prices.GB_SECOND:.10f} "
-        f"+ ${prices.INVOCATION:.7f} for the invocation, a million times: "
+        f"+ ${prices.INVOCATION:.7f} for the invocation. A million of them cost "
         f"${_lambda_dollars(milliseconds, RECOMMENDED, prices.GB_SECOND):.2f}."
     )
 
@@ -161,8 +161,8 @@ def headline() -> str:
     units = _units(result["characters"]["219"])
     comprehend = texts * MILLION * units * prices.COMPREHEND_UNIT
     return (
-        f"200,000 reviews of 219 tokens = ${function:.2f} on Lambda, ${gateway:.2f} with a REST "
-        f"API in front, ${comprehend:.2f} at Amazon Comprehend."
+        f"Scoring 200,000 reviews of 219 tokens costs ${function:.2f} on Lambda, ${gateway:.2f} "
+        f"with a REST API in front, and ${comprehend:.0f} with Amazon Comprehend."
     )
 
 

@@ -184,12 +184,12 @@ def _over_floors(result: dict[str, Any]) -> list[list[str]]:
         by = result["milliseconds"][name]
         over = {t: ours[str(t)][1] / by[str(t)][1] for t in LENGTHS}
         body.append(
-            [f"ours over the {name}, of as many rows as tokens"]
+            [f"ours ÷ {name} (one row per token)"]
             + [f"{over[t]:.1f} ×" for t in LENGTHS]
             + ["", ""]
         )
         body.append(
-            [f"ours over the {name}, of its windows' rows"]
+            [f"ours ÷ {name} (rows of all windows)"]
             + [f"{over[t] * t / rows[str(t)]:.1f} ×" for t in LENGTHS]
             + ["", ""]
         )

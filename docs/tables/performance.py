@@ -18,8 +18,8 @@ def requests() -> str:
 def files() -> str:
     """Return the figures of files beside the baseline's, and the memory that a large one takes."""
     result = _result("files")
-    growth = f"{LARGE_ROWS:,} take {result['growth_mb']:.0f} MB more than 1,000"
-    return f"{_beside_the_baseline(result)}\n\nOf an object of short rows, {growth}."
+    growth = f"scoring {LARGE_ROWS:,} short rows takes {result['growth_mb']:.0f} MB more than 1,000"
+    return f"{_beside_the_baseline(result)}\n\nMemory: {growth}."
 
 
 def _result(name: str) -> dict[str, Any]:

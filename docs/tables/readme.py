@@ -61,7 +61,7 @@ def accuracy() -> str:
 
 ROWS = {
     "warm /predict, 219 tokens (ms)": "a review of 219 tokens, ms",
-    "start to first answer (s)": "cold start to first answer, s",
+    "start to first answer (s)": "process start to first answer, page cache warm, s",
     "resident memory (MB)": "resident memory, MB",
 }
 

@@ -82,8 +82,7 @@ def standing() -> str:
         ("the alarm topic's key, and $1 more after each of its first two yearly rotations", KEY),
         (f"`Waf=on`, with {rules} rules", FIREWALL + rules * FIREWALL_RULE),
         (
-            f"at most, where each of {len(METRICS)} metrics occurs in every hour of each of "
-            f"{functions} functions",
+            f"metrics (maximum: all {len(METRICS)} of each of {functions} functions in every hour)",
             metrics * CUSTOM_METRIC,
         ),
     ]

@@ -96,8 +96,8 @@ def rate() -> str:
     of = measured()
     return (
         f"One processor scored a batch of {of.batch_rows} reviews in {of.batch_seconds:.2f} s "
-        f"(median of `make bench`), {of.rows_a_second:.0f} reviews a second, of "
-        f"{of.row_bytes:,.0f} bytes on average."
+        f"(median of `make bench`), {of.rows_a_second:.0f} reviews a second; "
+        f"a review has {of.row_bytes:,.0f} bytes on average."
     )
 
 
