@@ -87,6 +87,13 @@ def test_named_files_exist(page: Path) -> None:
     assert not [path for path in named if not (ROOT / path).exists()]
 
 
+def test_names_in_the_guide_to_extensions_are_in_their_files() -> None:
+    text = (ROOT / "docs/extending.md").read_text()
+    pairs = re.findall(r"`(\w+)`\s+(?:in|of)\s+`([\w./-]+\.\w+)`", text)
+    assert len(pairs) > 10
+    assert not [(name, path) for name, path in pairs if name not in (ROOT / path).read_text()]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_links_are_valid(page: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
