@@ -33,7 +33,7 @@ COMMON = sorted(map(str, Path().glob("src/*.c")))
 AMX_GEMM = "src/kernels/gemm_amx.c"
 KERNELS = sorted({*map(str, Path().glob("src/kernels/*.c"))} - {AMX_GEMM})
 INSTRUCTION_SETS: dict[str, tuple[list[str], list[str]]] = {"portable": (KERNELS, [])}
-"""Sources and compiler flags. AMX has a gemm of its own and AVX-512's other kernels."""
+"""Sources and compiler flags. AMX has only a gemm of its own; all other kernels are AVX-512's."""
 if platform.machine() in ("x86_64", "AMD64"):
     INSTRUCTION_SETS |= {
         "avx2": (KERNELS, AVX2),
@@ -46,7 +46,7 @@ OPTIONAL = {"amx"}
 LINK = [f"-fsanitize={SANITISERS}"] if SANITISERS else []
 
 if not shutil.which("cc"):
-    # By default it would compile for this machine's processor alone.
+    # Without a target, zig would compile for this machine's processor only.
     target = f"-target {platform.machine()}-linux-gnu" if sys.platform == "linux" else ""
     os.environ["CC"] = f"{sys.executable} -m ziglang cc {target}"
     os.environ["LDSHARED"] = f"{os.environ['CC']} -shared"

@@ -184,13 +184,17 @@ def _new_model(
         (ctypes.c_size_t * len(spans))(*map(len, spans)),
         len(spans),
     )
-    model, wrong = ctypes.c_void_p(), ctypes.c_size_t()
+    model, invalid_tensor = ctypes.c_void_p(), ctypes.c_size_t()
     status = library.model_new(
-        ctypes.byref(weights), threads, isa.encode(), ctypes.byref(model), ctypes.byref(wrong)
+        ctypes.byref(weights),
+        threads,
+        isa.encode(),
+        ctypes.byref(model),
+        ctypes.byref(invalid_tensor),
     )
     if status:
         # The index of the invalid tensor, or one past the last if none is.
-        raise _error(_Status(status), [*contents.tensors, ""][wrong.value])
+        raise _error(_Status(status), [*contents.tensors, ""][invalid_tensor.value])
     assert model.value is not None
     return model.value
 

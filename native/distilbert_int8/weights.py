@@ -24,8 +24,8 @@ PANEL = 16
 """Output features that lie together in packed weights. Dimensions are multiples of it."""
 MAX_WIDTH = 65_536
 MAX_LAYERS = 62
-MAX_ROWS = 2**31 - 1
-"""The largest vocabulary and number of positions: token ids have 32 bits."""
+MAX_TABLE_ROWS = 2**31 - 1
+"""The maximum of the vocabulary size and of the number of positions: token ids have 32 bits."""
 MAX_HEADER = 2**20
 """Bytes; 62 layers take 160,000."""
 _ALIGNMENT = 64
@@ -46,7 +46,8 @@ _NAMES = {
     "pre_classifier": "head",
     "classifier": "labels",
 }
-"""The parts of the network, as network.h names them, and their names in the file."""
+"""The parts of the network, as network.h names them, and their names in the file format, which
+existing files keep."""
 _TABLES = (_NAMES["token_embeddings"], _NAMES["position_embeddings"])
 """The tensors whose first dimension is the vocabulary's size and the number of positions."""
 
@@ -235,8 +236,8 @@ def _entry(header: Mapping[str, Any], name: str) -> tuple[str, list[int], list[i
 def _rows(header: Mapping[str, Any], name: str, width: int) -> int:
     """Return the number of rows of a tensor with this width."""
     _, shape, _ = _entry(header, name)
-    if len(shape) != 2 or shape[1] != width or not 1 <= shape[0] <= MAX_ROWS:
-        raise ValueError(f"{name} must have 1 to {MAX_ROWS} rows of {width}")
+    if len(shape) != 2 or shape[1] != width or not 1 <= shape[0] <= MAX_TABLE_ROWS:
+        raise ValueError(f"{name} must have 1 to {MAX_TABLE_ROWS} rows of {width}")
     return shape[0]
 
 

@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def build(sanitisers: str, folder: Path) -> Path:
-    """Build the package and passes.c, linked with its library; return the program."""
+    """Build the package and fuzz_calls.c, linked with its library; return the program."""
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     # From a copy: a build leaves its objects beside the source, where the next one would find them.
     source = folder / "source"
@@ -57,10 +57,10 @@ def build(sanitisers: str, folder: Path) -> Path:
     install += ["--no-deps", "--target", str(folder), str(source)]
     output(install, CC="gcc", DISTILBERT_INT8_SANITISERS=sanitisers)
     [library] = (folder / "distilbert_int8").glob("_kernels*")
-    program = folder / "passes"
+    program = folder / "fuzz_calls"
     link = [str(library), "-lpthread", "-lm", "-o", str(program)]
     sanitise = [f"-fsanitize={sanitisers}", "-fno-sanitize-recover=all"]
-    output([*COMPILE, *sanitise, str(HERE / "passes.c"), *link])
+    output([*COMPILE, *sanitise, str(HERE / "fuzz_calls.c"), *link])
     return program
 
 
@@ -81,7 +81,7 @@ def files(folder: Path, seed: str) -> str:
     """Open mutated files; return how many were rejected and how many usable."""
     runtime = output(["gcc", "-print-file-name=libasan.so"])
     rejected, usable = output(
-        [sys.executable, str(HERE / "files.py"), str(FILES), seed],
+        [sys.executable, str(HERE / "fuzz_files.py"), str(FILES), seed],
         PYTHONPATH=str(folder),
         LD_PRELOAD=runtime,
         ASAN_OPTIONS="detect_leaks=0",  # Python itself leaks at exit

@@ -11,7 +11,7 @@
 enum {
     // A batch up to this many rows is short: its threads share the output features of each step.
     MAX_SHORT_ROWS = 16,
-    SHORT_PANELS = 6,  // a task of a short batch takes a multiple of so many panels
+    SHORT_PANELS = 6,  // a task of a short batch takes a multiple of these
     MAX_STAGES = 9 * MAX_LAYERS + 16,  // those of a short batch: all of its steps
 };
 

@@ -30,15 +30,15 @@ typedef struct model model;
 // and in the order in which `weights.c` reads them; they must outlive the model. isa: the best
 // instruction set to use: "portable", "avx2", "avx512" or "best".
 //
-// On success `*made` is the model. `*wrong` is the index of an invalid tensor, or `count`.
+// On success `*result` is the model. `*invalid_tensor` is an invalid tensor's index, or `count`.
 typedef struct {
     const size_t *dimensions;  // (DIMENSIONS,)
     const void *const *tensors;
     const size_t *sizes;
     size_t count;
 } model_weights;
-status model_new(const model_weights *weights, size_t threads, const char *isa, model **made,
-                 size_t *wrong);
+status model_new(const model_weights *weights, size_t threads, const char *isa, model **result,
+                 size_t *invalid_tensor);
 
 // Returns the name of the instruction set that the model uses.
 const char *model_isa(const model *m);

@@ -230,8 +230,9 @@ static void barrier(batch *b, size_t stage, size_t tasks) {
     }
 }
 
-// A stage is a layer without its keys and values, with those of the next layer; the last stage is
-// the last layer's [CLS] rows, and their classification.
+// The first stage embeds the tokens and computes the first layer's queries, keys and values. Each
+// following stage computes the rest of a layer, then the next layer's queries, keys and values. The
+// last one computes the rest of the last layer for the [CLS] rows only, and classifies them.
 static void forward_by_rows(batch *b, scratch *own) {
     const network *n = b->network;
     for (size_t stage = 0; stage <= n->layers; stage++) {

@@ -13,7 +13,7 @@
 #include <unistd.h>
 #endif
 
-// From the least to the best. A processor with one has those before it, too.
+// From worst to best. A processor that has one of them has all that precede it.
 static const kernels *const TABLES[] = {
     &kernels__portable,
 #if defined(__x86_64__)

@@ -101,7 +101,8 @@ typedef void quantise_kv_fn(matrix_view keys, matrix_view values, size_t heads, 
                             quantised_kv out, size_t out_row);
 
 // Multiplies rows by a range of the layer's panels: sums = x @ w.weight.T, then as `out` says. `x`
-// must be readable up to a multiple of 32 rows, and all else have room for one of ROW_MULTIPLE.
+// must be readable up to a multiple of 32 rows. All other buffers must have room for a multiple of
+// ROW_MULTIPLE rows.
 typedef void gemm_fn(const linear *w, quantised_rows x, size_t rows, range panels,
                      gemm_output out);
 
@@ -141,6 +142,7 @@ typedef struct {
 
 extern const kernels kernels__portable, kernels__avx2, kernels__avx512vnni, kernels__amx;
 
-// Returns the kernels for an instruction set, or for the processor's best one where it lacks that
-// one. `name` is "portable", "avx2", "avx512" or "best". Returns NULL for any other name.
+// Returns the kernels for an instruction set or, if the processor lacks it, for the best one that
+// the processor has. `name` is "portable", "avx2", "avx512" or "best". Returns NULL for any other
+// name.
 const kernels *kernels_for(const char *name);

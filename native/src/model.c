@@ -71,12 +71,12 @@ static void remove_from_models(model *m) {
 
 static void run_forward(void *b) { forward(b); }
 
-status model_new(const model_weights *weights, size_t threads, const char *isa, model **made,
-                 size_t *wrong) {
+status model_new(const model_weights *weights, size_t threads, const char *isa, model **result,
+                 size_t *invalid_tensor) {
     if (!weights || !weights->dimensions || !weights->tensors || !weights->sizes)
         return STATUS_INVALID_ARGUMENT;
-    if (!isa || !made || !wrong) return STATUS_INVALID_ARGUMENT;
-    *wrong = weights->count;
+    if (!isa || !result || !invalid_tensor) return STATUS_INVALID_ARGUMENT;
+    *invalid_tensor = weights->count;
     if (!threads || threads > MAX_THREADS) return STATUS_INVALID_ARGUMENT;
     const kernels *k = kernels_for(isa);
     if (!k) return STATUS_INVALID_ARGUMENT;
@@ -84,7 +84,7 @@ status model_new(const model_weights *weights, size_t threads, const char *isa, 
     model *m = calloc(1, sizeof *m);
     if (!m) return STATUS_OUT_OF_MEMORY;
     m->kernels = k;
-    status status = network_init(&m->network, weights, wrong);
+    status status = network_init(&m->network, weights, invalid_tensor);
     if (status) {
         free(m);
         return status;
@@ -101,7 +101,7 @@ status model_new(const model_weights *weights, size_t threads, const char *isa, 
         model_free(m);
         return STATUS_OUT_OF_THREADS;
     }
-    *made = m;
+    *result = m;
     return STATUS_OK;
 }
 
@@ -146,8 +146,8 @@ static status check_input(const network *n, const model_input *in) {
     return known ? STATUS_OK : STATUS_UNKNOWN_TOKEN;
 }
 
-// Makes a caller of the model one of those that `model_close` waits for, and gives it a batch;
-// `leave` ends that.
+// Registers a caller, so that `model_close` waits for it, and gives it a batch if one is spare;
+// `leave` unregisters it.
 static status enter(model *m, batch **b) {
     pthread_mutex_lock(&m->lock);
     const bool closed = m->closed;

@@ -45,7 +45,7 @@ bool threadpool_start(threadpool *p) {
         if (pthread_create(&p->workers[p->started], NULL, work, p)) return false;
         p->started++;
 #if defined(__linux__)
-        CPU_ZERO(&p->affinity);  // a new worker has the caller's
+        CPU_ZERO(&p->affinity);  // a new worker inherits the caller's
 #endif
     }
     return true;
@@ -71,8 +71,9 @@ void threadpool_after_fork(threadpool *p) {
 }
 
 // Keeps the workers off the caller's processor. On a virtual machine Linux often wakes a thread on
-// the processor of the one that wakes it, though another is idle: a halted one looks as if its host
-// had taken it away. There it waits for milliseconds, as long as a forward pass.
+// the processor of the one that wakes it, though another is idle: to the guest, a
+// halted processor looks like one that the hypervisor has descheduled. There the thread waits for
+// milliseconds, as long as a forward pass.
 static void avoid_caller(threadpool *p) {
 #if defined(__linux__)
     cpu_set_t allowed;

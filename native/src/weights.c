@@ -109,10 +109,11 @@ static bool has_valid_shape(const network *n) {
            is_from_1_to(n->max_positions, INT32_MAX);
 }
 
-status network_init(network *n, const model_weights *weights, size_t *wrong) {
-    assert(n && weights && weights->dimensions && weights->tensors && weights->sizes && wrong);
+status network_init(network *n, const model_weights *weights, size_t *invalid_tensor) {
+    assert(n && weights && weights->dimensions && weights->tensors && weights->sizes);
+    assert(invalid_tensor);
     const size_t *d = weights->dimensions;
-    *wrong = weights->count;
+    *invalid_tensor = weights->count;
     *n = (network){.dim = d[0], .heads = d[1], .head_dim = d[2], .ffn_dim = d[3], .layers = d[4],
                    .labels = d[5], .relu = d[6], .group_size = d[7], .vocab_size = d[8],
                    .max_positions = d[9]};
@@ -123,7 +124,7 @@ status network_init(network *n, const model_weights *weights, size_t *wrong) {
     reader r = {weights->tensors, weights->sizes, 0, STATUS_OK};
     read_network(&r, n);
     if (r.status) {
-        *wrong = r.index;
+        *invalid_tensor = r.index;
         network_free(n);
     }
     return r.status;

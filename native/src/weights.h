@@ -4,8 +4,8 @@
 #include "distilbert_int8.h"
 #include "network.h"
 
-// Makes a network over the tensors, which must outlive it. Returns STATUS_OK, or what is wrong;
-// `*wrong` is then the index of the invalid tensor, or the number of tensors. The caller frees the
-// network with `network_free`, only after STATUS_OK.
-status network_init(network *n, const model_weights *weights, size_t *wrong);
+// Makes a network over the tensors, which must outlive it. Returns STATUS_OK or an error;
+// `*invalid_tensor` is then the index of the invalid tensor, or the number of tensors. The caller
+// frees the network with `network_free`, only after STATUS_OK.
+status network_init(network *n, const model_weights *weights, size_t *invalid_tensor);
 void network_free(network *n);

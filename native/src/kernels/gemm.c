@@ -10,7 +10,7 @@ enum { VECTORS = PANEL / LANES };  // of a panel
 INLINE void gemm_tile(const gemm_args *args, size_t row, size_t panel, const int mr,
                       const int panels) {
     enum { MAX_MR = 8, MAX_VECTORS = 3 * VECTORS };
-    const gemm_args local = *args, *g = &local;  // which the stores of outputs cannot change
+    const gemm_args local = *args, *g = &local;  // which stores to outputs cannot alias
     const linear *w = g->w;
     const quantised_rows x = g->x;
     const int vectors = panels * VECTORS;

@@ -21,8 +21,8 @@ INLINE void assert_gemm(const gemm_args *g, size_t rows, range panels) {
 }
 
 // The integer sums of one group of channels, scaled. The product is rounded before it is added to
-// those of other groups: were the compiler free to fuse it into a multiply-add here and not there,
-// the instruction sets would differ.
+// those of other groups. If the compiler fused it into a multiply-add for some instruction sets
+// only, their results would differ.
 INLINE vf32 dequantise(vi32 sums, vf32 scales) {
     vf32 v = __builtin_convertvector(sums, vf32) * scales;
 #if defined(__AVX512VNNI__)

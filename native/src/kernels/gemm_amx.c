@@ -23,7 +23,7 @@ static void amx_configure(void) {
     _tile_loadconfig(&tiles);
 }
 
-// Until then the operating system has to save 8 KB whenever it stops the thread.
+// Without this, the operating system saves 8 KB of tiles at every switch to another thread.
 static void amx_release(void) { _tile_release(); }
 
 // Sums one group of `channels` channels, a multiple of 64: 16 rows or, with `both`, 32 rows of

@@ -30,7 +30,7 @@ INLINE void quantise_group(const float *x, const float *smoothing, size_t n, flo
     }
 }
 
-// Takes several groups at a time, so that none waits for the divisions of the one before.
+// Takes several groups at a time, so that their divisions overlap.
 void KERNEL(quantise_activations)(const float *rows, const float *smoothing, size_t count,
                                   quantised_rows out) {
     enum { BATCH = 8 };

@@ -1,8 +1,8 @@
 // Makes small random networks and calls the library in every way that it allows. All logits must
 // equal those of one thread to the bit.
 //
-// Usage: passes ISA NETWORKS SEED. Prints the number of calls, or "skipped" if the processor lacks
-// the instruction set.
+// Usage: fuzz_calls ISA NETWORKS SEED. Prints the number of calls, or "skipped" if the processor
+// lacks the instruction set.
 #define _GNU_SOURCE
 #include <limits.h>
 #include <math.h>
@@ -125,8 +125,8 @@ static void free_file(file *f) {
 static status open_model(const file *f, size_t threads, const char *isa, model **m) {
     const model_weights weights = {f->dimensions, (const void *const *)f->tensors, f->sizes,
                                    f->count};
-    size_t wrong;
-    return model_new(&weights, threads, isa, m, &wrong);
+    size_t invalid_tensor;
+    return model_new(&weights, threads, isa, m, &invalid_tensor);
 }
 
 // Sequences, whose ids again have an allocation of their own, and the logits that one thread gives.
@@ -194,7 +194,7 @@ static void *call_until_closed(void *argument) {
     return NULL;
 }
 
-// In a child, whose children compute too.
+// Computes in a forked child, whose own children compute too.
 static void compute_in_child(model *m, const request *requests, size_t count, int generations) {
     const pid_t child = fork();
     CHECK(child >= 0);

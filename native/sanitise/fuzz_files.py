@@ -1,6 +1,6 @@
 """Opens mutated files of small networks: each is either rejected with a `ValueError` or usable.
 
-Usage: ``files.py CASES SEED``, with the package under test on the path. Prints the number of
+Usage: ``fuzz_files.py CASES SEED``, with the package under test on the path. Prints the number of
 rejected and of usable files.
 """
 
