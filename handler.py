@@ -43,7 +43,7 @@ class Router:
         return sources.load(self._scorer)
 
     def handle(self, event: Any, context: Any) -> Any:
-        """Answer an event; one that holds nothing to score is skipped, and answered with None.
+        """Handle an event; return None if it has nothing to score.
 
         Raises:
             UnsupportedEvent: it has no known shape, and nothing was done.
@@ -95,7 +95,7 @@ _LOGGED_KEYS = frozenset(
         "version",
     ]
 )
-"""Keys that an error message may show: they are ours or those of AWS, not content of a caller."""
+"""Keys that an error message may show: the application or AWS defines them, not a caller."""
 
 
 def _describe_keys(event: dict[Any, Any]) -> str:

@@ -1,3 +1,3 @@
-"""A sentiment-scoring service: one function for HTTPS calls and for events."""
+"""A sentiment analysis service for HTTP requests and AWS events."""
 
 __version__ = "2.0.0"

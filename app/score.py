@@ -61,9 +61,9 @@ def _score(source: Input, target: Target, options: ReadOptions, keep_rejected: b
     settings = load_settings()
     model = load_classifier(settings.model_copy(update={"cache_size": 0}))
     computed_by = f"{settings.engine} {model.bundle.revision}"
-    limits = [source.status] if source.status else []
+    no_wider_than = [source.status] if source.status else []
     with (
-        Progress(_progress_path(target.scored), computed_by, limits) as progress,
+        Progress(_progress_path(target.scored), computed_by, no_wider_than) as progress,
         tqdm(total=source.size, unit="B", unit_scale=True, desc="scoring") as bar,
     ):
 

@@ -1,4 +1,4 @@
-"""A cold start on Lambda with a third less processor time; `docs/performance.md` has the parts.
+"""Saves a third of a cold start's processor time; `docs/performance.md` lists the parts.
 
 `tests/test_startup.py` lists the packages that a start must not import.
 """

@@ -13,7 +13,7 @@ from cfnlint.decode import cfn_yaml
 
 from app.settings import PREFIX, Settings
 from app.web import application
-from app.web.middleware.access import ASSETS, OPEN
+from app.web.middleware.access import ASSETS, PUBLIC_PATHS
 
 TEMPLATE = Path(__file__).parents[1] / "template.yaml"
 REST_API_SECONDS = 29
@@ -144,7 +144,7 @@ def test_only_health_pages_and_documentation_need_no_key(
     template: dict[str, Any], routes: list[dict[str, Any]]
 ) -> None:
     assert template["Resources"]["SentimentApi"]["Properties"]["Auth"]["ApiKeyRequired"] is True
-    assert keyless(routes) == {*OPEN, f"{ASSETS}{{proxy+}}"}
+    assert keyless(routes) == {*PUBLIC_PATHS, f"{ASSETS}{{proxy+}}"}
 
 
 def test_each_usage_plan_has_limits_and_a_key(template: dict[str, Any]) -> None:

@@ -68,7 +68,7 @@ def test_curl(environment: dict[str, str]) -> None:
 
 
 def test_curl_prints_the_problem(environment: dict[str, str]) -> None:
-    with pytest.raises(AssertionError, match="The API key is not one of those"):
+    with pytest.raises(AssertionError, match="The API key is invalid"):
         run("curl", {**environment, "KEY": "sk_wrong"})
 
 
@@ -83,7 +83,7 @@ def test_python(environment: dict[str, str]) -> None:
 
 
 def test_python_raises_what_the_problem_says(environment: dict[str, str]) -> None:
-    with pytest.raises(AssertionError, match="RuntimeError: Forbidden: The API key is not one"):
+    with pytest.raises(AssertionError, match="RuntimeError: Forbidden: The API key is invalid"):
         run("Python", {**environment, "KEY": "sk_wrong"})
 
 
@@ -94,7 +94,7 @@ def test_javascript(environment: dict[str, str]) -> None:
 
 @pytest.mark.skipif(not shutil.which("node"), reason="there is no node here to run it")
 def test_javascript_throws_what_the_problem_says(environment: dict[str, str]) -> None:
-    with pytest.raises(AssertionError, match="Error: Forbidden: The API key is not one"):
+    with pytest.raises(AssertionError, match="Error: Forbidden: The API key is invalid"):
         run("JavaScript", {**environment, "KEY": "sk_wrong"})
 
 

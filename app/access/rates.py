@@ -12,8 +12,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
-from app.scoring.workers import Workers
 from app.settings import Settings, SettingsError
+from app.workers import Workers
 
 _logger = logging.getLogger(__name__)
 _MEMORY = "memory://"

@@ -1,4 +1,4 @@
-"""Delivers records to the sinks, scored, within the time of an invocation."""
+"""Scores records and delivers the results to the sinks before the invocation ends."""
 
 import logging
 import time
@@ -14,7 +14,7 @@ from app.objects.handover import DoesNotFit, HandOverFailed
 from app.objects.invocation import ObjectScorer
 from app.objects.s3 import StorageError, StoredObject
 from app.sentiment.classifier import SentimentClassifier
-from app.sinks import Outbox, Sink
+from app.sinks import Sink, SinkWriter
 from app.sinks.batching import Entry
 from app.sinks.results import Result, Unstorable
 from app.telemetry.exceptions import located
@@ -41,8 +41,8 @@ class FailedRecords(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Arrival:
-    """A content of an event, and the record that it is from."""
+class Item:
+    """Something to score in an event, with the id and the group of its record."""
 
     content: Record | StoredObject | InvalidRecord
     id: str
@@ -72,55 +72,52 @@ class Delivery:
         self._sinks = sinks
         self._objects = objects
 
-    def deliver(self, arrivals: Sequence[Arrival], context: Any) -> dict[int, Failure]:
+    def deliver(self, items: Sequence[Item], context: Any) -> dict[int, Failure]:
         """Return the failures by index, and log their reasons.
 
-        A failure affects nothing but what follows it in its group; everything else is in all sinks.
-        Before anything of a group is sent to any sink, everything that precedes it in the group is
-        in every sink. So each sink holds a prefix of each group, and no prefix is longer by more
-        than one than that of another sink. Arrivals without a group are sent in as few calls as the
-        services allow; of a group, one result is sent at a time, together with those of other
-        groups.
+        A failure affects only the items that follow it in its group; all others reach every sink.
+        Within a group, a result is sent once every sink has all earlier results of the group. So
+        each sink holds a prefix of each group, and the prefixes of two sinks differ by at most one
+        result. Items without a group are sent in as few calls as the services allow. Groups are
+        sent side by side, one result of each at a time.
 
         Raises:
-            NoSink: no sink is configured, and all arrivals are texts.
+            NoSink: no sink is configured, and all items are texts.
         """
         failures = {
-            index: Failure(str(arrival.content))
-            for index, arrival in enumerate(arrivals)
-            if isinstance(arrival.content, InvalidRecord)
+            index: Failure(str(item.content))
+            for index, item in enumerate(items)
+            if isinstance(item.content, InvalidRecord)
         }
-        groups = _Groups(arrivals, failures)
-        ready = [index for index in range(len(arrivals)) if groups.may_send(index)]
-        has_texts = any(isinstance(arrivals[index].content, Record) for index in ready)
-        outbox = Outbox(self._sinks, _sinks_deadline(context if has_texts else None))
+        groups = _Groups(items, failures)
+        ready = [index for index in range(len(items)) if groups.may_send(index)]
+        has_texts = any(isinstance(items[index].content, Record) for index in ready)
+        writer = SinkWriter(self._sinks, _sinks_deadline(context if has_texts else None))
         prepared = self._prepare(
-            {index: arrivals[index] for index in ready}, outbox, groups, _scoring_deadline(context)
+            {index: items[index] for index in ready}, writer, groups, _scoring_deadline(context)
         )
-        for wave in groups.waves(ready):
-            entries = {index: prepared[index] for index in wave if index in prepared}
-            for index, reason in outbox.send(entries).items():
+        for batch in groups.rounds(ready):
+            entries = {index: prepared[index] for index in batch if index in prepared}
+            for index, reason in writer.send(entries).items():
                 groups.fail(index, Failure(reason))
-            for index in wave:
-                content = arrivals[index].content
+            for index in batch:
+                content = items[index].content
                 if isinstance(content, StoredObject):
                     failure = self._score_object(content, context)
                     if failure:
                         groups.fail(index, failure)
         groups.defer_followers()
         for index, failure in sorted(failures.items()):
-            _logger.error("record %s failed: %s", arrivals[index].id, failure.reason)
+            _logger.error("record %s failed: %s", items[index].id, failure.reason)
         current().rejected += sum(not failure.deferred for failure in failures.values())
         return failures
 
     def _prepare(
-        self, ready: Mapping[int, Arrival], outbox: Outbox, groups: "_Groups", deadline: Deadline
+        self, ready: Mapping[int, Item], writer: SinkWriter, groups: "_Groups", deadline: Deadline
     ) -> dict[int, list[Entry]]:
         """Score the records; return the entries for the sinks by index."""
         records = {
-            index: arrival.content
-            for index, arrival in ready.items()
-            if isinstance(arrival.content, Record)
+            index: item.content for index, item in ready.items() if isinstance(item.content, Record)
         }
         if not records:
             return {}
@@ -141,7 +138,7 @@ class Delivery:
             groups.fail(index, Failure(reason, deferred=True))
         for index, result in zip(records, results, strict=False):
             try:
-                prepared[index] = outbox.prepare(index, result)
+                prepared[index] = writer.prepare(index, result)
             except Unstorable as error:
                 groups.fail(index, Failure(str(error)))
         return prepared
@@ -165,7 +162,7 @@ class Delivery:
     def _score_records(self, records: Sequence[Record]) -> list[Result]:
         predictions = self._classifier.predict([record.text for record in records])
         current().predicted += [
-            LoggedPrediction(record.id, record.text, prediction, record.named)
+            LoggedPrediction(record.id, record.text, prediction, record.id_from_caller)
             for record, prediction in zip(records, predictions, strict=True)
         ]
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -193,10 +190,10 @@ class Delivery:
 
 
 class _Groups:
-    """Which arrivals may still be sent, as each group stops at its first failure."""
+    """Which items may still be sent, as each group stops at its first failure."""
 
-    def __init__(self, arrivals: Sequence[Arrival], failures: dict[int, Failure]) -> None:
-        self._groups = [arrival.group for arrival in arrivals]
+    def __init__(self, items: Sequence[Item], failures: dict[int, Failure]) -> None:
+        self._groups = [item.group for item in items]
         self._failures = failures
         self._first_failures: dict[str, int] = {}
         """Index of the first failure of each group."""
@@ -218,20 +215,23 @@ class _Groups:
         group = self._groups[index]
         return group is not None and index > self._first_failures.get(group, index)
 
-    def waves(self, indices: Sequence[int]) -> Iterator[list[int]]:
-        """Yield what may be sent together: the next of each group, first with those without one."""
+    def rounds(self, indices: Sequence[int]) -> Iterator[list[int]]:
+        """Yield the indices to send together: at most one of each group.
+
+        The first round also has all that are in no group.
+        """
         sizes: dict[str, int] = {}
-        waves: list[list[int]] = []
+        rounds: list[list[int]] = []
         for index in indices:
             group = self._groups[index]
             number = 0 if group is None else sizes.get(group, 0)
             if group is not None:
                 sizes[group] = number + 1
-            if number == len(waves):
-                waves.append([])
-            waves[number].append(index)
-        for wave in waves:
-            if sendable := [index for index in wave if self.may_send(index)]:
+            if number == len(rounds):
+                rounds.append([])
+            rounds[number].append(index)
+        for batch in rounds:
+            if sendable := [index for index in batch if self.may_send(index)]:
                 yield sendable
 
     def defer_followers(self) -> None:

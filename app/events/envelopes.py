@@ -50,7 +50,7 @@ def contents(payload: Any, id: str, parse_text: ParseText) -> list[Content]:
 
     Never raises: a content that cannot be parsed is returned as an `InvalidRecord`.
 
-    ``id``: of a text that has none of its own; several such texts are numbered.
+    ``id``: used for a text that has none; several such texts are numbered.
     """
     leaves = list(_open(payload, 0))
     texts = sum(isinstance(leaf, str | Mapping) for leaf in leaves)
@@ -149,7 +149,7 @@ def _is_record_of(source: str) -> Callable[[Payload], bool]:
 
 def _message(notification: Payload) -> list[Any]:
     if not isinstance(notification["Message"], str):
-        raise InvalidRecord("is a notification whose Message is no text")
+        raise InvalidRecord("is a notification whose Message is not a string")
     return [notification["Message"]]
 
 
@@ -162,7 +162,7 @@ def _data(record: Payload) -> list[Any]:
 
 def _body(message: Payload) -> list[Any]:
     if not isinstance(message["body"], str):
-        raise InvalidRecord("has a body that is no text")
+        raise InvalidRecord("has a body that is not a string")
     return [message["body"]]
 
 
@@ -192,7 +192,7 @@ def _object(bucket: str, key: str, stored: Payload) -> StoredObject | Skipped:
 
 ENVELOPES: tuple[Envelope, ...] = (
     Envelope(
-        "an event of several records",
+        "an event with a list of records",
         lambda payload: isinstance(payload.get("Records"), list),
         lambda payload: list(payload["Records"]),
     ),
@@ -251,7 +251,7 @@ def attribute_value(attribute: Payload) -> Any:
         case "BS":
             return frozenset(base64.b64decode(member) for member in value)
         case _:
-            raise InvalidRecord("has an attribute of no type that DynamoDB has")
+            raise InvalidRecord("has an attribute of an unknown DynamoDB type")
 
 
 def _number(digits: str) -> int | Decimal:

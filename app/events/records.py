@@ -29,8 +29,8 @@ class Record:
     text: Text
     metadata: Any = None
     """Returned to the sender with the result."""
-    named: bool = False
-    """Whether the sender gave the id."""
+    id_from_caller: bool = False
+    """Whether the id is from the payload; otherwise it is from the event."""
 
 
 def decode_utf8(payload: bytes) -> str:
@@ -100,7 +100,7 @@ def parse_id(value: object) -> str:
 def parse_record(payload: str | Mapping[str, Any], id: str, parse_text: ParseText) -> Record:
     """Return the record of a text, or of ``{"text", "id", "metadata"}``; only the text is required.
 
-    ``id``: of the record, unless it has one of its own.
+    ``id``: used if the payload has none.
 
     Raises:
         InvalidRecord: there is no text, or the text, the id or the metadata are invalid.
@@ -118,7 +118,7 @@ def parse_record(payload: str | Mapping[str, Any], id: str, parse_text: ParseTex
         text = parse_text(fields["text"])
     except InvalidText as error:
         raise InvalidRecord(f"text {error}") from None
-    return Record(record_id, text, metadata, named="id" in fields)
+    return Record(record_id, text, metadata, id_from_caller="id" in fields)
 
 
 NO_TEXT = "has no text: expected a text, or an object with the field text"

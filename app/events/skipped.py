@@ -1,7 +1,7 @@
 """Events, records and objects that hold nothing to score, and are skipped.
 
 Each kind is logged and counted; it is neither a failure nor a rejected record. Malformed records
-are not skipped, but fail. docs/inputs.md lists both tables.
+are not skipped, but fail. docs/inputs.md lists `KINDS` and `OBJECT_KINDS`.
 """
 
 import logging
@@ -35,7 +35,7 @@ def log(kinds: Mapping[str, int]) -> None:
 
 
 def kind_of(payload: Payload) -> str:
-    """Return the name of the kind of payload, or nothing if it is not to be skipped."""
+    """Return the name of the kind of payload, or an empty string if it must be scored."""
     detail = payload.get("detail")
     if "text" in payload or (isinstance(detail, Mapping | str) and "text" in detail):
         return ""
@@ -43,7 +43,7 @@ def kind_of(payload: Payload) -> str:
 
 
 def kind_of_object(key: str, size: object = None) -> str:
-    """Return the name of the kind of S3 object, or nothing if it is not to be skipped."""
+    """Return the name of the kind of S3 object, or an empty string if it must be scored."""
     if size == 0:
         return "an object of 0 bytes"
     return next((name for name, pattern in OBJECT_KINDS if pattern.search(key)), "")
@@ -101,7 +101,7 @@ def _is_own(payload: Payload) -> bool:
 
 
 def _is_change_without_text(payload: Payload) -> bool:
-    """Return whether the change of a table wrote no text, or the same one."""
+    """Return whether a DynamoDB stream record has no text, or the one that the item had before."""
     if payload.get("eventSource") != "aws:dynamodb":
         return False
     change = payload.get("dynamodb")
@@ -129,8 +129,8 @@ def _is_aws_event(payload: Payload) -> bool:
 KINDS: tuple[Kind, ...] = (
     Kind("an empty object, as warm-up plug-ins send", lambda payload: not payload),
     Kind("a warm-up plug-in's ping", _is_ping),
-    Kind("a schedule's ping", _is_schedule),
-    Kind("S3's test of a new target", lambda payload: payload.get("Event") == "s3:TestEvent"),
+    Kind("a scheduled event", _is_schedule),
+    Kind("an S3 test event", lambda payload: payload.get("Event") == "s3:TestEvent"),
     Kind("an S3 event other than Object Created", _is_other_s3_event),
     Kind("an event of another AWS service", _is_aws_event),
     Kind("a result or feedback of this service", _is_own),
@@ -140,16 +140,16 @@ KINDS: tuple[Kind, ...] = (
         _is_change_without_text,
     ),
     Kind(
-        "SNS's confirmation of a subscription",
+        "an SNS subscription confirmation",
         lambda payload: (
             payload.get("Type") in ("SubscriptionConfirmation", "UnsubscribeConfirmation")
         ),
     ),
     Kind(
-        "lines of CloudWatch Logs",
+        "CloudWatch Logs data",
         lambda payload: (
             "awslogs" in payload or ("messageType" in payload and "logEvents" in payload)
         ),
     ),
-    Kind("no records at all", lambda payload: payload.get("Records") == []),
+    Kind("an event without records", lambda payload: payload.get("Records") == []),
 )

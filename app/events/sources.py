@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from app import sinks
 from app.events import Event, Source, skipped
-from app.events.delivery import Arrival, Delivery, FailedRecords, Failure
+from app.events.delivery import Delivery, FailedRecords, Failure, Item
 from app.events.direct import Direct
 from app.events.envelopes import Skipped, contents
 from app.events.records import ParseText
@@ -48,7 +48,7 @@ class RecordSource:
     delivery: Delivery
     parse_text: ParseText
     text_id: Callable[[Any], Any] | None = None
-    """Returns the id of a text that has none of its own; by default that of its record."""
+    """Returns the id for a text that has none; by default that of its record."""
     group: Callable[[Any], Any] = lambda record: None
     """Returns the group within which the order of records is kept, or None."""
 
@@ -63,7 +63,7 @@ class RecordSource:
         records = event.get("Records")
         if not isinstance(records, list):
             records = [event]
-        arrivals: list[Arrival] = []
+        items: list[Item] = []
         skipped_kinds: Counter[str] = Counter()
         for record in records:
             id = _string(self.id, record) or ""
@@ -73,14 +73,14 @@ class RecordSource:
                 if isinstance(content, Skipped):
                     skipped_kinds[content.kind] += 1
                 else:
-                    arrivals.append(Arrival(content, id, group))
+                    items.append(Item(content, id, group))
         skipped.log(skipped_kinds)
-        failures = self.delivery.deliver(arrivals, context)
-        return self._answer([(arrivals[index].id, failures[index]) for index in sorted(failures)])
+        failures = self.delivery.deliver(items, context)
+        return self._answer([(items[index].id, failures[index]) for index in sorted(failures)])
 
     def _answer(self, failed: list[tuple[str, Failure]]) -> Any:
-        # A record with several contents is reported once. A wrong identifier would have the whole
-        # batch retried without an error, so without an id the event fails.
+        # A record with several texts is reported once. A failed record without an id fails the
+        # whole event: with an invalid `itemIdentifier`, Lambda would retry all without an error.
         ids = list(dict.fromkeys(id for id, _ in failed))
         if self.retries == "event" or "" in ids:
             if len(failed) == 1 and failed[0][1].cause:

@@ -42,11 +42,11 @@ class Explanation(Prediction):
     words: list[Weight] = Field(description="Words or phrases in their order.")
 
 
-class _TextGame:
-    """The log-odds of Positive of a text without some of its words, as if they had not been sent.
+class _WordGame:
+    """The game whose players are words; its value is the log-odds of Positive.
 
-    The players are the words. Their tokens are those of the text, so that a variant is put together
-    from slices and nothing is tokenised twice.
+    A coalition is scored as the text reduced to its words. Each word is tokenised once, and a
+    variant of the text is a concatenation of slices of those tokens.
     """
 
     def __init__(self, classifier: SentimentClassifier, words: Sequence[str]) -> None:
@@ -72,23 +72,24 @@ class _TextGame:
 
 
 def explain(
-    classifier: SentimentClassifier, sent: str, max_evaluations: int, deadline: Deadline
+    classifier: SentimentClassifier, raw_text: str, max_evaluations: int, deadline: Deadline
 ) -> Explanation:
-    """Explain the prediction for a text as it was sent.
+    """Explain the prediction for a text.
 
     The prediction may come from the cache; variants of the text are always scored.
 
     Args:
-        max_evaluations: the most variants to score, at least 2: the text, and no word of it.
-        deadline: what is explained by then is returned.
+        max_evaluations: the maximum number of variants to score; at least 2, for the full text and
+            the empty one.
+        deadline: when it passes, the parts that are not yet split are returned as phrases.
 
     Raises:
         Cancelled: the caller has gone (`app.sentiment.cancellation`).
     """
-    [prediction] = classifier.predict([Text(normalise(sent))])
-    words = words_of(sent)
+    [prediction] = classifier.predict([Text(normalise(raw_text))])
+    words = words_of(raw_text)
     texts = [word.text for word in words]
-    values = owen_values(_TextGame(classifier, texts), build(texts), max_evaluations, deadline)
+    values = owen_values(_WordGame(classifier, texts), build(texts), max_evaluations, deadline)
     return Explanation(
         **prediction.model_dump(),
         base_value=round(values.base, 6),
@@ -97,13 +98,13 @@ def explain(
         complete=values.complete,
         evaluations=values.evaluations,
         words=[
-            _weight(sent, words[start].start, words[end - 1].end, value)
+            _weight(raw_text, words[start].start, words[end - 1].end, value)
             for start, end, value in values.groups
         ],
     )
 
 
-def _weight(sent: str, start: int, end: int, weight: float) -> Weight:
+def _weight(raw_text: str, start: int, end: int, weight: float) -> Weight:
     # Half of a surrogate pair has no UTF-8.
-    shown = sent[start:end].encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    shown = raw_text[start:end].encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return Weight(text=shown, start=start, end=end, weight=round(weight, 6))

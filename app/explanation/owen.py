@@ -75,16 +75,16 @@ def owen_values(game: Game, tree: Node, max_evaluations: int, deadline: Deadline
     not split stay with their node.
 
     Args:
-        game: is assumed to evaluate no coalition slower than that of all players.
+        game: must not take longer for any coalition than for that of all players.
         max_evaluations: at least 2, for no players and for all.
         deadline: no batch is started that is expected to end later. The first two evaluations are
             always made.
     """
     started = time.monotonic()
-    base, grand = game([(), (tree,)])
+    base, full = game([(), (tree,)])
     slowest = time.monotonic() - started  # seconds per evaluation
     evaluations = 2
-    credit: defaultdict[Node, float] = defaultdict(float)
+    contributions: defaultdict[Node, float] = defaultdict(float)
     order = count()  # among equals, first in, first out
     pending: list[tuple[float, int, _Marginal]] = []
 
@@ -92,9 +92,9 @@ def owen_values(game: Game, tree: Node, max_evaluations: int, deadline: Deadline
         if marginal.node.children:
             heapq.heappush(pending, (-abs(marginal.contribution), next(order), marginal))
         else:
-            credit[marginal.node] += marginal.contribution
+            contributions[marginal.node] += marginal.contribution
 
-    add(_Marginal(tree, (), (), base, grand, 1.0))
+    add(_Marginal(tree, (), (), base, full, 1.0))
     while pending:
         affordable = min(BATCH, max_evaluations - evaluations, deadline.left / max(slowest, 1e-9))
         splits = min(int(affordable) // 2, len(pending))
@@ -109,8 +109,8 @@ def owen_values(game: Game, tree: Node, max_evaluations: int, deadline: Deadline
             for part in _split(marginal, next(values), next(values)):
                 add(part)
     for _, _, marginal in pending:
-        credit[marginal.node] += marginal.contribution
-    return OwenValues(base, _groups(tree, credit), not pending, evaluations)
+        contributions[marginal.node] += marginal.contribution
+    return OwenValues(base, _groups(tree, contributions), not pending, evaluations)
 
 
 def _coalitions(marginal: _Marginal) -> list[Coalition]:
@@ -135,16 +135,16 @@ def _split(marginal: _Marginal, left_value: float, right_value: float) -> list[_
     ]
 
 
-def _groups(tree: Node, credit: defaultdict[Node, float]) -> list[Group]:
+def _groups(tree: Node, contributions: defaultdict[Node, float]) -> list[Group]:
     """Return the groups whose values are known, in order.
 
-    ``credit``: what each node contributes and what was not split between its children. A node
+    ``contributions``: of each node, the part that was not split between its children. A node
     becomes one group if that outweighs, in absolute terms, what was split; otherwise its children
     divide it in proportion to their sizes.
     """
     nodes = list(tree.walk())
-    total = {node: credit[node] for node in nodes}
-    absolute = {node: abs(credit[node]) for node in nodes}
+    total = {node: contributions[node] for node in nodes}
+    absolute = {node: abs(contributions[node]) for node in nodes}
     for node in reversed(nodes):
         for child in node.children or ():
             total[node] += total[child]
@@ -153,9 +153,9 @@ def _groups(tree: Node, credit: defaultdict[Node, float]) -> list[Group]:
     stack = [(tree, 0.0)]
     while stack:
         node, inherited = stack.pop()
-        if node.children is None or 2 * abs(credit[node]) > absolute[node]:
+        if node.children is None or 2 * abs(contributions[node]) > absolute[node]:
             groups.append(Group(node.start, node.end, total[node] + inherited))
             continue
-        own = credit[node] + inherited
+        own = contributions[node] + inherited
         stack += [(child, own * len(child) / len(node)) for child in reversed(node.children)]
     return groups

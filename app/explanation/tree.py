@@ -1,4 +1,4 @@
-"""A binary tree over the words of a text: neighbours share a node, up to sentences and beyond."""
+"""A binary tree over the words of a text: they form phrases, clauses, sentences and the text."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -16,7 +16,7 @@ FIRST_SECONDS_PER_TOKEN = 0.001
 MIN_MEASURED_TOKENS = 256
 """The pace of a smaller piece is mostly overhead, and is not measured."""
 SAFETY_FACTOR = 2.0
-"""How much slower than any step so far the next step may be."""
+"""The next step may be this many times slower than the slowest step so far."""
 
 
 class BudgetExhausted(Exception):

@@ -14,7 +14,7 @@ from app.objects.formats import ReadOptions
 from app.objects.s3 import StoredObject, Version
 
 if TYPE_CHECKING:
-    from app.objects.formats.text import TextObject
+    from app.objects.formats.text_object import TextObject
 
 _logger = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ def _input_format(stored: StoredObject, options: ReadOptions) -> Mapping[str, st
 
 
 def _open_text(source: storage.Input, options: ReadOptions) -> "TextObject":
-    from app.objects.formats.text import open_text
+    from app.objects.formats.text_object import open_text
 
     heartbeats = open_text(source.file, options, "text")
     while True:

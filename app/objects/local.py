@@ -47,22 +47,22 @@ class InputFile(io.FileIO):
 class OutputFile(io.FileIO):
     """A file that is written under a temporary name, and renamed when it is published.
 
-    ``like``: the status of the input. The output is not more readable than the input, nor than the
-    file that it replaces.
+    ``source``: the status of the input. The output gets no wider permissions than the input, nor
+    than the file that it replaces.
     """
 
-    def __init__(self, file: LocalFile, like: os.stat_result | None) -> None:
+    def __init__(self, file: LocalFile, source: os.stat_result | None) -> None:
         # The target of a symbolic link is replaced, so that the link stays.
         self._path = Path(os.path.realpath(file.path))
         self._temporary = temporary(self._path)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._temporary.unlink(missing_ok=True)  # of a run that was killed
-        limits = [like] if like else []
+        no_wider_than = [source] if source else []
         if self._path.exists():
-            limits.append(self._path.stat())
+            no_wider_than.append(self._path.stat())
 
         def opener(name: str, flags: int) -> int:
-            return open_private(name, flags | os.O_EXCL, limits)
+            return open_private(name, flags | os.O_EXCL, no_wider_than)
 
         super().__init__(self._temporary, "wb", opener=opener)
 
@@ -97,23 +97,23 @@ def check_regular(path: Path) -> None:
 
 
 def temporary(path: Path) -> Path:
-    """Return the path of a file until it is complete, which no other program uses."""
+    """Return the path under which a file is written until it is complete."""
     return path.with_name(f".{path.name}.sentiment.unfinished")
 
 
-def open_private(path: str | Path, flags: int, limits: Sequence[os.stat_result]) -> int:
-    """Open or create a file that is not more readable than any of ``limits``.
+def open_private(path: str | Path, flags: int, no_wider_than: Sequence[os.stat_result]) -> int:
+    """Open or create a file with no wider permissions than any file of ``no_wider_than``.
 
     Returns the file descriptor.
     """
     mode = 0o666
-    for limit in limits:
-        mode &= limit.st_mode
+    for status in no_wider_than:
+        mode &= status.st_mode
     descriptor = os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, mode | 0o600)
-    status = os.fstat(descriptor)
-    if any(limit.st_gid != status.st_gid for limit in limits):
-        # The rights of one file's group must not go to another group.
-        os.fchmod(descriptor, stat.S_IMODE(status.st_mode) & ~stat.S_IRWXG)
+    created = os.fstat(descriptor)
+    if any(status.st_gid != created.st_gid for status in no_wider_than):
+        # One group's permissions must not go to another group.
+        os.fchmod(descriptor, stat.S_IMODE(created.st_mode) & ~stat.S_IRWXG)
     return descriptor
 
 

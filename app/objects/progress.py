@@ -47,7 +47,8 @@ class Progress:
     the first difference on, the file is discarded. It is also the lock of the output, which the
     operating system releases however the run ends.
 
-    ``model``: computes the scores. ``limits``: the file is not more readable than any of these.
+    ``model``: computes the scores. ``no_wider_than``: files; this one gets no wider permissions
+    than any of them.
 
     Raises:
         InUse: another run holds the lock.
@@ -55,10 +56,12 @@ class Progress:
         OSError: the file cannot be written.
     """
 
-    def __init__(self, path: Path, model: str, limits: Sequence[os.stat_result] = ()) -> None:
+    def __init__(
+        self, path: Path, model: str, no_wider_than: Sequence[os.stat_result] = ()
+    ) -> None:
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = _open_locked(path, limits)
+        self._file = _open_locked(path, no_wider_than)
         self._header = _Header(scores_of=model).model_dump_json().encode() + b"\n"
         first = self._file.readline(len(self._header))
         # A run that was killed may have written only a part of its first line.
@@ -115,12 +118,12 @@ class Progress:
         self._file.truncate()
 
 
-def _open_locked(path: Path, limits: Sequence[os.stat_result]) -> IO[bytes]:
+def _open_locked(path: Path, no_wider_than: Sequence[os.stat_result]) -> IO[bytes]:
     """Open a file, created if it does not exist, and lock it."""
     if path.exists():
         check_regular(path)
     while True:
-        file = os.fdopen(open_private(path, os.O_RDWR, limits), "r+b")
+        file = os.fdopen(open_private(path, os.O_RDWR, no_wider_than), "r+b")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if path.exists() and os.path.samestat(path.stat(), os.fstat(file.fileno())):

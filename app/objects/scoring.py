@@ -1,4 +1,4 @@
-"""Scores the rows of an object into an object of the same format, and its rejected rows apart."""
+"""Scores an object into one of the same format, and writes rejected rows to another object."""
 
 import json
 import time
@@ -227,7 +227,7 @@ def _score(
 
 
 def _cost(bundle: Bundle, tokens: int) -> int:
-    """Return how many tokens are computed for a text of so many; windows overlap."""
+    """Return the number of tokens computed for a text, in which windows overlap."""
     return sum(end - start + 2 for start, end in bundle.spans(tokens))
 
 

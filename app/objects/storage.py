@@ -35,7 +35,7 @@ def parse_location(uri: str) -> Location:
 
 
 class _MonitoredStream(io.RawIOBase):
-    """Another stream, whose transfers are reported and whose first failure is kept.
+    """Another stream, which reports each transfer and stores the first failure.
 
     A reader or writer in another language loses the class of an exception, or ends the process. So
     a failed write raises nothing and later writes are dropped; the caller checks ``failure``.
@@ -138,11 +138,11 @@ def open_input(location: Location, on_transfer: OnTransfer = lambda: None) -> It
 class Outputs:
     """The outputs of a run: all appear when the context ends, none if it ends with an exception.
 
-    ``like``: the input; no output file is more readable than it.
+    ``source``: the input; no output file gets wider permissions.
     """
 
-    def __init__(self, like: Input | None = None, on_transfer: OnTransfer = lambda: None) -> None:
-        self._like = like.status if like else None
+    def __init__(self, source: Input | None = None, on_transfer: OnTransfer = lambda: None) -> None:
+        self._source = source.status if source else None
         self._on_transfer = on_transfer
         self._raw: list[local.OutputFile | s3.Upload] = []
         self._streams: list[_MonitoredStream] = []
@@ -165,7 +165,7 @@ class Outputs:
         if isinstance(location, StoredObject):
             raw = s3.Upload(location)
         else:
-            raw = local.OutputFile(location, self._like)
+            raw = local.OutputFile(location, self._source)
         self._raw.append(raw)
         self._streams.append(_MonitoredStream(raw, self._on_transfer))
         self._files.append(io.BufferedWriter(self._streams[-1], BUFFER_BYTES))

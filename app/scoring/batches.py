@@ -15,7 +15,7 @@ class InvalidBatch(ValueError):
 
 @dataclass(frozen=True)
 class Batch:
-    """The texts of a request, by index: each is in one of the two."""
+    """The texts of a request: each index is in ``texts`` or in ``errors``."""
 
     texts: Mapping[int, Text]
     """Those that can be scored."""

@@ -1,4 +1,4 @@
-"""What the settings configure of a model: the classifier, and how long texts may be."""
+"""Creates the classifier and the limits of texts from the settings."""
 
 from collections.abc import Callable
 

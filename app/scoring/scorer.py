@@ -1,4 +1,4 @@
-"""One engine for many requests: in which thread each is computed, and how many may wait."""
+"""Runs the classifier in worker threads and limits the number of waiting requests."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
@@ -9,11 +9,11 @@ from distilbert_int8 import processors
 
 from app.deadline import Deadline
 from app.explanation.explain import Explanation, explain
-from app.scoring.workers import QueueFull, Workers
 from app.sentiment.cancellation import cancelled_by
 from app.sentiment.classifier import Prediction, SentimentClassifier
 from app.sentiment.text import Text
 from app.settings import Settings
+from app.workers import QueueFull, Workers
 
 Result = TypeVar("Result")
 Disconnected = Callable[[], Coroutine[Any, Any, None]]

@@ -11,8 +11,8 @@ from app.sinks.queue import QueueSink
 from app.sinks.results import Document, Unstorable
 from app.sinks.table import TableSink
 
-Failures = dict[int, str]
-"""Why documents are not in every sink, by their position among those sent together."""
+FailureReasons = dict[int, str]
+"""Why a document is not in every sink, by its position among those sent together."""
 
 
 class Sink(Protocol):
@@ -33,7 +33,7 @@ class Sink(Protocol):
         ...
 
 
-class Outbox:
+class SinkWriter:
     """Sends documents to every sink until a deadline; a sink that is unavailable gets no more."""
 
     def __init__(self, sinks: Sequence[Sink], deadline: Deadline) -> None:
@@ -56,12 +56,12 @@ class Outbox:
                 raise Unstorable(f"{sink.name}: {error}") from None
         return entries
 
-    def send(self, prepared: Mapping[int, Sequence[Entry]]) -> Failures:
+    def send(self, prepared: Mapping[int, Sequence[Entry]]) -> FailureReasons:
         """Send to one sink after the other; what fails in one is not sent to the next.
 
         ``prepared``: the entries that `prepare` returned, by position.
         """
-        failures: Failures = {}
+        failures: FailureReasons = {}
         for number, sink in enumerate(self._sinks):
             entries = [
                 of_document[number]
@@ -81,17 +81,19 @@ class Outbox:
         return failures
 
 
-def write(sinks: Sequence[Sink], documents: Sequence[Document], deadline: Deadline) -> Failures:
+def write(
+    sinks: Sequence[Sink], documents: Sequence[Document], deadline: Deadline
+) -> FailureReasons:
     """Write documents to every sink; return those that are not in each of them, and why."""
-    outbox = Outbox(sinks, deadline)
-    failures: Failures = {}
+    writer = SinkWriter(sinks, deadline)
+    failures: FailureReasons = {}
     prepared = {}
     for position, document in enumerate(documents):
         try:
-            prepared[position] = outbox.prepare(position, document)
+            prepared[position] = writer.prepare(position, document)
         except Unstorable as error:
             failures[position] = str(error)
-    return failures | outbox.send(prepared)
+    return failures | writer.send(prepared)
 
 
 def load(settings: Settings) -> list[Sink]:

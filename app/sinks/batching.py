@@ -32,7 +32,7 @@ class Limits(NamedTuple):
     bytes: int
 
 
-class Failure(NamedTuple):
+class EntryFailure(NamedTuple):
     """Why an entry was left out of a batch, and whether to send it again."""
 
     reason: str
@@ -48,7 +48,7 @@ class Sent(NamedTuple):
     """Why further calls would fail too, in this invocation."""
 
 
-Call = Callable[[Sequence[Entry], Deadline], Mapping[int, Failure]]
+Call = Callable[[Sequence[Entry], Deadline], Mapping[int, EntryFailure]]
 """Sends entries in one call; returns the entries that were left out, by position."""
 
 
@@ -82,7 +82,7 @@ def send_batches(entries: Sequence[Entry], limits: Limits, call: Call, deadline:
                 if len(batch) > 1:
                     batches.extendleft([entry] for entry in reversed(batch))
                     continue
-                left_out = {batch[0].position: Failure(str(error), retryable=False)}
+                left_out = {batch[0].position: EntryFailure(str(error), retryable=False)}
             except _Unavailable as error:
                 unsent = [*batch, *(entry for other in batches for entry in other)]
                 failures |= {entry.position: str(error) for entry in unsent}
@@ -112,7 +112,7 @@ _THROTTLING_ERRORS = (
 )
 
 
-def _attempt(call: Call, batch: Sequence[Entry], deadline: Deadline) -> Mapping[int, Failure]:
+def _attempt(call: Call, batch: Sequence[Entry], deadline: Deadline) -> Mapping[int, EntryFailure]:
     """Send a batch.
 
     Raises:
@@ -131,7 +131,7 @@ def _attempt(call: Call, batch: Sequence[Entry], deadline: Deadline) -> Mapping[
         reason = f"{error.operation_name} was answered {code}"
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
         if status >= 500 or any(part in code for part in _THROTTLING_ERRORS):
-            return {entry.position: Failure(reason, retryable=False) for entry in batch}
+            return {entry.position: EntryFailure(reason, retryable=False) for entry in batch}
         if status == 413 or any(part in code for part in _ENTRY_ERRORS):
             raise _Rejected(reason) from None
         raise _Unavailable(reason) from None

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from app import aws
 from app.deadline import Deadline
-from app.sinks.batching import Entry, Failure, Limits, Sent, send_batches
+from app.sinks.batching import Entry, EntryFailure, Limits, Sent, send_batches
 from app.sinks.results import Document, Unstorable, to_json
 
 EVENT_SOURCE = "sentiment"
@@ -47,11 +47,11 @@ class BusSink:
         """Put the events on the bus."""
         return send_batches(entries, self.limits, self._call, deadline)
 
-    def _call(self, batch: Sequence[Entry], deadline: Deadline) -> Mapping[int, Failure]:
+    def _call(self, batch: Sequence[Entry], deadline: Deadline) -> Mapping[int, EntryFailure]:
         events = [{"EventBusName": self._bus, **entry.body} for entry in batch]
         answer = aws.client_within("events", deadline).put_events(Entries=events)
         return {
-            entry.position: Failure(
+            entry.position: EntryFailure(
                 str(result["ErrorCode"]), retryable=result["ErrorCode"] not in _PERMANENT
             )
             for entry, result in zip(batch, answer["Entries"], strict=True)

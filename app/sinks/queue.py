@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from app import aws
 from app.deadline import Deadline
-from app.sinks.batching import Entry, Failure, Limits, Sent, send_batches
+from app.sinks.batching import Entry, EntryFailure, Limits, Sent, send_batches
 from app.sinks.results import Document, Unstorable, to_json
 
 
@@ -35,12 +35,14 @@ class QueueSink:
         """Send the messages."""
         return send_batches(entries, self.limits, self._call, deadline)
 
-    def _call(self, batch: Sequence[Entry], deadline: Deadline) -> Mapping[int, Failure]:
+    def _call(self, batch: Sequence[Entry], deadline: Deadline) -> Mapping[int, EntryFailure]:
         messages = [{"Id": str(entry.position), "MessageBody": entry.body} for entry in batch]
         answer = aws.client_within("sqs", deadline).send_message_batch(
             QueueUrl=self._url, Entries=messages
         )
         return {
-            int(failed["Id"]): Failure(str(failed["Code"]), retryable=not failed["SenderFault"])
+            int(failed["Id"]): EntryFailure(
+                str(failed["Code"]), retryable=not failed["SenderFault"]
+            )
             for failed in answer.get("Failed", ())
         }

@@ -8,7 +8,7 @@ from typing import Any
 
 from app import aws
 from app.deadline import Deadline
-from app.sinks.batching import Entry, Failure, Limits, Sent, send_batches
+from app.sinks.batching import Entry, EntryFailure, Limits, Sent, send_batches
 from app.sinks.results import LONE_SURROGATE, Document, Unstorable
 
 
@@ -57,7 +57,7 @@ class TableSink:
                 failures[entry.position] = reason
         return Sent(failures, sent.unavailable)
 
-    def _call(self, batch: Sequence[Entry], deadline: Deadline) -> Mapping[int, Failure]:
+    def _call(self, batch: Sequence[Entry], deadline: Deadline) -> Mapping[int, EntryFailure]:
         puts = [{"PutRequest": {"Item": entry.body}} for entry in batch]
         answer = aws.client_within("dynamodb", deadline).batch_write_item(
             RequestItems={self._table: puts}
@@ -67,7 +67,7 @@ class TableSink:
             for request in answer.get("UnprocessedItems", {}).get(self._table, ())
         ]
         return {
-            entry.position: Failure("the table has no capacity left for it", retryable=True)
+            entry.position: EntryFailure("the table has no capacity left for it", retryable=True)
             for entry in batch
             if entry.body["id"] in unprocessed
         }

@@ -23,7 +23,7 @@ LINKS = 8
 
 
 class InternalError(Exception):
-    """Stands for an exception of another package; without content, while the log has its stack."""
+    """Replaces an exception of another package, without its message; the log has its stack."""
 
 
 def is_ours(error: BaseException) -> bool:

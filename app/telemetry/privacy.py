@@ -1,4 +1,4 @@
-"""What log lines contain of texts and of the ids that callers choose."""
+"""Hashes texts and the ids that callers choose, for log lines."""
 
 import secrets
 from functools import cached_property
@@ -23,8 +23,8 @@ def truncate(value: str) -> str:
 def pseudonym(id: str) -> str:
     """Return the digest that logs contain in place of an id that a caller chose.
 
-    It has no salt, so that feedback can be joined with predictions: whoever knows an id can find
-    it, and nobody can read it. Feedback does not accept ids with a tilde, which marks the digest.
+    It has no salt, so that feedback can be joined with predictions. A known id can be searched for,
+    but the digest does not reveal it. It begins with a tilde, which feedback rejects in ids.
     """
     digest = blake2b(id.encode("utf-8", "surrogatepass"), digest_size=8)
     return f"~{digest.hexdigest()}"

@@ -21,9 +21,9 @@ from app.web.middleware.access import Access
 from app.web.middleware.body_limit import BodyLimit
 from app.web.middleware.correlation import ID_HEADERS, CorrelationId
 from app.web.middleware.headers import SecurityHeaders
-from app.web.middleware.methods import ImpliedRequests
-from app.web.middleware.observation import Observed
-from app.web.routes import docs, explain, feedback, health, metrics, model, page, predict
+from app.web.middleware.implied_requests import ImpliedRequests
+from app.web.middleware.observation import RequestObserver
+from app.web.routes import demo, docs, explain, feedback, health, metrics, model, predict
 
 
 class Application(FastAPI):
@@ -62,12 +62,12 @@ def create(settings: Settings) -> FastAPI:
     app.state.sinks = sinks.load(settings)
     app.state.feedback_writers = feedback.writers()
     app.state.telemetry = Telemetry(settings)
-    for resource in (health, predict, explain, feedback, model, metrics, docs, page):
+    for resource in (health, predict, explain, feedback, model, metrics, docs, demo):
         app.include_router(resource.router)
     app.mount("/static", Assets(directory=Path(__file__).parent / "static"))
     problems.install(app)
     # The middleware added last is the outermost.
-    app.add_middleware(problems.Failures)
+    app.add_middleware(problems.InternalErrors)
     app.add_middleware(
         BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.receive_seconds
     )
@@ -87,8 +87,8 @@ def create(settings: Settings) -> FastAPI:
     if settings.tracing:
         from app.web.middleware import tracing
 
-        app.add_middleware(tracing.Traced, flush=settings.on_lambda)
-    app.add_middleware(Observed, telemetry=app.state.telemetry)
+        app.add_middleware(tracing.RequestTracer, flush=settings.on_lambda)
+    app.add_middleware(RequestObserver, telemetry=app.state.telemetry)
     app.add_middleware(CorrelationId)
     return app
 

@@ -1,4 +1,4 @@
-"""Reads request bodies: JSON, by the reader of all input."""
+"""Reads JSON request bodies with `app.json_reader`."""
 
 from collections.abc import Callable, Coroutine
 from functools import partial

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable
 
-METHODS = ("GET", "POST")
-"""The methods of routes. `app.web.middleware.methods` adds ``HEAD`` and ``OPTIONS``."""
+ROUTE_METHODS = ("GET", "POST")
+"""The methods of routes. `app.web.middleware.implied_requests` adds ``HEAD`` and ``OPTIONS``."""
 
 
 def allowed(methods: Iterable[str]) -> str:
     """Return the ``Allow`` header of a resource whose routes have these methods."""
-    names = set(methods) & set(METHODS)
+    names = set(methods) & set(ROUTE_METHODS)
     if "GET" in names:
         names.add("HEAD")
     return ", ".join([*sorted(names), "OPTIONS"])

@@ -20,7 +20,7 @@ from app.scoring.scorer import ClientGone, Overloaded
 from app.sentiment.text import InvalidText
 from app.telemetry.exceptions import redacted
 from app.telemetry.observation import current
-from app.web import rate_limits
+from app.web import rate_limit_headers
 from app.web.methods import allowed
 
 MEDIA_TYPE = "application/problem+json"
@@ -75,13 +75,13 @@ _EXAMPLES = (
         "The body is not JSON: Expecting value at line 1, column 1; only JSON in UTF-8 is allowed.",
     ),
     problem(401, "An API key is needed, in the header x-api-key or as Authorization: Bearer."),
-    problem(403, "The API key is not one of those that are valid here."),
+    problem(403, "The API key is invalid."),
     problem(408, "The body did not arrive in time."),
     problem(413, "The body has more than the 6,291,456 bytes that are allowed."),
     problem(415, "The content type is 'text/plain'; only 'application/json' is allowed."),
     invalid("#/text", "must not be blank: at least one visible character is needed"),
     problem(429, "More than 100/minute are not allowed; try again in 12 s."),
-    problem(500, "Something went wrong here; the correlation id finds it in the service's logs."),
+    problem(500, "Internal error; search the service's logs for the correlation id."),
     problem(503, "Too many requests are waiting to be scored; try again in a second."),
 )
 """The documentation's example of each error; a test compares them with real responses."""
@@ -155,7 +155,7 @@ def install(app: FastAPI) -> None:
         return respond(request.scope, problem(503, detail), {"retry-after": "1"})
 
 
-class Failures:
+class InternalErrors:
     """ASGI middleware: responds to unhandled exceptions with a 500, inside the other middleware.
 
     Starlette's own handler is outside of all middleware, so its responses would lack their headers.
@@ -183,7 +183,7 @@ class Failures:
             if started:
                 # The server must close the connection, and logs the message of what it receives.
                 raise redacted(error) from None
-            detail = "Something went wrong here; the correlation id finds it in the service's logs."
+            detail = "Internal error; search the service's logs for the correlation id."
             response = respond(scope, problem(500, detail))
             current().cause = type(error).__name__
             await response(scope, receive, send)
@@ -206,7 +206,7 @@ def respond(scope: Scope, document: Problem, headers: Mapping[str, str] | None =
 
 def too_many(scope: Scope, error: LimitExceeded) -> Response:
     """Return the response to a request that exceeds a rate limit (429)."""
-    return respond(scope, problem(429, str(error)), rate_limits.refusal_headers(error))
+    return respond(scope, problem(429, str(error)), rate_limit_headers.refusal_headers(error))
 
 
 def _client_gone() -> Response:
@@ -218,7 +218,7 @@ def _client_gone() -> Response:
 def _http_detail(request: Request, detail: str, headers: Mapping[str, str] | None) -> str:
     match request.method, detail:
         case _, "Not Found":
-            return f"There is nothing at {request.url.path}; see /docs for what there is."
+            return f"There is no route {request.url.path}; /docs lists the routes."
         case method, "Method Not Allowed":
             return f"{method[:20]} is not allowed here; allowed: {(headers or {})['allow']}."
         case _:

@@ -25,7 +25,7 @@ REFUSALS = (401, 403, 429)
 """Statuses of the routes that need an API key."""
 
 
-class Request(BaseModel):
+class RequestBody(BaseModel):
     """A request body: a JSON object without unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,7 +50,7 @@ def _printable(name: str) -> str:
     return name[:100].encode(errors="backslashreplace").decode()
 
 
-class PredictRequest(Request):
+class PredictRequest(RequestBody):
     """One text to score."""
 
     text: Annotated[Any, WithJsonSchema(TEXT)] = Field(
@@ -58,7 +58,7 @@ class PredictRequest(Request):
     )
 
 
-class BatchRequest(Request):
+class BatchRequest(RequestBody):
     """Several texts to score."""
 
     texts: Annotated[
@@ -70,7 +70,7 @@ class BatchRequest(Request):
 
 
 class Indexed(BaseModel):
-    """What belongs to one text of a batch."""
+    """Refers to one text of a batch."""
 
     index: int = Field(description="The text's index in the request, from 0.")
 
@@ -86,14 +86,14 @@ class BatchError(Indexed):
 
 
 class BatchAnswer(BaseModel):
-    """The results and errors of a batch; each text is in one of the two."""
+    """The results and errors of a batch; each text has a result or an error."""
 
     results: list[BatchPrediction]
     errors: list[BatchError]
 
     @classmethod
     def of(cls, batch: Batch, predictions: Sequence[Prediction]) -> Self:
-        """Return the answer to a batch, of whose texts these are the predictions, in order."""
+        """Return the answer to a batch, given the predictions of its texts, in order."""
         results = [
             BatchPrediction(index=index, **dict(prediction))
             for index, prediction in zip(batch.texts, predictions, strict=True)
@@ -108,7 +108,7 @@ class BatchAnswer(BaseModel):
 PredictionId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:;=@/+#-]{1,160}$")]
 
 
-class FeedbackRequest(Request):
+class FeedbackRequest(RequestBody):
     """The correct label of an earlier prediction."""
 
     prediction: PredictionId = Field(

@@ -107,7 +107,7 @@ def test_object_without_bucket_and_key_is_refused(named):
 
 def test_object_of_a_skipped_kind_is_skipped():
     answer = invoke({"object": {"bucket": "b", "key": "archive/_SUCCESS"}})
-    assert answer["skipped"].startswith("a job's own file")
+    assert answer["skipped"].startswith("a job's marker or metadata file")
 
 
 def test_text_with_an_id_is_answered_with_the_id():

@@ -250,7 +250,7 @@ def test_compressed_records_are_decompressed_up_to_a_limit():
 
     assert in_gzip(json.dumps(TEXT).encode()).id == "a"
     assert in_gzip(b'{"messageType": "CONTROL_MESSAGE", "logEvents": []}') == Skipped(
-        "lines of CloudWatch Logs"
+        "CloudWatch Logs data"
     )
     assert "10,485,760 bytes, decompressed" in str(in_gzip(bytes(50_000_000)))
     [cut] = contents(gzip.compress(b"Good.")[:-4], "k", parse_text)

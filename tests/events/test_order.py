@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.events.delivery import Arrival, Delivery
+from app.events.delivery import Delivery, Item
 from app.events.records import InvalidRecord, Record
 from app.objects.formats import UnreadableObject
 from app.objects.s3 import StoredObject
@@ -69,7 +69,7 @@ ARRIVALS = st.lists(
 
 
 def deliver(classifier: Any, arrivals: list[tuple[str | None, str]]):
-    arrived: list[Arrival] = []
+    arrived: list[Item] = []
     faults: dict[str, set[str]] = {fault: set() for fault in FAULTS}
     refused: set[str] = set()
     for number, (group, kind) in enumerate(arrivals):
@@ -83,7 +83,7 @@ def deliver(classifier: Any, arrivals: list[tuple[str | None, str]]):
                 refused.add(id)
         elif kind != "good":
             faults[kind].add(id)
-        arrived.append(Arrival(content, id, group))
+        arrived.append(Item(content, id, group))
     sinks = [FailingSink(s, faults[f"refused by {s}"], faults[f"unfit by {s}"]) for s in "abc"]
     objects = Objects(refused)
     failures = Delivery(classifier, sinks, objects).deliver(arrived, None)

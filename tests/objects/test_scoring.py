@@ -16,7 +16,7 @@ from pyarrow import parquet
 
 from app.objects import formats, local, storage
 from app.objects.formats import ReadOptions, UnreadableObject
-from app.objects.formats.text import OTHER_ENCODING
+from app.objects.formats.text_object import OTHER_ENCODING
 from app.objects.local import LocalFile
 from app.objects.progress import Progress
 from app.objects.s3 import ObjectChanged

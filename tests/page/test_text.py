@@ -291,7 +291,7 @@ def test_where_a_key_is_needed_it_is_asked_for_and_kept_for_the_tab(
     expect(page.get_by_role("alert")).to_contain_text("An API key is needed")
     page.get_by_label("API key", exact=True).and_(page.locator("input")).fill("sk_wrong")
     page.get_by_role("button", name="Use key").click()
-    expect(page.get_by_role("alert")).to_contain_text("not one of those that are valid")
+    expect(page.get_by_role("alert")).to_contain_text("The API key is invalid")
     page.locator("#key-input").fill("sk_shop")
     page.get_by_role("button", name="Use key").click()
     expect(page.locator("#sentiment")).to_have_text("Positive")

@@ -11,7 +11,7 @@ import pytest
 from transformers import AutoModelForSequenceClassification
 
 from app.sentiment.bundle import BundleError, load
-from app.sentiment.engines import derived, reference
+from app.sentiment.engines import disk_cache, reference
 from app.sentiment.engines.onnx import graph
 from training.card import write as write_card
 
@@ -77,16 +77,16 @@ def test_onnx_without_a_graph_names_the_command_that_writes_it(bundle, cache):
 def test_cache_without_xdg_cache_home_is_in_the_users_home(bundle, tmp_path, monkeypatch):
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert derived.folder(bundle) == tmp_path / ".cache/sentiment" / bundle.revision
+    assert disk_cache.folder(bundle) == tmp_path / ".cache/sentiment" / bundle.revision
 
 
 @pytest.mark.parametrize("home", ["/proc/none", "/dev/null"])
 def test_cache_is_temporary_where_the_home_cannot_be_written(bundle, tmp_path, monkeypatch, home):
     monkeypatch.setenv("XDG_CACHE_HOME", home)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    folder = derived.folder(bundle)
+    folder = disk_cache.folder(bundle)
     assert folder.is_relative_to(tmp_path)
-    assert folder == derived.folder(bundle)
+    assert folder == disk_cache.folder(bundle)
     assert folder.parent.stat().st_mode & 0o777 == 0o700
 
 
@@ -98,7 +98,7 @@ def test_cache_is_temporary_where_the_user_has_no_home(bundle, tmp_path, monkeyp
         raise RuntimeError("Could not determine home directory.")
 
     monkeypatch.setattr("pathlib.Path.home", no_home)
-    assert derived.folder(bundle).is_relative_to(tmp_path)
+    assert disk_cache.folder(bundle).is_relative_to(tmp_path)
 
 
 def test_cache_is_never_another_users_temporary_folder(bundle, tmp_path, monkeypatch):
@@ -107,4 +107,4 @@ def test_cache_is_never_another_users_temporary_folder(bundle, tmp_path, monkeyp
     another_users = tmp_path / f"sentiment-{os.getuid() + 1}"
     another_users.mkdir()
     monkeypatch.setattr("os.getuid", lambda: another_users.stat().st_uid + 1)
-    assert not derived.folder(bundle).is_relative_to(another_users)
+    assert not disk_cache.folder(bundle).is_relative_to(another_users)

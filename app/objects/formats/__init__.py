@@ -61,14 +61,14 @@ def by_name(name: str) -> Format:
     from app.objects.formats.csv import Csv
     from app.objects.formats.gzip import Gzipped
     from app.objects.formats.jsonl import JsonLines
-    from app.objects.formats.lines import Lines
     from app.objects.formats.parquet import Parquet
+    from app.objects.formats.plain_text import PlainText
 
     suffix, is_compressed = _suffix(name)
     formats: dict[Kind, type[Format]] = {
         "jsonl": JsonLines,
         "csv": Csv,
-        "txt": Lines,
+        "txt": PlainText,
         "parquet": Parquet,
     }
     content = formats[SUFFIXES[suffix]]()

@@ -1,4 +1,4 @@
-"""Which column of an object is the text, and how the columns of scores are named."""
+"""Finds the text column of an object and names the columns of scores."""
 
 from collections.abc import Iterable, Sequence
 

@@ -1,4 +1,4 @@
-"""Character encodings: which one an object has, and its text transcoded to UTF-8."""
+"""Detects the character encoding of an object and transcodes its text to UTF-8."""
 
 import codecs
 from typing import NamedTuple

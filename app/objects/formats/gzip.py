@@ -1,6 +1,6 @@
 """Gzip: compressed objects are read block by block, and written by the format that they hold.
 
-The content of an object decides whether it is decompressed, its name whether it is compressed.
+Input is decompressed if its content is gzip. Output is compressed if its name ends in ``.gz``.
 """
 
 import gzip
@@ -14,13 +14,13 @@ BLOCK_BYTES = 64 * 1024
 MAGIC = b"\x1f\x8b"
 
 
-class Damage(NamedTuple):
-    """The last block of an object that cannot be read any further."""
+class ReadFault(NamedTuple):
+    """Ends the blocks of an object that cannot be read any further."""
 
     reason: str
 
 
-Blocks = Iterator[bytes | Damage]
+Blocks = Iterator[bytes | ReadFault]
 """The bytes of an object in blocks of bounded size. An empty block is a heartbeat."""
 
 
@@ -33,12 +33,12 @@ def read_blocks(file: IO[bytes]) -> Blocks:
 def decompress(blocks: Blocks) -> Blocks:
     """Yield the content of one or more gzip members.
 
-    Damaged data, and data after the last member, end the blocks with a `Damage`; all content before
-    it is yielded.
+    Damaged data, and data after the last member, end the blocks with a `ReadFault`; all content
+    before it is yielded.
     """
     decoder = _new_member()
     for block in blocks:
-        if isinstance(block, Damage):
+        if isinstance(block, ReadFault):
             yield block
             return
         yield b""
@@ -49,29 +49,29 @@ def decompress(blocks: Blocks) -> Blocks:
                 if not block:
                     break
                 if not MAGIC.startswith(block[:2]):
-                    yield Damage("what follows here is not gzip")
+                    yield ReadFault("what follows here is not gzip")
                     return
                 decoder = _new_member()
             before = decoder.copy()
             try:
                 content = decoder.decompress(block, BLOCK_BYTES)
             except zlib.error:
-                yield from _up_to_the_damage(before, block)
-                yield Damage("the gzip data is damaged from here on")
+                yield from _content_before_fault(before, block)
+                yield ReadFault("the gzip data is damaged from here on")
                 return
             yield content
             block = decoder.unused_data if decoder.eof else decoder.unconsumed_tail
             # After a full block the decoder may hold more output, even with all input consumed.
             more = bool(block) or (len(content) == BLOCK_BYTES and not decoder.eof)
     if not decoder.eof:
-        yield Damage("the gzip data is cut off here")
+        yield ReadFault("the gzip data is cut off here")
 
 
 def _new_member() -> "zlib._Decompress":
     return zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
 
 
-def _up_to_the_damage(decoder: "zlib._Decompress", block: bytes) -> Iterator[bytes]:
+def _content_before_fault(decoder: "zlib._Decompress", block: bytes) -> Iterator[bytes]:
     try:
         for i in range(len(block)):
             yield decoder.decompress(block[i : i + 1])

@@ -20,7 +20,7 @@ from app.objects.formats.rows import (
     UnreadableObject,
     chunked,
 )
-from app.objects.formats.text import Line, TextObject, decoding_fault, open_text, printable
+from app.objects.formats.text_object import Line, TextObject, decoding_fault, open_text, printable
 
 _EXPECTED = "expected JSON Lines, an object a line"
 _ADDED_NAME = re.compile(rf"\s*({'|'.join(ADDED_COLUMNS)})(_\d+)?\s*", re.IGNORECASE)
@@ -62,7 +62,7 @@ class _Reader:
         self._text_object, self._requested = text_object, requested
         self._column: Column | None = None
         self._existing: set[str] = set()
-        """Names of members so far that names of added columns could repeat."""
+        """Member names so far that could clash with the added columns."""
         self._first_fault: tuple[int, UnreadableObject] | None = None
         """The first line that is not an object with a text, and why."""
         self._is_json_lines = False

@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 
 from app.sentiment.bundle import Bundle, BundleError
-from app.sentiment.engines import derived
+from app.sentiment.engines import disk_cache
 from app.sentiment.engines.tokenizer import BundleTokenizer
 
 # Set before the import, this stops onnxruntime from sending usage data to its vendor.
@@ -21,7 +21,7 @@ GRAPH = "model.onnx"
 
 def cached_graph(bundle: Bundle) -> Path:
     """Return where `make onnx` writes the graph of a bundle that holds none."""
-    return derived.folder(bundle) / GRAPH
+    return disk_cache.folder(bundle) / GRAPH
 
 
 def graph(bundle: Bundle) -> Path:

@@ -1,4 +1,4 @@
-"""The reference checkpoint: what the int8 weights stand for, in fp32, as `transformers` loads it.
+"""The reference checkpoint: the int8 weights dequantised to fp32, in the layout of `transformers`.
 
 The engines therefore compute the same network. They differ in how they round activations.
 """
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
 from app.sentiment.bundle import Bundle
-from app.sentiment.engines import derived
+from app.sentiment.engines import disk_cache
 from app.sentiment.engines.native import WEIGHTS as INT8_WEIGHTS
 
 WEIGHTS = "model.safetensors"
@@ -30,7 +30,7 @@ def checkpoint(bundle: Bundle) -> Path:
     """Return the folder of the bundle's checkpoint, for ``from_pretrained``.
 
     It is the bundle itself where that holds a ``model.safetensors``. Otherwise the int8 weights are
-    dequantised into the cache (`derived`) the first time. Several processes may do so at once.
+    dequantised into the cache (`disk_cache`) the first time. Several processes may do so at once.
 
     Raises:
         BundleError: a file of the bundle is missing or damaged.
@@ -39,7 +39,7 @@ def checkpoint(bundle: Bundle) -> Path:
     if WEIGHTS in bundle.checksums:
         return bundle.file(WEIGHTS).parent
     int8_weights = bundle.file(INT8_WEIGHTS)
-    folder = derived.folder(bundle) / "checkpoint"
+    folder = disk_cache.folder(bundle) / "checkpoint"
     if not folder.exists():
         with TemporaryDirectory(prefix="unfinished.", dir=folder.parent) as unfinished:
             complete = Path(unfinished) / folder.name

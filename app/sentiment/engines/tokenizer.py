@@ -9,7 +9,7 @@ from app.sentiment.bundle import Bundle
 
 
 class BundleTokenizer:
-    """Neither truncates, as texts are split into windows, nor pads, as engines do."""
+    """Does not truncate, as texts are split into windows, and does not pad, as engines do so."""
 
     def __init__(self, bundle: Bundle) -> None:
         self._tokenizer = Tokenizer.from_file(str(bundle.file("tokenizer.json")))

@@ -10,17 +10,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.access.keys import ApiKey, Keyring, match, parse
 from app.access.meter import LimitExceeded, Meter
 from app.access.rates import RateLimits, Standing
-from app.scoring.workers import QueueFull, Workers
 from app.settings import Settings
 from app.telemetry.observation import current
-from app.web import rate_limits
+from app.web import rate_limit_headers
 from app.web.address import client_address, is_address, is_forwarded, is_loopback, network
 from app.web.paths import without_prefix
 from app.web.problems import problem, respond, too_many
+from app.workers import QueueFull, Workers
 
 _logger = logging.getLogger(__name__)
 
-OPEN = ("/", "/demo", "/docs", "/openapi.json")
+PUBLIC_PATHS = ("/", "/demo", "/docs", "/openapi.json")
 """Paths that need no API key, besides those below ``ASSETS``: health check and pages."""
 ASSETS = "/static/"
 METRICS = "/metrics"
@@ -64,7 +64,7 @@ class Access:
         self._warned = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or _is_open(scope):
+        if scope["type"] != "http" or _is_public(scope):
             return await self.app(scope, receive, send)
         try:
             standing = await self._admit(scope)
@@ -78,7 +78,7 @@ class Access:
             if standing and message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 if "RateLimit-Limit" not in headers:  # a 429 has those of the limit that it names
-                    headers.update(rate_limits.headers(standing))
+                    headers.update(rate_limit_headers.headers(standing))
             await send(message)
 
         try:
@@ -168,7 +168,7 @@ def _matching_key(keys: Sequence[ApiKey], headers: Headers) -> ApiKey:
             {"www-authenticate": "Bearer"},
         )
     if not (key := match(keys, secret.strip())):
-        raise HTTPException(403, "The API key is not one of those that are valid here.")
+        raise HTTPException(403, "The API key is invalid.")
     return key
 
 
@@ -176,9 +176,9 @@ def _path(scope: Scope) -> str:
     return without_prefix(scope.get("root_path", ""), scope["path"])
 
 
-def _is_open(scope: Scope) -> bool:
+def _is_public(scope: Scope) -> bool:
     path = _path(scope)
-    return path in OPEN or path.startswith(ASSETS)
+    return path in PUBLIC_PATHS or path.startswith(ASSETS)
 
 
 def _is_elsewhere(scope: Scope) -> bool:

@@ -6,12 +6,12 @@ from app.telemetry.observation import Observation, observing
 from app.telemetry.reporting import Telemetry
 from app.web.problems import CLIENT_GONE
 
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
+HTTP_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
 
 
 def method_of(scope: Scope) -> str:
     """Return a request's method if HTTP defines it; a client may send any word instead."""
-    return scope["method"] if scope["method"] in METHODS else "other"
+    return scope["method"] if scope["method"] in HTTP_METHODS else "other"
 
 
 def route_of(scope: Scope) -> str:
@@ -19,7 +19,7 @@ def route_of(scope: Scope) -> str:
     return getattr(scope.get("route"), "path", None) or "other"
 
 
-class Observed:
+class RequestObserver:
     """ASGI middleware: observes each request, from its arrival to the last byte of its response."""
 
     def __init__(self, app: ASGIApp, *, telemetry: Telemetry) -> None:

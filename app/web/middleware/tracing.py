@@ -24,7 +24,7 @@ _IGNORED_HEADERS = ("tracestate", "baggage")
 """Headers of a trace that may contain anything, and that spans would pass on."""
 
 
-class Traced:
+class RequestTracer:
     """ASGI middleware: a span for each request, in the caller's trace.
 
     ``flush``: send spans before the response ends. Lambda freezes the process between invocations,

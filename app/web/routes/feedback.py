@@ -9,7 +9,6 @@ from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 
 from app.deadline import Deadline
-from app.scoring.workers import QueueFull, Workers
 from app.sinks import Sink, write
 from app.sinks.results import FEEDBACK_IDS, Feedback
 from app.telemetry.observation import current
@@ -17,6 +16,7 @@ from app.web import examples
 from app.web.json_body import JsonRoute
 from app.web.problems import error_responses, invalid, problem
 from app.web.schemas import KEY, REFUSALS, FeedbackAnswer, FeedbackRequest
+from app.workers import QueueFull, Workers
 
 _logger = logging.getLogger(__name__)
 router = APIRouter(tags=["sentiment"], dependencies=KEY, route_class=JsonRoute)

@@ -7,7 +7,7 @@ import pytest
 from app.objects.formats import ReadOptions, UnreadableObject
 from app.objects.formats.csv.dialect import sniff_dialect
 from app.objects.formats.csv.records import RecordReader
-from app.objects.formats.text import read_lines
+from app.objects.formats.text_object import read_lines
 from tests.conftest import ROOT
 
 CASES = json.loads((ROOT / "tests/objects/tables.json").read_text("utf-8"))

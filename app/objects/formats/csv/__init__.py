@@ -13,7 +13,7 @@ from app.objects.formats.columns import (
 )
 from app.objects.formats.csv.dialect import sniff_dialect, sniff_line_end
 from app.objects.formats.csv.quoting import MAX_FIELDS, NULL
-from app.objects.formats.csv.records import Record, RecordReader
+from app.objects.formats.csv.records import CsvRecord, RecordReader
 from app.objects.formats.encoding import Encoding
 from app.objects.formats.rows import (
     DEFAULTS,
@@ -27,14 +27,14 @@ from app.objects.formats.rows import (
     chunked,
 )
 from app.objects.formats.signatures import looks_like_json
-from app.objects.formats.text import decoding_fault, open_text, printable
+from app.objects.formats.text_object import decoding_fault, open_text, printable
 
 _ADVICE = (
     ". If its first line is a row, say that it has no header (--no-header); else name the column "
     "(--column)"
 )
 _COLUMN_NAME = re.compile(r"[\w.()/#&-]{1,60}")
-"""The name of an only column. With a space in it, it could be a text."""
+"""The header of a single-column table; a line with a space may be a text."""
 
 
 class Layout(NamedTuple):
@@ -121,7 +121,7 @@ def _quote(value: str, delimiter: str) -> str:
     return value
 
 
-def _column_names(first: Record, options: ReadOptions, encoding: Encoding) -> list[str]:
+def _column_names(first: CsvRecord, options: ReadOptions, encoding: Encoding) -> list[str]:
     """Return the names of the columns: those in the header, else ``1``, ``2``, …
 
     Raises:
@@ -132,7 +132,7 @@ def _column_names(first: Record, options: ReadOptions, encoding: Encoding) -> li
     if not options.header:
         names = [str(index + 1) for index in range(len(names))]
     elif fault := first.fault or decoding_fault(first.raw, encoding):
-        raise UnreadableObject(f"its first line, of the columns' names, {fault}")
+        raise UnreadableObject(f"its header {fault}")
     if len(names) > MAX_FIELDS:
         raise UnreadableObject(f"has more than {MAX_FIELDS:,} columns")
     if options.header and not options.column:
@@ -157,7 +157,7 @@ def _check_names(names: Sequence[str]) -> None:
 
 
 def _rows(
-    records: Iterable[Record | None], column: Column, layout: Layout, encoding: Encoding
+    records: Iterable[CsvRecord | None], column: Column, layout: Layout, encoding: Encoding
 ) -> Iterator[Row | Rejected | None]:
     for record in records:
         if record is None:
@@ -170,7 +170,7 @@ def _rows(
             yield Row(record.line, None if text == NULL else text, record.raw)
 
 
-def _repair(record: Record, layout: Layout) -> str:
+def _repair(record: CsvRecord, layout: Layout) -> str:
     """Return a malformed row with as many fields as there are columns, so that it can be kept."""
     last = layout.width - 1
     fields = [printable(value) for value in record.fields]

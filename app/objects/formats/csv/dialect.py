@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from app.objects.formats.columns import TEXT_COLUMNS
 from app.objects.formats.csv.quoting import ESCAPES, NULL, QUOTES, QUOTINGS, Quoting
-from app.objects.formats.csv.records import Record, RecordReader
+from app.objects.formats.csv.records import CsvRecord, RecordReader
 from app.objects.formats.rows import ReadOptions, UnreadableObject
-from app.objects.formats.text import Line, read_lines
+from app.objects.formats.text_object import Line, read_lines
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 """The delimiters that are detected, and their names."""
@@ -115,7 +115,7 @@ class _Sample(NamedTuple):
 
 def _sample(
     lines: list[Line], delimiter: str, quotings: Sequence[Quoting] = QUOTINGS
-) -> list[Record]:
+) -> list[CsvRecord]:
     records = islice(RecordReader(iter(lines), delimiter, quotings), SAMPLE_RECORDS)
     return [record for record in records if record]
 
@@ -139,7 +139,7 @@ def _sniff_quotings(lines: list[Line], delimiter: str) -> tuple[Quoting, ...]:
     return QUOTINGS
 
 
-def _has_quoted_field(record: Record) -> bool:
+def _has_quoted_field(record: CsvRecord) -> bool:
     fields = record.raw.split("\t")
     return not record.fault and any(len(each) > 1 and each[0] == each[-1] == '"' for each in fields)
 

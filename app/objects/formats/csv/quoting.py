@@ -7,7 +7,7 @@ from typing import NamedTuple
 _QUOTED = re.compile(r'[^"]*(?:""[^"]*)*')
 _QUOTED_BACKSLASH = re.compile(r'[^"\\]*(?:(?:""|\\.)[^"\\]*)*\\?', re.DOTALL)
 MAX_FIELDS = 10_000
-"""Fields that are parsed, so columns that a table may have."""
+"""Maximum number of columns of a table; further fields are not parsed."""
 NULL = "\\N"
 """How databases write a missing value."""
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)

@@ -5,15 +5,15 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from app.objects.formats import rows as limits
+from app.objects.formats import rows
 from app.objects.formats.csv.quoting import ESCAPES, MAX_FIELDS, QUOTINGS, FieldParser, Quoting
-from app.objects.formats.text import Line
+from app.objects.formats.text_object import Line
 
 MAX_RECORD_LINES = 10_000
 """Lines after which an open quote counts as unclosed."""
 
 
-class Record(NamedTuple):
+class CsvRecord(NamedTuple):
     """A record on one line or several."""
 
     line: int
@@ -65,7 +65,7 @@ class RecordReader:
         self._resynchronising = False
         """Whether the next lines may still belong to a record with an unclosed quote."""
 
-    def __iter__(self) -> Iterator[Record | None]:
+    def __iter__(self) -> Iterator[CsvRecord | None]:
         """Yield each record that is not an empty line, and None for each heartbeat."""
         while True:
             line = self._lookahead.popleft() if self._lookahead else next(self._lines, _END)
@@ -77,7 +77,7 @@ class RecordReader:
                 self._lookahead.appendleft(line)
                 yield self._record()
 
-    def _record(self) -> Record:
+    def _record(self) -> CsvRecord:
         first = self._lookahead[0]
         if first.fault:
             return self._take(1, fault=first.fault)
@@ -110,7 +110,7 @@ class RecordReader:
             return self._quotings[:1]
         return [quoting for quoting in self._quotings if quoting != ESCAPES]
 
-    def _accept(self, attempt: _Attempt) -> Record:
+    def _accept(self, attempt: _Attempt) -> CsvRecord:
         if self._resynchronising:
             quoted = self._lookahead[0].text.startswith('"')
             if not (quoted if self._width == 1 else self._columns.match(attempt.fields)):
@@ -121,12 +121,12 @@ class RecordReader:
         self._past_first = True  # the first record may be a header, whose values differ
         return self._take(attempt.lines, attempt.fields)
 
-    def _take(self, count: int, fields: Sequence[str] = (), fault: str = "") -> Record:
+    def _take(self, count: int, fields: Sequence[str] = (), fault: str = "") -> CsvRecord:
         """Return the record of the next ``count`` lines."""
         lines = [self._lookahead.popleft() for _ in range(count)]
         with_ends = [line.text + line.end for line in lines[:-1]]
         raw = "".join([*with_ends, lines[-1].text])
-        return Record(
+        return CsvRecord(
             lines[0].number, list(fields or raw.split(self._delimiter, MAX_FIELDS)), raw, fault
         )
 
@@ -136,7 +136,7 @@ class RecordReader:
             index = len(fields_before)
             line = self._lookahead[index] if index < len(self._lookahead) else self._look_further()
             size += len(line.text)
-            too_long = index == MAX_RECORD_LINES or size > limits.MAX_ROW_BYTES
+            too_long = index == MAX_RECORD_LINES or size > rows.MAX_ROW_BYTES
             if index and (line.number < 0 or line.fault or too_long):
                 return _Attempt(parser.fields, fields_before, _UNCLOSED)
             fields_before.append(len(parser.fields) if index else -1)

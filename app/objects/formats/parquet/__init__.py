@@ -40,7 +40,10 @@ MIN_GROUP_ROWS = 128
 MAX_GROUP_ROWS = 65_536
 _MAGIC = b"PAR1"
 _COMMAND = [sys.executable, "-P", "-m", "app.objects.formats.parquet.worker"]
-_DAMAGED = "is damaged, or Parquet of a kind that is not read, or takes too much memory to decode"
+_DAMAGED = (
+    "is damaged, or uses a feature of Parquet that is not supported, or takes too much memory to "
+    "decode"
+)
 
 
 class _Batch(NamedTuple):

@@ -1,7 +1,8 @@
 """The child process that decodes and encodes Parquet.
 
-Damaged data makes arro3 panic or abort, and a few hundred bytes can decode to gigabytes. In a child
-process with limited memory, neither ends the parent, which then receives no answer.
+Damaged data makes arro3 panic or abort, and a few hundred bytes can decode to gigabytes. So a child
+process with limited memory decodes objects. If it ends without an answer, the parent reports that
+the object cannot be read.
 """
 
 import contextlib

@@ -29,7 +29,7 @@ export function readTable(content) {
   const end = lines[0]?.end || "\n";
   const { delimiter, sep, quotings } = dialectOf(linesOf(content.slice(0, SAMPLE_CHARACTERS)));
   const [first, ...records] = new Records(sep ? lines.slice(1) : lines, delimiter, quotings).all();
-  if (first?.fault) throw new Ambiguous(`The first line, of the columns' names, ${first.fault}.`);
+  if (first?.fault) throw new Ambiguous(`The header ${first.fault}.`);
   return { delimiter, sep, end, columns: first?.fields ?? [], header: first?.raw ?? "", records };
 }
 

@@ -5,10 +5,9 @@ from collections.abc import Generator, Iterator
 from itertools import chain, islice
 from typing import IO, NamedTuple
 
-from app.objects.formats import gzip
-from app.objects.formats import rows as limits
+from app.objects.formats import gzip, rows
 from app.objects.formats.encoding import Encoding, Transcoder, detect_encoding
-from app.objects.formats.gzip import Blocks, Damage
+from app.objects.formats.gzip import Blocks, ReadFault
 from app.objects.formats.rows import Chunk, ReadOptions, UnreadableObject
 from app.objects.formats.signatures import check_signature, is_binary
 
@@ -72,10 +71,10 @@ def open_text(
 
 
 def _peek(blocks: Blocks) -> Generator[Chunk, None, tuple[bytes, Blocks]]:
-    """Return the beginning of an object, and all of its blocks, of which that is the first."""
+    """Return the beginning of an object, and an iterator over all of its blocks from there."""
     head, after = bytearray(), []
     for block in blocks:
-        if isinstance(block, Damage):
+        if isinstance(block, ReadFault):
             if not head:
                 raise UnreadableObject(f"cannot be read: {block.reason}")
             after.append(block)
@@ -94,7 +93,7 @@ def _in_utf8(blocks: Blocks, encoding: Encoding) -> Blocks:
         return
     transcoder = Transcoder(encoding)
     for block in blocks:
-        if isinstance(block, Damage):
+        if isinstance(block, ReadFault):
             yield block
             return
         yield transcoder.transcode(block)
@@ -108,7 +107,7 @@ def read_lines(blocks: Blocks) -> Iterator[Line | None]:
     """
     number, since_heartbeat, line, held, too_long = 1, 0, bytearray(), b"", False
     for block in blocks:
-        if isinstance(block, Damage):
+        if isinstance(block, ReadFault):
             yield Line(number, _decode(line[:EXCERPT_BYTES]), "", block.reason)
             return
         since_heartbeat += len(block)
@@ -119,7 +118,7 @@ def read_lines(blocks: Blocks) -> Iterator[Line | None]:
         held = b"\r" if block.endswith(b"\r") else b""  # an LF may follow
         for part in block.removesuffix(held).splitlines(keepends=True):
             content = part.rstrip(b"\r\n")
-            too_long = too_long or len(line) + len(content) > limits.MAX_ROW_BYTES
+            too_long = too_long or len(line) + len(content) > rows.MAX_ROW_BYTES
             line += content if not too_long else b""
             if len(content) < len(part):
                 yield _line(number, line, part[len(content) :], too_long)
@@ -130,7 +129,7 @@ def read_lines(blocks: Blocks) -> Iterator[Line | None]:
 
 
 def _line(number: int, content: bytearray, end: bytes, too_long: bool) -> Line:
-    fault = f"has more than {limits.MAX_ROW_BYTES:,} bytes" if too_long else ""
+    fault = f"has more than {rows.MAX_ROW_BYTES:,} bytes" if too_long else ""
     return Line(
         number, _decode(content[:EXCERPT_BYTES] if too_long else content), end.decode(), fault
     )

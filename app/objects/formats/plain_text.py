@@ -16,10 +16,10 @@ from app.objects.formats.rows import (
     chunked,
 )
 from app.objects.formats.signatures import looks_like_json
-from app.objects.formats.text import TextObject, decoding_fault, open_text, printable
+from app.objects.formats.text_object import TextObject, decoding_fault, open_text, printable
 
 
-class Lines:
+class PlainText:
     """A text on each line, written with its scores before it, separated by tabs."""
 
     def read(self, file: IO[bytes], options: ReadOptions = DEFAULTS) -> Iterator[Chunk]:

@@ -4,7 +4,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.web.methods import METHODS, allowed
+from app.web.methods import ROUTE_METHODS, allowed
 from app.web.paths import without_prefix
 
 
@@ -50,12 +50,12 @@ class ImpliedRequests:
 
     def _methods(self, scope: Scope) -> set[str]:
         if without_prefix(scope.get("root_path", ""), scope["path"]) == "*":
-            return set(METHODS)  # the server as a whole
+            return set(ROUTE_METHODS)  # the server as a whole
         return {
             method
-            for method in METHODS
+            for method in ROUTE_METHODS
             for route in self._routes
             if route.matches({**scope, "method": method})[0] is Match.FULL
-            # Mounted are only files.
+            # Only static files are mounted.
             and (method == "GET" or not isinstance(route, Mount))
         }
