@@ -98,7 +98,7 @@ hooks: $(VENV)/lint.installed ## Run the checks of `make lint` before each commi
 	@$(BIN)/pre-commit install
 
 # Files of tests are shared out among processes; what is slow to start, once.
-PARALLEL := --numprocesses auto --dist loadgroup --no-loadscope-reorder
+PARALLEL := --numprocesses auto --dist loadscope --no-loadscope-reorder
 
 # Coverage is measured, and held to its floor, when all tests run.
 test: $(VENV)/test.installed $(EMULATOR) .venv-stack/requirements-stack.installed browser ## Run all tests and measure their coverage (ARGS="tests/web -x": only these)

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import os
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from unittest.mock import patch
 
 import hypothesis
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
@@ -46,15 +48,36 @@ def pytest_xdist_auto_num_workers() -> int:
     return len(os.sched_getaffinity(0)) + 1
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+class GroupScheduling(LoadScopeScheduling):
+    """Keeps together on one worker what shares what is slow to start, and else each file's tests.
+
+    pytest-xdist's own groups have no effect with pytest 9.2, whose ids it cannot change.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next(
+            (folder for folder in SHARED if nodeid.startswith(folder)), nodeid.split("::")[0]
+        )
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse two tests with one id, because a worker would run only one of them."""
+    duplicates = [id_ for id_, n in Counter(item.nodeid for item in session.items).items() if n > 1]
+    if duplicates:
+        raise pytest.UsageError(f"tests with the same id: {', '.join(duplicates)}")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> GroupScheduling:
+    """Divide the tests among the workers by groups."""
+    return GroupScheduling(config, log)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark the slow tests, and keep together on one worker what shares what is slow to start."""
+    """Mark the slow tests, and let workers begin with them."""
     for item in items:
         path = item.path.relative_to(ROOT).as_posix()
         if path.startswith(SLOW) or SLOW_ENGINES & _engines(item):
             item.add_marker(pytest.mark.slow)
-        group = next((folder for folder in SHARED if path.startswith(folder)), path)
-        item.add_marker(pytest.mark.xdist_group(group))
     if hasattr(config, "workerinput"):
         # The longest groups first, so that no worker begins one when the others end.
         items.sort(key=lambda item: not item.path.relative_to(ROOT).as_posix().startswith(SLOW))
