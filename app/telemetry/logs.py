@@ -45,6 +45,10 @@ class _Correlated(logging.Filter):
         return True
 
 
+_CORRELATED = _Correlated()
+"""One for all handlers, as a handler ignores a filter that it has already."""
+
+
 class Formatter(LambdaPowertoolsFormatter):
     """Formats any record as one line of ASCII without content, and never raises.
 
@@ -109,29 +113,29 @@ class Handler(logging.StreamHandler[TextIO]):
             return
 
 
-def configure(
-    level: str, *, unredacted: bool = False, on_lambda: bool = False, stream: TextIO | None = None
-) -> None:
-    """Log as lines of JSON to a stream, by default to standard output.
+def configure(level: str, *, unredacted: bool = False, stream: TextIO | None = None) -> None:
+    """Log as lines of JSON.
+
+    Handlers that the root logger has already, such as that of Lambda's runtime, write the lines. If
+    there are none, they go to standard output.
 
     Args:
         level: of the application's loggers. Libraries log at the level of the root logger.
         unredacted: log messages that may quote what a caller sent.
-        on_lambda: let the handler of Lambda's runtime write the lines.
-        stream: other than standard output.
+        stream: where to write the lines instead. Other handlers then stay as they are.
     """
     logging.getLogger("app").setLevel(level)
     root = logging.getLogger()
-    if on_lambda and root.handlers:
-        # Unlike other handlers, the runtime's leaves the line terminator to the formatter.
-        handlers, end = root.handlers, "\n"
-    else:
-        root.handlers = [one for one in root.handlers if not isinstance(one, Handler)]
-        root.addHandler(Handler(stream or sys.stdout))
-        handlers, end = root.handlers[-1:], ""
+    root.handlers = [one for one in root.handlers if not isinstance(one, Handler)]
+    handlers = root.handlers
+    if stream or not handlers:
+        handlers = [Handler(stream or sys.stdout)]
+        root.addHandler(handlers[0])
     for handler in handlers:
+        # Unlike a StreamHandler, that of Lambda's runtime leaves the terminator to the formatter.
+        end = "" if hasattr(handler, "terminator") else "\n"
         handler.setFormatter(Formatter(unredacted=unredacted, end=end))
-        handler.addFilter(_Correlated())
+        handler.addFilter(_CORRELATED)
     _take_over_uvicorn()
     _take_over_hooks(unredacted)
 

@@ -101,5 +101,5 @@ def from_environment() -> FastAPI:
         SettingsError: a setting is invalid.
     """
     settings = load_settings()
-    logs.configure(settings.log_level, unredacted=settings.log_texts, on_lambda=settings.on_lambda)
+    logs.configure(settings.log_level, unredacted=settings.log_texts)
     return create(settings)

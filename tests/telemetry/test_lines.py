@@ -12,6 +12,7 @@ import urllib.request
 import warnings
 
 import pytest
+from awslambdaric.bootstrap import LambdaLoggerHandler
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +21,7 @@ from app.telemetry import logs
 from app.telemetry.logs import REDACTED, Formatter, Handler
 from app.telemetry.observation import LoggedPrediction, Observation
 from app.telemetry.privacy import MAX_FIELD_CHARACTERS, pseudonym
+from app.web import application
 from app.web.problems import CLIENT_GONE
 from local.emulator import free_port
 from tests.conftest import ROOT, logging_to, run
@@ -219,6 +221,45 @@ def test_handlers_of_others_remain(lines):
         assert sum(isinstance(one, Handler) for one in root.handlers) == 1
     finally:
         root.removeHandler(other)
+
+
+class Sink:
+    """Where the handler of Lambda's runtime writes."""
+
+    def __init__(self):
+        self.written = io.StringIO()
+
+    def log(self, line):
+        self.written.write(line)
+
+
+def of_runtime():
+    sink = Sink()
+    return LambdaLoggerHandler(sink), sink.written
+
+
+def of_server():
+    written = io.StringIO()
+    return logging.StreamHandler(written), written
+
+
+@pytest.mark.parametrize("on_lambda", ["true", "false", ""])
+@pytest.mark.parametrize("handler_of", [of_runtime, of_server])
+def test_existing_handler_writes_each_line_once_and_redacted(
+    monkeypatch, capsys, handler_of, on_lambda
+):
+    handler, written = handler_of()
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    monkeypatch.setattr(logging.getLogger(), "handlers", [handler])
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "fn")
+    monkeypatch.setenv("SENTIMENT_ON_LAMBDA", on_lambda)
+    monkeypatch.setattr(application, "create", lambda settings: None)
+    application.from_environment()
+    logging.getLogger("botocore.hooks").warning("sent %s", SECRET)
+    logging.getLogger("app").warning("started")
+    messages = [json.loads(line)["message"] for line in written.getvalue().splitlines()]
+    assert messages == [REDACTED, "started"]
+    assert capsys.readouterr().out == ""
 
 
 def test_response_that_fails_after_its_start_reveals_no_message(lines):
