@@ -22,6 +22,16 @@ class Deadline:
         deadline._seconds_left = lambda: float(context.get_remaining_time_in_millis() / 1000)
         return deadline
 
+    def shared(self, waiting: Callable[[], int]) -> "Deadline":
+        """Return the deadline of work that begins now and that other work waits for.
+
+        While ``n`` others wait, as ``waiting`` returns, it has 1 / (n + 1) of the time left now.
+        """
+        started, total = time.monotonic(), self.left
+        deadline = Deadline(0)
+        deadline._seconds_left = lambda: total / (waiting() + 1) - (time.monotonic() - started)
+        return deadline
+
     @property
     def left(self) -> float:
         """The seconds left, 0 once the deadline has passed."""

@@ -123,8 +123,9 @@ class Settings(BaseModel):
         20,
         gt=0,
         description="Time limit of an explanation in seconds, from the arrival of the request; on "
-        "Lambda at most 70 % of the time that the invocation has left. An explanation that reaches "
-        "the limit is returned as far as it got.",
+        "Lambda at most 70 % of the time that the invocation has left. While others wait on "
+        "a server, an explanation may use an equal share of the time that it has left. One that "
+        "reaches the limit is returned as far as it got.",
     )
     explain_max_pending: int = Field(
         8,

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from threading import BoundedSemaphore
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
@@ -27,6 +27,13 @@ class Workers:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._slots = BoundedSemaphore(max_pending)
         self._seconds = seconds
+        self._pending: set[Future[Any]] = set()
+
+    @property
+    def waiting(self) -> int:
+        """The number of tasks that have not started."""
+        pending = tuple(self._pending)
+        return sum(not (future.running() or future.done()) for future in pending)
 
     async def run(self, task: Callable[[], Result]) -> Result:
         """Run a task in a thread and return its result.
@@ -41,6 +48,11 @@ class Workers:
             raise QueueFull
         # The task runs in the caller's context, which includes its observation.
         future = self._executor.submit(copy_context().run, task)
-        future.add_done_callback(lambda _: self._slots.release())
+        self._pending.add(future)
+        future.add_done_callback(self._ended)
         async with asyncio.timeout(self._seconds):
             return await asyncio.wrap_future(future)
+
+    def _ended(self, future: Future[Any]) -> None:
+        self._pending.discard(future)
+        self._slots.release()

@@ -31,6 +31,10 @@ class Overloaded(Exception):
     """The limit of pending requests or characters is reached."""
 
 
+class OutOfTime(Exception):
+    """The deadline of an explanation passed before its computation began."""
+
+
 class ClientGone(Exception):
     """The client disconnected before its request was done."""
 
@@ -108,21 +112,24 @@ class Scorer:
     ) -> Explanation:
         """Return an explanation of a text as it was received; one is computed at a time.
 
-        ``deadline``: when the computation must end. What it has explained by then is returned.
+        ``deadline``: when the computation must end. It ends earlier while others wait: each gets an
+        equal share of the time left. What is explained by then is returned.
 
         Raises:
             ClientGone: the client disconnected.
-            Overloaded: ``explain_max_pending`` explanations are being computed or are waiting, or
-                this one waited until its deadline.
+            OutOfTime: the deadline passed before the computation began.
+            Overloaded: ``explain_max_pending`` explanations are being computed or are waiting.
         """
+        queue = self._explanations
 
         def task() -> Explanation:
             if not deadline.left:
-                raise Overloaded
-            return explain(self.classifier, text, max_evaluations, deadline)
+                raise OutOfTime
+            shared = deadline.shared(lambda: queue.waiting)
+            return explain(self.classifier, text, max_evaluations, shared)
 
         # Few explanations wait, each of a short text: their characters do not count.
-        return await self._run(self._explanations, task, 0, disconnected)
+        return await self._run(queue, task, 0, disconnected)
 
     async def _run(
         self,

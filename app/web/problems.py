@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.access.meter import LimitExceeded
 from app.scoring.batches import InvalidBatch
-from app.scoring.scorer import ClientGone, Overloaded
+from app.scoring.scorer import ClientGone, OutOfTime, Overloaded
 from app.sentiment.text import InvalidText
 from app.telemetry.exceptions import redacted
 from app.telemetry.observation import current
@@ -152,6 +152,11 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Overloaded)
     async def overloaded(request: Request, error: Overloaded) -> Response:
         detail = "Too many requests are waiting to be scored; try again in a second."
+        return respond(request.scope, problem(503, detail), {"retry-after": "1"})
+
+    @app.exception_handler(OutOfTime)
+    async def out_of_time(request: Request, error: OutOfTime) -> Response:
+        detail = "No time was left to start the explanation; try again in a second."
         return respond(request.scope, problem(503, detail), {"retry-after": "1"})
 
 

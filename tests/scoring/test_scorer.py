@@ -2,10 +2,14 @@
 
 import asyncio
 import threading
+from types import SimpleNamespace
 
 import pytest
 
-from app.scoring.scorer import ClientGone, Overloaded, Scorer
+from app import deadline
+from app.deadline import Deadline
+from app.scoring import scorer as module
+from app.scoring.scorer import ClientGone, OutOfTime, Overloaded, Scorer
 from app.sentiment.classifier import SentimentClassifier
 from app.sentiment.text import Text
 from app.settings import Settings
@@ -60,6 +64,74 @@ def test_pending_requests_are_limited(held):
 
     [prediction] = run(ask())
     assert prediction.sentiment == "Positive"
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The time that deadlines read; a test advances it."""
+    now = SimpleNamespace(seconds=0.0)
+    monkeypatch.setattr(deadline, "time", SimpleNamespace(monotonic=lambda: now.seconds))
+    return now
+
+
+def test_explanations_that_arrive_together_have_equal_shares_of_the_time(
+    native, clock, monkeypatch
+):
+    all_wait, shares = threading.Event(), []
+
+    def explain(classifier, sent, max_evaluations, deadline):
+        """Take all the time there is."""
+        all_wait.wait(10)
+        shares.append(deadline.left)
+        clock.seconds += deadline.left
+        return sent
+
+    monkeypatch.setattr(module, "explain", explain)
+
+    async def ask():
+        scorer = Scorer(native, Settings())
+        asked = [scorer.explain(str(i), 2, Deadline(20), never) for i in range(4)]
+        tasks = [asyncio.ensure_future(each) for each in asked]
+        gone = asyncio.ensure_future(scorer.explain("gone", 2, Deadline(20), never))
+        await asyncio.sleep(0)
+        gone.cancel()
+        await asyncio.wait([gone])
+        all_wait.set()
+        return await asyncio.gather(*tasks)
+
+    assert run(ask()) == ["0", "1", "2", "3"]
+    assert shares == pytest.approx([5, 5, 5, 5])
+
+
+def test_a_running_explanation_ends_early_once_another_waits(native, clock, monkeypatch):
+    started, another_waits, left = threading.Event(), threading.Event(), []
+
+    def explain(classifier, sent, max_evaluations, deadline):
+        clock.seconds += 8
+        left.append(deadline.left)
+        started.set()
+        another_waits.wait(10)
+        left.append(deadline.left)
+        return sent
+
+    monkeypatch.setattr(module, "explain", explain)
+
+    async def ask():
+        scorer = Scorer(native, Settings())
+        first = asyncio.ensure_future(scorer.explain("first", 2, Deadline(20), never))
+        await asyncio.to_thread(started.wait, 10)
+        second = asyncio.ensure_future(scorer.explain("second", 2, Deadline(20), never))
+        await asyncio.sleep(0)
+        another_waits.set()
+        await asyncio.gather(first, second)
+
+    run(ask())
+    assert left == pytest.approx([12, 2, 12, 12])
+
+
+def test_an_explanation_whose_deadline_has_passed_is_not_begun(native):
+    with pytest.raises(OutOfTime):
+        run(Scorer(native, Settings()).explain("Good.", 2, Deadline(0), never))
 
 
 def test_on_lambda_the_calling_thread_scores(native):

@@ -52,7 +52,8 @@ async def explain(
 def _deadline(request: Request, seconds: float) -> Deadline:
     """Return when an explanation must end: so long after the request arrived, on Lambda earlier."""
     left = seconds - (time.perf_counter() - current().started)
-    invocation = request.scope.get("aws.context")
-    if invocation is not None:
-        left = min(left, INVOCATION_SHARE * invocation.get_remaining_time_in_millis() / 1000)
+    context = request.scope.get("aws.context")
+    # Emulators may pass a context that does not report the time left.
+    if remaining := getattr(context, "get_remaining_time_in_millis", None):
+        left = min(left, INVOCATION_SHARE * remaining() / 1000)
     return Deadline(left)

@@ -15,6 +15,7 @@ from tests.contract.conftest import JSON, Answer, over_event
 from tests.web.client import client
 
 LONG = "It goes on and on, for far too long, but the ending is a triumph. " * 15
+OUT_OF_TIME = "No time was left to start the explanation; try again in a second."
 EVENTS = ["rest-api", "http-api", "alb"]
 
 
@@ -70,6 +71,14 @@ def test_on_lambda_the_setting_holds_too(seconds_left, way):
 def test_an_invocation_without_time_left_is_503():
     answer = invoke("rest-api", 0)
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+    assert answer.json()["detail"] == OUT_OF_TIME
+
+
+@pytest.mark.parametrize("context", [None, SimpleNamespace(aws_request_id="r"), {}])
+def test_a_context_that_does_not_report_the_time_left_is_ignored(context):
+    http = Http(client(on_lambda=True).app)
+    send = over_event("rest-api", lambda event: http.handle(event, context))
+    assert send("POST", "/explain", b'{"text": "A fine film."}', JSON).status == 200
 
 
 def test_an_explanation_whose_turn_comes_too_late_is_503(monkeypatch: pytest.MonkeyPatch):
@@ -91,3 +100,4 @@ def test_an_explanation_whose_turn_comes_too_late_is_503(monkeypatch: pytest.Mon
     answer = second.result()
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["detail"] == OUT_OF_TIME
