@@ -139,12 +139,11 @@ def cache_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def onnx_graph(bundle: Bundle, cache_home: Path) -> None:
     """Write the onnx engine's graph into that cache, as `make onnx` does but of fewer texts."""
-    from app.sentiment.engines.onnx import cached_graph
     from training import data, export
 
     texts = data.read(ROOT / "training/reviews.csv").take(range(24))
     with patch.dict(os.environ, XDG_CACHE_HOME=str(cache_home)):
-        export.write_graph(bundle, texts, cached_graph(bundle))
+        export.cache_graph(bundle, texts)
 
 
 @pytest.fixture(scope="session")

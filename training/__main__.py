@@ -15,7 +15,7 @@ from typing import Any
 
 from app.sentiment import bundle, engines
 from app.sentiment.classifier import SentimentClassifier
-from app.sentiment.engines.onnx import GRAPH, cached_graph
+from app.sentiment.engines.onnx import find_graph
 from app.sentiment.windows import Windows
 from training import card, data, distil, evaluate, export, plots, recipe, snippets
 from training.behaviour import suite
@@ -88,20 +88,19 @@ def _export(args: argparse.Namespace) -> None:
 
 def _onnx(args: argparse.Namespace) -> None:
     source = bundle.load(args.bundle)
-    path = args.out or cached_graph(source)
-    export.write_graph(source, data.read(args.data), path)
+    examples = data.read(args.data)
+    if path := args.out:
+        export.write_graph(source, examples, path)
+    else:
+        path = export.cache_graph(source, examples)
     print(f"{path}: the int8 graph of revision {source.revision}")
 
 
 def _evaluate(args: argparse.Namespace) -> None:
     examples = data.read(args.data)
     served = bundle.load(args.bundle)
-    if (
-        args.engine == "onnx"
-        and GRAPH not in served.checksums
-        and not cached_graph(served).exists()
-    ):
-        export.write_graph(served, data.read(REVIEWS), cached_graph(served))
+    if args.engine == "onnx" and find_graph(served) is None:
+        export.cache_graph(served, data.read(REVIEWS))
     name = f"{args.data.stem}-{args.engine}"
     if args.window or args.stride:
         if args.record:

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -26,9 +27,9 @@ from transformers import (
 from app.sentiment.bundle import CHECKSUMS, Bundle
 from app.sentiment.bundle import load as load_bundle
 from app.sentiment.classifier import SentimentClassifier
-from app.sentiment.engines import Engine, reference
+from app.sentiment.engines import Engine, disk_cache, reference
 from app.sentiment.engines.native import WEIGHTS, NativeEngine
-from app.sentiment.engines.onnx import GRAPH, OnnxEngine
+from app.sentiment.engines.onnx import GRAPH, OnnxEngine, cached_graph
 from app.sentiment.windows import Windows
 from training import data, graph, pack
 from training.card import write as write_card
@@ -216,10 +217,19 @@ def write_graph(bundle: Bundle, examples: Examples, path: Path) -> None:
     weights = _weights(model)
     rows = _calibration_rows(tokenizer, examples, bundle.windows[0])
     activations = observe(graph.build(model.config, weights), rows)
-    int8 = graph.build(model.config, weights, activations)
+    int8 = graph.build(model.config, weights, activations, bundle.revision)
     unfinished = path.with_name(f"{path.name}.unfinished.{os.getpid()}")
     unfinished.write_bytes(int8.SerializeToString())
     unfinished.rename(path)
+
+
+def cache_graph(bundle: Bundle, examples: Examples) -> Path:
+    """Write the bundle's graph (`write_graph`) where the onnx engine looks; return its path."""
+    path = cached_graph(bundle)
+    with TemporaryDirectory(prefix="unfinished.", dir=path.parent.parent) as unfinished:
+        write_graph(bundle, examples, Path(unfinished) / GRAPH)
+        disk_cache.publish(Path(unfinished), path.parent, [GRAPH])
+    return path
 
 
 def _weights(model: DistilBertForSequenceClassification) -> dict[str, np.ndarray]:
@@ -282,7 +292,10 @@ def _verify(engine: str, served: Scored, reference: Scored, max_loss: float) -> 
 
 
 def _revision(folder: Path, inference: Mapping[str, Any]) -> str:
-    """Return a digest of all that a score depends on."""
+    """Return a digest of the weights, the tokenizer, the windows and the temperature.
+
+    It does not cover the code that derives the other engines' weights from these.
+    """
     checksum = hashlib.sha256(json.dumps(inference).encode())
     for name in (reference.WEIGHTS, GRAPH, WEIGHTS, "tokenizer.json"):
         if (folder / name).exists():

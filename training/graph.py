@@ -17,6 +17,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from transformers import DistilBertConfig
 
+from app.sentiment.engines.onnx import REVISION
 from training import quantise
 from training.quantise import Activations
 
@@ -134,13 +135,17 @@ class _Graph:
 
 
 def build(
-    config: DistilBertConfig, weights: Weights, activations: Activations | None = None
+    config: DistilBertConfig,
+    weights: Weights,
+    activations: Activations | None = None,
+    revision: str | None = None,
 ) -> onnx.ModelProto:
     """Return the graph ``(input_ids, lengths) -> logits``; with activations given, in int8.
 
     Inputs are int32: ids (rows, width), padded on the right, and how many of each row's ids are
     real, (rows,). The logits are fp32, (rows, labels). ``weights`` is the state dict of a
-    ``DistilBertForSequenceClassification``.
+    ``DistilBertForSequenceClassification``. ``revision``: of the bundle that they are derived from,
+    for the graph's metadata.
 
     Raises:
         ValueError: the checkpoint's activation function is none of DistilBERT's.
@@ -169,11 +174,14 @@ def build(
         helper.make_tensor_value_info("lengths", TensorProto.INT32, ["rows"]),
     ]
     logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["rows", config.num_labels])
-    return helper.make_model(
+    model = helper.make_model(
         helper.make_graph(graph.nodes, "distilbert", inputs, [logits], graph.constants),
         opset_imports=[helper.make_opsetid("", 18), helper.make_opsetid(_MICROSOFT, 1)],
         ir_version=9,
     )
+    if revision is not None:
+        helper.set_model_props(model, {REVISION: revision})
+    return model
 
 
 def product_inputs(fp32: onnx.ModelProto) -> list[str]:

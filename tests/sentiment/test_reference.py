@@ -4,15 +4,21 @@ import json
 import multiprocessing
 import os
 import shutil
+import stat
+import subprocess
+import sys
+from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper
 from transformers import AutoModelForSequenceClassification
 
-from app.sentiment.bundle import BundleError, load
+from app.sentiment.bundle import Bundle, BundleError, load
 from app.sentiment.engines import disk_cache, reference
-from app.sentiment.engines.onnx import graph
+from app.sentiment.engines.onnx import GRAPH, REVISION, OnnxEngine, cached_graph, graph
 from training.card import write as write_card
 
 
@@ -24,9 +30,10 @@ def cache(tmp_path, monkeypatch):
 
 def test_checkpoint_is_in_the_cache_under_the_revision(bundle, cache):
     folder = reference.checkpoint(bundle)
-    assert folder == cache / bundle.revision / "checkpoint"
+    assert folder == cache / f"{bundle.revision}-{disk_cache.FORMAT}" / "checkpoint"
     assert {path.name for path in folder.iterdir()} == {
-        "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
+        "config.json", "derived.sha256", "model.safetensors", "tokenizer.json",
+        "tokenizer_config.json",
     }  # fmt: skip
     assert json.loads((folder / "config.json").read_text())["dtype"] == "float32"
     assert [path.name for path in folder.parent.iterdir()] == ["checkpoint"]
@@ -36,6 +43,39 @@ def test_checkpoint_is_written_once(bundle, cache):
     weights = reference.checkpoint(bundle) / reference.WEIGHTS
     written = weights.stat()
     assert (reference.checkpoint(bundle) / reference.WEIGHTS).stat() == written
+
+
+@pytest.mark.parametrize("name", [*reference.FILES, disk_cache.CHECKSUMS])
+@pytest.mark.parametrize("damage", ["changed", "emptied", "missing"])
+def test_a_damaged_checkpoint_is_derived_again(bundle, cache, name, damage):
+    folder = reference.checkpoint(bundle)
+    path = folder / name
+    intact = path.read_bytes()
+    if damage == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(intact[:-1] + b"\xff" if damage == "changed" else b"")
+    assert reference.checkpoint(bundle) == folder
+    assert path.read_bytes() == intact
+    assert [path.name for path in folder.parent.iterdir()] == ["checkpoint"]
+
+
+def test_a_checkpoint_of_another_format_is_not_used(bundle, cache, monkeypatch):
+    before = reference.checkpoint(bundle)
+    monkeypatch.setattr(disk_cache, "FORMAT", disk_cache.FORMAT + 1)
+    assert reference.checkpoint(bundle) != before
+
+
+def test_files_of_the_checkpoint_have_the_usual_permissions(bundle, cache):
+    for path in reference.checkpoint(bundle).iterdir():
+        assert path.stat().st_mode & 0o777 == 0o644, path.name
+
+
+def test_a_checkpoint_is_used_from_a_cache_that_cannot_be_written(bundle, cache, monkeypatch):
+    folder = reference.checkpoint(bundle)
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    monkeypatch.setattr("tempfile.tempdir", "/dev/null")
+    assert reference.checkpoint(bundle) == folder
 
 
 def test_checkpoint_is_refused_once_the_int8_weights_are_damaged(bundle, cache, tmp_path):
@@ -50,8 +90,8 @@ def test_checkpoint_is_refused_once_the_int8_weights_are_damaged(bundle, cache, 
 def test_processes_that_start_together_load_the_same_checkpoint(bundle, cache):
     with multiprocessing.get_context("spawn").Pool(3) as pool:
         folders = pool.map(reference.checkpoint, [replace(bundle, card={"revision": "new"})] * 3)
-    assert set(folders) == {cache / "new" / "checkpoint"}
-    assert [path.name for path in (cache / "new").iterdir()] == ["checkpoint"]
+    assert set(folders) == {cache / f"new-{disk_cache.FORMAT}" / "checkpoint"}
+    assert [path.name for path in folders[0].parent.iterdir()] == ["checkpoint"]
     AutoModelForSequenceClassification.from_pretrained(folders[0])
 
 
@@ -66,7 +106,7 @@ def test_a_bundle_with_a_checkpoint_of_its_own_is_loaded_from_that(bundle, cache
     shutil.copyfile(reference.checkpoint(bundle) / reference.WEIGHTS, own / reference.WEIGHTS)
     write_card(own, {**bundle.card, "revision": "own"})
     assert reference.checkpoint(load(own)) == own
-    assert not (cache / "own").exists()
+    assert {path.name for path in cache.iterdir()} == {f"{bundle.revision}-{disk_cache.FORMAT}"}
 
 
 def test_onnx_without_a_graph_names_the_command_that_writes_it(bundle, cache):
@@ -74,10 +114,70 @@ def test_onnx_without_a_graph_names_the_command_that_writes_it(bundle, cache):
         graph(bundle)
 
 
+def test_onnx_without_a_folder_for_a_graph_names_the_setting(bundle, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
+    monkeypatch.setattr("tempfile.tempdir", "/dev/null")
+    with pytest.raises(BundleError, match="set XDG_CACHE_HOME"):
+        graph(bundle)
+
+
+def test_onnx_uses_an_intact_graph_of_a_cache_that_cannot_be_written(bundle, cache, monkeypatch):
+    path = cache_graph(bundle, bundle.revision)
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    assert graph(bundle) == path
+    path.write_bytes(b"")
+    monkeypatch.undo()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache.parent))
+    with pytest.raises(BundleError, match=f"needs an intact {path}, which `make onnx` writes"):
+        graph(bundle)
+
+
+@pytest.mark.parametrize("revision", [None, "older"])
+def test_onnx_refuses_a_graph_of_another_revision(bundle, cache, revision):
+    cache_graph(bundle, revision)
+    with pytest.raises(BundleError, match=rf"revision {revision}, but .* run `make onnx` again"):
+        OnnxEngine(bundle)
+
+
+@pytest.mark.parametrize(("revision", "accepted"), [(None, True), ("own", True), ("older", False)])
+def test_a_graph_that_the_bundle_lists_may_lack_the_revision(bundle, tmp_path, revision, accepted):
+    own = shutil.copytree(bundle.folder, tmp_path / "model")
+    (own / GRAPH).write_bytes(serialised_graph(revision))
+    write_card(own, {**bundle.card, "revision": "own"})
+    with nullcontext() if accepted else pytest.raises(BundleError, match="revision older, but"):
+        OnnxEngine(load(own))
+
+
+def serialised_graph(revision: str | None) -> bytes:
+    """Return a graph that computes nothing, of this revision."""
+    value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
+    copy = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])
+    nodes = [helper.make_node("Identity", ["x"], ["y"])]
+    model = helper.make_model(
+        helper.make_graph(nodes, "copy", [value], [copy]),
+        opset_imports=[helper.make_opsetid("", 18)],
+        ir_version=9,
+    )
+    if revision:
+        helper.set_model_props(model, {REVISION: revision})
+    return model.SerializeToString()
+
+
+def cache_graph(bundle: Bundle, revision: str | None) -> Path:
+    """Put a graph that computes nothing where the engine looks, as `make onnx` does."""
+    path = cached_graph(bundle)
+    unfinished = path.parent.with_name("unfinished")
+    unfinished.mkdir()
+    (unfinished / GRAPH).write_bytes(serialised_graph(revision))
+    disk_cache.publish(unfinished, path.parent, [GRAPH])
+    return path
+
+
 def test_cache_without_xdg_cache_home_is_in_the_users_home(bundle, tmp_path, monkeypatch):
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert disk_cache.folder(bundle) == tmp_path / ".cache/sentiment" / bundle.revision
+    name = f"{bundle.revision}-{disk_cache.FORMAT}"
+    assert disk_cache.folder(bundle) == tmp_path / ".cache/sentiment" / name
 
 
 @pytest.mark.parametrize("home", ["/proc/none", "/dev/null"])
@@ -108,3 +208,62 @@ def test_cache_is_never_another_users_temporary_folder(bundle, tmp_path, monkeyp
     another_users.mkdir()
     monkeypatch.setattr("os.getuid", lambda: another_users.stat().st_uid + 1)
     assert not disk_cache.folder(bundle).is_relative_to(another_users)
+
+
+@pytest.mark.parametrize("shared", ["sentiment", "sentiment/{revision}"])
+def test_cache_is_never_another_users_folder(bundle, cache, tmp_path, monkeypatch, shared):
+    name = f"{bundle.revision}-{disk_cache.FORMAT}"
+    another_users = cache.parent / shared.format(revision=name)
+    another_users.mkdir(parents=True)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    lstat = Path.lstat
+
+    def owned_by_another(path: Path) -> os.stat_result:
+        result = lstat(path)
+        owner = os.getuid() + 1 if path == another_users else result.st_uid
+        return os.stat_result((*result[:4], owner, *result[5:10]))
+
+    monkeypatch.setattr("pathlib.Path.lstat", owned_by_another)
+    reference.checkpoint(bundle)
+    assert not disk_cache.folder(bundle).is_relative_to(cache)
+    assert not (cache / name / "checkpoint").exists()
+
+
+def test_a_checkpoint_that_another_user_wrote_is_not_used(bundle, cache, tmp_path, monkeypatch):
+    another_users = reference.checkpoint(bundle)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("os.getuid", lambda: another_users.stat().st_uid + 1)
+    assert reference.checkpoint(bundle) != another_users
+
+
+@pytest.mark.parametrize("obstacle", ["file", "dangling link"])
+def test_cache_is_of_the_process_where_the_temporary_name_is_taken(
+    bundle, tmp_path, monkeypatch, obstacle
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    taken = tmp_path / f"sentiment-{os.getuid()}"
+    if obstacle == "file":
+        taken.touch()
+    else:
+        taken.symlink_to(tmp_path / "gone")
+    folder = disk_cache.folder(bundle)
+    assert folder.is_relative_to(tmp_path)
+    assert not folder.is_relative_to(taken)
+    assert stat.S_IMODE(folder.parent.stat().st_mode) == 0o700
+    assert folder == disk_cache.folder(bundle)
+
+
+def test_a_cache_of_the_process_is_removed_at_exit(bundle, tmp_path):
+    (tmp_path / f"sentiment-{os.getuid()}").touch()
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "XDG_CACHE_HOME": "/dev/null"}
+    code = (
+        "import sys; from pathlib import Path; from app.sentiment import bundle; "
+        "from app.sentiment.engines import disk_cache; "
+        "folder = disk_cache.folder(bundle.load(Path(sys.argv[1]))); "
+        "(folder / 'file').touch(); print(folder)"
+    )
+    command = [sys.executable, "-c", code, str(bundle.folder)]
+    run = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    assert run.stdout.startswith(str(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == [f"sentiment-{os.getuid()}"]

@@ -6,7 +6,6 @@ import pytest
 
 from app.scoring.configuration import load_classifier
 from app.sentiment.bundle import load
-from app.sentiment.engines.onnx import cached_graph
 from app.settings import Settings
 from tests.training.conftest import RECIPE, sentences, tiny_model, tiny_tokenizer
 from training import export
@@ -39,7 +38,7 @@ def test_a_checkpoint_becomes_a_bundle_that_every_engine_serves(
     export.export(str(checkpoint), folder, held_out, {"license": "MIT"}, **extras)
     assert json.loads((folder / "card.json").read_text())["license"] == "MIT"
     if derived:
-        export.write_graph(load(folder), held_out, cached_graph(load(folder)))
+        export.cache_graph(load(folder), held_out)
     scores = []
     for engine in ("native", "onnx", "torch"):
         served = load_classifier(Settings(engine=engine, model_dir=folder))

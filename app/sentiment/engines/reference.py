@@ -22,6 +22,8 @@ from app.sentiment.engines.native import WEIGHTS as INT8_WEIGHTS
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
+CHECKPOINT = "checkpoint"
+FILES = (WEIGHTS, CONFIG, *TOKENIZER)
 
 Arrays = dict[str, NDArray[np.float32]]
 
@@ -30,7 +32,8 @@ def checkpoint(bundle: Bundle) -> Path:
     """Return the folder of the bundle's checkpoint, for ``from_pretrained``.
 
     It is the bundle itself where that holds a ``model.safetensors``. Otherwise the int8 weights are
-    dequantised into the cache (`disk_cache`) the first time. Several processes may do so at once.
+    dequantised into the cache (`disk_cache`), unless an intact copy is there. Several processes may
+    do so at once.
 
     Raises:
         BundleError: a file of the bundle is missing or damaged.
@@ -39,20 +42,15 @@ def checkpoint(bundle: Bundle) -> Path:
     if WEIGHTS in bundle.checksums:
         return bundle.file(WEIGHTS).parent
     int8_weights = bundle.file(INT8_WEIGHTS)
-    folder = disk_cache.folder(bundle) / "checkpoint"
-    if not folder.exists():
-        with TemporaryDirectory(prefix="unfinished.", dir=folder.parent) as unfinished:
-            complete = Path(unfinished) / folder.name
-            complete.mkdir()
-            _write(complete, config, int8_weights)
-            for path in tokenizer:
-                shutil.copyfile(path, complete / path.name)
-            try:
-                complete.rename(folder)
-            except OSError:
-                if not folder.exists():
-                    raise
-                # Another process was first, and wrote the same.
+    if folder := disk_cache.find(bundle, CHECKPOINT, FILES):
+        return folder
+    folder = disk_cache.folder(bundle) / CHECKPOINT
+    with TemporaryDirectory(prefix="unfinished.", dir=folder.parent) as temporary:
+        unfinished = Path(temporary)
+        _write(unfinished, config, int8_weights)
+        for path in tokenizer:
+            shutil.copyfile(path, unfinished / path.name)
+        disk_cache.publish(unfinished, folder, FILES)
     return folder
 
 
@@ -61,6 +59,7 @@ def _write(folder: Path, config: Path, int8_weights: Path) -> None:
     (folder / CONFIG).write_text(json.dumps(values, indent=2) + "\n")
     weights = state_dict(load_file(int8_weights), values)
     save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
+    (folder / WEIGHTS).chmod(0o644)  # save_file leaves 0o600
 
 
 def state_dict(tensors: Mapping[str, NDArray[Any]], config: Mapping[str, Any]) -> Arrays:
