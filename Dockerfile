@@ -69,14 +69,21 @@ FROM ${BASE_IMAGE} AS model
 ARG ENGINE
 COPY model /tmp/model/
 WORKDIR /tmp/model
-# Copies only what the engine reads. The torch engine dequantises the int8 weights into /tmp at start.
-# The onnx engine's graph is not in the repository: make it first, as the message says.
-RUN case "$ENGINE" in \
+# Copies only what the engine reads. A bundle may list a graph or fp16 weights of its own. Without
+# these the torch engine dequantises the int8 weights into /tmp at start, and the graph must be made
+# first, as the message says: a graph holds the revision of the bundle that it was derived from.
+RUN listed() { grep -q " [ *]$1\$" SHA256SUMS; }; \
+    case "$ENGINE" in \
         native) weights=model.int8.safetensors ;; \
         onnx) weights=model.onnx; \
-            [ -e model.onnx ] || { echo "run this first: make onnx OUT=model/model.onnx" >&2; exit 1; }; \
-            sha256sum model.onnx >> SHA256SUMS ;; \
-        torch) weights="tokenizer_config.json model.int8.safetensors" ;; \
+            listed model.onnx || { \
+                revision="$(python3 -c 'import json; print(json.load(open("card.json"))["revision"])')"; \
+                grep -qF "$revision" model.onnx \
+                    || { echo "run this first: make onnx OUT=model/model.onnx" >&2; exit 1; }; \
+                sha256sum model.onnx >> SHA256SUMS; \
+            } ;; \
+        torch) weights="tokenizer_config.json model.int8.safetensors"; \
+            ! listed model.safetensors || weights="tokenizer_config.json model.safetensors" ;; \
         *) echo "ENGINE must be native, onnx or torch, not '$ENGINE'" >&2; exit 1 ;; \
     esac; \
     install -p -D -m 444 -t "$LAMBDA_TASK_ROOT/model" \

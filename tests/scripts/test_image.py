@@ -1,8 +1,11 @@
 """What is said of the image, and that what is left out of it is not called."""
 
+import hashlib
 import io
 import json
+import os
 import re
+import subprocess
 import tarfile
 import tomllib
 
@@ -132,3 +135,69 @@ def test_base_image_is_named_once_with_its_digest_or_a_tag_to_pin():
     [named] = re.findall(r"^ARG BASE_IMAGE=(.*)$", DOCKERFILE, re.MULTILINE)
     assert re.fullmatch(r"[\w./-]+:3\.\d+(@sha256:[0-9a-f]{64})?", named)
     assert set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) <= {"${BASE_IMAGE}"}
+
+
+@pytest.fixture
+def built(tmp_path):
+    """Run the commands of the image's model stage on a bundle of these weights."""
+
+    def built(engine, files, listed, revision="abc123"):
+        sources, task = tmp_path / "model", tmp_path / "task"
+        sources.mkdir()
+        named = {"card.json": json.dumps({"revision": revision}), "config.json": "{}"}
+        named |= {"tokenizer.json": "{}", "tokenizer_config.json": "{}", **files}
+        for name, content in named.items():
+            (sources / name).write_text(content)
+        with (sources / "SHA256SUMS").open("w") as sums:
+            for name in sorted(named.keys() - files.keys() | listed.keys()):
+                content = listed.get(name, named.get(name))
+                sums.write(f"{hashlib.sha256(content.encode()).hexdigest()}  {name}\n")
+        [stage] = re.findall(r"WORKDIR /tmp/model\n(?:#.*\n)*RUN ((?:.*\\\n)*.*)\n", DOCKERFILE)
+        environment = {**os.environ, "ENGINE": engine, "LAMBDA_TASK_ROOT": str(task)}
+        run = subprocess.run(
+            ["sh", "-c", stage], cwd=sources, env=environment, capture_output=True, text=True
+        )
+        return run, task / "model"
+
+    return built
+
+
+NATIVE = {"model.int8.safetensors": "int8"}
+FP16 = {"model.safetensors": "fp16"}
+GRAPH = {"model.onnx": "metadata: revision abc123"}
+
+
+@pytest.mark.parametrize(
+    ("engine", "files", "listed", "weights"),
+    [
+        ("native", NATIVE | FP16 | GRAPH, NATIVE | FP16 | GRAPH, NATIVE),
+        ("torch", NATIVE, NATIVE, NATIVE),
+        ("torch", NATIVE | FP16, NATIVE | FP16, FP16),
+        ("torch", NATIVE | FP16, NATIVE, NATIVE),
+        ("onnx", NATIVE | GRAPH, NATIVE | GRAPH, GRAPH),
+        ("onnx", NATIVE | GRAPH, NATIVE, GRAPH),
+        ("onnx", NATIVE | {"model.onnx": "no revision"}, {"model.onnx": "no revision"}, GRAPH),
+    ],
+)
+def test_image_holds_the_weights_that_its_engine_loads(built, engine, files, listed, weights):
+    run, model = built(engine, files, listed)
+    assert run.returncode == 0, run.stderr
+    assert {path.name for path in model.glob("model.*")} == weights.keys()
+    sums = dict(line.split("  ")[::-1] for line in (model / "SHA256SUMS").read_text().splitlines())
+    [name] = weights
+    assert sums[name] == hashlib.sha256((model / name).read_bytes()).hexdigest()
+
+
+def test_image_keeps_the_checksum_that_the_bundle_lists_of_its_graph(built):
+    _, model = built("onnx", NATIVE | {"model.onnx": "damaged abc123"}, NATIVE | GRAPH)
+    sums = (model / "SHA256SUMS").read_text()
+    assert sums.count("model.onnx") == 1
+    assert hashlib.sha256(GRAPH["model.onnx"].encode()).hexdigest() in sums
+
+
+@pytest.mark.parametrize("files", [NATIVE, NATIVE | GRAPH])
+def test_image_is_not_built_without_a_graph_of_the_bundles_revision(built, files):
+    run, model = built("onnx", files, NATIVE, revision="def456")
+    assert run.returncode != 0
+    assert "make onnx OUT=model/model.onnx" in run.stderr
+    assert not model.exists()
