@@ -107,17 +107,22 @@ def shared_engines() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
-def event_loop() -> Iterator[asyncio.AbstractEventLoop]:
-    loop = asyncio.new_event_loop()
-    yield loop
-    loop.close()
+EVENT_LOOP = asyncio.new_event_loop()
+
+
+def pytest_sessionstart() -> None:
+    """Set the event loop before any module creates one that nothing closes."""
+    asyncio.set_event_loop(EVENT_LOOP)
+
+
+def pytest_sessionfinish() -> None:
+    EVENT_LOOP.close()
 
 
 @pytest.fixture(autouse=True)
-def current_event_loop(event_loop: asyncio.AbstractEventLoop) -> None:
+def current_event_loop() -> None:
     """Give the thread the loop that Mangum expects there; `asyncio.run` leaves it without one."""
-    asyncio.set_event_loop(event_loop)
+    asyncio.set_event_loop(EVENT_LOOP)
 
 
 @pytest.fixture(scope="session")

@@ -120,7 +120,9 @@ def test_interrupted_run_resumes_to_the_same_file(tmp_path):
     assert "the same command resumes here" in output
     assert not (tmp_path / "out.jsonl").exists()
     assert len(progress.read_bytes().splitlines()) >= 3
-    assert start(source, tmp_path / "out.jsonl").wait() == 0
+    resumed = start(source, tmp_path / "out.jsonl")
+    resumed.communicate()
+    assert resumed.returncode == 0
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [row["id"] for row in rows] == list(range(SEVERAL_CHUNKS))
 

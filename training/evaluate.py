@@ -88,9 +88,12 @@ def report(scored: Scored, ratings: np.ndarray | None = None) -> dict[str, Any]:
         _figures(scored, groups, np.bincount(rng.integers(0, count, count), minlength=count))
         for _ in range(RESAMPLES)
     ]
-    intervals = {}
+    intervals: dict[str, list[float | None]] = {}
     for name, value in whole.items():
-        values = [sample.get(name, np.nan) for sample in samples]
+        values = np.array([sample.get(name, np.nan) for sample in samples])
+        if np.isnan(values).all():
+            intervals[name] = [None, None]
+            continue
         low, high = np.nanpercentile(values, (2.5, 97.5))
         if name == "calibration_error":
             # Noise can only add to a mean of distances: a sample's is too large, by as much as the

@@ -130,6 +130,7 @@ def test_opening_and_closing_networks_leaks_no_memory(path):
                 network.close()
 
     open_and_close(5)
+    gc.collect()  # networks of other tests, too
     before = threads(), memory()
     open_and_close(40)  # of some 5 MB each
     gc.collect()

@@ -125,6 +125,7 @@ def serve(running: ExitStack, functions: Any, name: str, aws: str) -> None:
         pool.put(running.enter_context(emulator))
     server = ThreadingHTTPServer(("127.0.0.1", 0), invocation_handler(pool))
     threading.Thread(target=server.serve_forever, daemon=True).start()
+    running.callback(server.server_close)
     running.callback(server.shutdown)
     proxy = {"MINISTACK_LAMBDA_PROXY_URL": f"http://127.0.0.1:{server.server_port}"}
     functions.update_function_configuration(

@@ -23,9 +23,9 @@ RECIPE = Recipe(
 )
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True)
 def one_thread() -> None:
-    """Nothing here is large enough to be worth sharing out."""
+    """Compute in one thread, whatever an engine of another test has set for the process."""
     torch.set_num_threads(1)
 
 

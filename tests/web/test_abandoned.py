@@ -5,6 +5,7 @@ import json
 import socket
 import threading
 import time
+from contextlib import closing
 
 import pytest
 
@@ -128,9 +129,9 @@ def test_feedback_to_an_unresponsive_sink_does_not_block_other_requests(serve):
         sock.sendall(said)
     port = waiting[0].getpeername()[1]
     for path in ("/static/docs.js", "/", "/demo"):
-        asked = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-        asked.request("GET", path)
-        assert asked.getresponse().status == 200
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
+            connection.request("GET", path)
+            assert connection.getresponse().status == 200
     for sock in waiting:
         answer = sock.recv(65536)
         assert answer.startswith(b"HTTP/1.1 503")

@@ -41,6 +41,7 @@ def collector(monkeypatch):
         for span in scope.spans
     ]
     server.shutdown()
+    server.server_close()
 
 
 def traced_client():
