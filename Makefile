@@ -159,7 +159,7 @@ drift: $(VENV)/train.installed ## Report accuracy on feedback, and drift, of LOG
 	@test -n "$(LOGS)" || { echo 'LOGS is missing: make drift LOGS="logs/" FEEDBACK=feedback.jsonl'; exit 2; }
 	@$(BIN)/python -m training.drift $(LOGS) $(if $(FEEDBACK),--feedback $(FEEDBACK)) $(if $(OUT),--out $(OUT)) $(if $(REFERENCE_DAYS),--reference-days $(REFERENCE_DAYS)) $(ARGS)
 
-bench: $(VENV)/bench.installed $(EMULATOR) ## Run all benchmarks, or ONLY= some of them
+bench: $(VENV)/bench.installed $(EMULATOR) ## Run all benchmarks (ONLY=cold,overhead: some of them)
 	@$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
 
 readme: $(VENV)/test.installed ## Write the README's and the guides' tables from code and measurements

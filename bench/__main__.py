@@ -52,6 +52,7 @@ PARTS = {
     "worst": worst,
 }
 """What has a result and a table of its own, in `bench/results` under this name."""
+ALL_PARTS = ("service", "files", "explanations", *PARTS)
 
 
 def event(tokens: int) -> dict[str, Any]:
@@ -147,7 +148,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20, help="turns at each length")
     parser.add_argument("--starts", type=int, default=5, help="cold starts of each service")
     parser.add_argument(
-        "--only", choices=("service", "files", "explanations", *PARTS), help="one of the parts"
+        "--only",
+        type=_parts,
+        default=ALL_PARTS,
+        metavar="PART,...",
+        help=f"some of {', '.join(ALL_PARTS)}",
     )
     parser.add_argument(
         "--reviews",
@@ -156,18 +161,18 @@ def main() -> None:
         help="labelled texts to measure explanations on",
     )
     args = parser.parse_args()
-    if args.only in (None, "explanations"):
+    if "explanations" in args.only:
         with _timed("explanations"):
             print("\n".join(card.explanations(explained(args.reviews))))
     figures: dict[str, Any] = {}
     missed = []
-    if args.only in (None, "service"):
+    if "service" in args.only:
         folder = ROOT / ".cache/baseline"
         make_checkpoint(folder, ROOT / "model")
         with _timed("service"):
             found = {**warm(folder, args.rounds), **cold(folder, args.starts)}
         figures |= _written("service", {"figures": found})
-    if args.only in (None, "files"):
+    if "files" in args.only:
         with _timed("files"):
             growth = files.growth()
             found = {"make score, 1,000 reviews (s)": compare(*files.rates())}
@@ -178,7 +183,7 @@ def main() -> None:
         if growth > MAX_GROWTH_MB:
             missed.append("memory of a large object")
     for name, part in PARTS.items():
-        if args.only in (None, name):
+        if name in args.only:
             try:
                 with _timed(name):
                     report.write(name, part.measure())
@@ -186,7 +191,7 @@ def main() -> None:
                 print(f"{name}: {error}")
                 continue
             print(f"\n{name}: {part.table()}")
-    if args.only in (None, "engines"):
+    if "engines" in args.only:
         engines.plot()
     if figures:
         print(table(figures))
@@ -195,6 +200,16 @@ def main() -> None:
     ]
     if missed:
         sys.exit(f"missed: {', '.join(missed)}")
+
+
+def _parts(names: str) -> tuple[str, ...]:
+    """Parse the names of parts, separated by commas."""
+    parts = tuple(names.split(","))
+    if unknown := [part for part in parts if part not in ALL_PARTS]:
+        raise argparse.ArgumentTypeError(
+            f"unknown: {', '.join(unknown)}; choose from {', '.join(ALL_PARTS)}"
+        )
+    return parts
 
 
 @contextmanager
