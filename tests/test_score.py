@@ -25,6 +25,9 @@ from tests.conftest import ROOT
 
 
 def start(*arguments: object) -> subprocess.Popen[str]:
+    # Jobs in a shell's background ignore SIGINT, and so would what they start.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(
         [sys.executable, "-m", "app.score", *map(str, arguments)],
         cwd=ROOT,
