@@ -23,21 +23,11 @@ from tqdm import tqdm
 from bench import cold as cold_starts
 from bench import cost, explanations, files, load, overhead, report, worst
 from bench import warm as engines
-from bench.baseline import make_checkpoint
+from bench.checkpoint import make_checkpoint
 from bench.report import BURST, SETTLE_SECONDS, text_of
 from bench.service import ROOT, Service, event_of
 from training import card
 
-TARGETS = {
-    "warm /predict, 16 tokens (ms)": 15.0,
-    "warm /predict, 219 tokens (ms)": 15.0,
-    "warm /predict, 512 tokens (ms)": 10.0,
-    "start to first answer (s)": 8.0,
-    "start to first answer (CPU s)": 10.0,
-    "resident memory (MB)": 5.0,
-    "make score, 1,000 reviews (s)": 6.0,
-}
-"""The least ratio that a release of this service may have."""
 MAX_GROWTH_MB = 150
 """What scoring a large object may take beyond a small one."""
 LENGTHS = (16, 219, 512)
@@ -129,19 +119,6 @@ def cold(baseline: Path, rounds: int) -> dict[str, Any]:
     }
 
 
-def table(figures: dict[str, Any]) -> str:
-    """Return the figures as a Markdown table."""
-    rows = ["| | baseline | ours | ratio | quartiles | target |", "|---|---:|---:|---:|---:|---:|"]
-    for name, row in figures.items():
-        low, high = row["ratio_quartiles"]
-        rows.append(
-            f"| {name} | {row['baseline']:.4g} | {row['ours']:.3g} "
-            f"| {row['ratio']:.1f} × | {low:.1f} – {high:.1f} "
-            f"| {f'≥ {TARGETS[name]:.0f} ×' if name in TARGETS else ''} |"
-        )
-    return "\n".join(rows)
-
-
 def main() -> None:
     """Measure, print the table, and write it to ``bench/results``."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
@@ -194,10 +171,8 @@ def main() -> None:
     if "engines" in args.only:
         engines.plot()
     if figures:
-        print(table(figures))
-    missed += [
-        name for name, row in figures.items() if name in TARGETS and row["ratio"] < TARGETS[name]
-    ]
+        print(report.comparison(figures))
+    missed += [name for name, row in figures.items() if row["ratio"] < report.TARGETS.get(name, 0)]
     if missed:
         sys.exit(f"missed: {', '.join(missed)}")
 

@@ -5,30 +5,16 @@ The weights are random: time and memory do not depend on their values, and the s
 """
 
 import os
-from pathlib import Path
 
 import torch
 from fastapi import FastAPI
 from mangum import Mangum
 from pydantic import BaseModel
-from transformers import (
-    AutoModelForSequenceClassification,
-    AutoTokenizer,
-    DistilBertConfig,
-    DistilBertForSequenceClassification,
-)
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 
 class Review(BaseModel):
     text: str
-
-
-def make_checkpoint(folder: Path, tokenizer: Path) -> None:
-    """Write a checkpoint of DistilBERT-base's shape, unless it is there."""
-    if not (folder / "model.safetensors").exists():
-        torch.manual_seed(0)
-        DistilBertForSequenceClassification(DistilBertConfig()).save_pretrained(folder)
-        AutoTokenizer.from_pretrained(tokenizer).save_pretrained(folder)
 
 
 def make_handler(folder: str) -> Mangum:

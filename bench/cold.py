@@ -26,7 +26,7 @@ def measure(starts: int = 10) -> dict[str, Any]:
     """Return seconds until the first answer, of both, their ratios, and the parts of ours."""
     from tqdm import tqdm
 
-    from bench.baseline import make_checkpoint
+    from bench.checkpoint import make_checkpoint
     from bench.report import spread
 
     make_checkpoint(BASELINE, MODEL)

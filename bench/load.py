@@ -18,7 +18,7 @@ from typing import Any
 from tqdm import tqdm
 
 from bench import report
-from bench.baseline import make_checkpoint
+from bench.checkpoint import make_checkpoint
 from bench.report import text_of
 from bench.service import ROOT
 

@@ -26,6 +26,16 @@ ON_LAMBDA = {
     "DISTILBERT_INT8_INSTRUCTIONS": "avx512",
 }
 """For what is to stand for a function: AWS does not say that its processors have a matrix unit."""
+TARGETS = {
+    "warm /predict, 16 tokens (ms)": 15.0,
+    "warm /predict, 219 tokens (ms)": 15.0,
+    "warm /predict, 512 tokens (ms)": 10.0,
+    "start to first answer (s)": 8.0,
+    "start to first answer (CPU s)": 10.0,
+    "resident memory (MB)": 5.0,
+    "make score, 1,000 reviews (s)": 6.0,
+}
+"""The lowest ratio to the baseline that a release may have."""
 
 
 def text_of(tokens: int) -> str:
@@ -75,3 +85,16 @@ def rows(header: Sequence[str], body: Sequence[Sequence[str]]) -> str:
     """Return a Markdown table, its first column to the left, the others to the right."""
     rule = ["---", *["---:"] * (len(header) - 1)]
     return "\n".join(f"| {' | '.join(row)} |" for row in (header, rule, *body))
+
+
+def comparison(figures: Mapping[str, Any]) -> str:
+    """Return the figures beside the baseline's, with their targets, as a Markdown table."""
+    rows = ["| | baseline | ours | ratio | quartiles | target |", "|---|---:|---:|---:|---:|---:|"]
+    for name, row in figures.items():
+        low, high = row["ratio_quartiles"]
+        rows.append(
+            f"| {name} | {row['baseline']:.4g} | {row['ours']:.3g} "
+            f"| {row['ratio']:.1f} × | {low:.1f} – {high:.1f} "
+            f"| {f'≥ {TARGETS[name]:.0f} ×' if name in TARGETS else ''} |"
+        )
+    return "\n".join(rows)

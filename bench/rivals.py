@@ -19,7 +19,7 @@ from app.sentiment.engines.native import NativeEngine
 from app.sentiment.engines.onnx import GRAPH, OnnxEngine
 from app.sentiment.engines.tokenizer import BundleTokenizer
 from app.sentiment.windows import Windows
-from bench.baseline import make_checkpoint
+from bench.checkpoint import make_checkpoint
 from bench.service import ROOT
 
 SHIPPED = ROOT / "model"

@@ -38,8 +38,25 @@ hypothesis.settings.load_profile(os.environ.get("PROPERTIES", "usual"))
 
 SHARED = ("tests/stack", "tests/page", "tests/contract")
 """Folders whose tests share what takes seconds to start: a local AWS, a browser, an emulator."""
-SLOW = ("tests/stack", "tests/page", "tests/local", "tests/training")
-"""Folders whose tests all start processes, a browser or torch."""
+SLOW = (
+    "tests/stack",
+    "tests/page",
+    "tests/local",
+    "tests/training",
+    "tests/objects/formats/test_memory.py",
+    "tests/objects/formats/test_parquet.py",
+    "tests/sentiment/test_native_life.py",
+    "tests/sentiment/test_reference.py",
+    "tests/telemetry/test_secrets.py",
+    "tests/test_commands.py",
+    "tests/test_hostile.py",
+    "tests/test_score.py",
+    "tests/test_startup.py",
+    "tests/test_use.py",
+    "tests/web/test_connections.py",
+    "tests/web/test_openapi.py",
+)
+"""Folders and files whose tests start processes, a browser or torch, or compute for long."""
 SLOW_ENGINES = {"torch", "onnx"}
 
 
@@ -70,6 +87,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> GroupScheduling:
     """Divide the tests among the workers by groups."""
     return GroupScheduling(config, log)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not import the slow tests where they are left out: torch alone takes seconds."""
+    path = collection_path.relative_to(ROOT).as_posix()
+    return True if config.option.markexpr == "not slow" and path in SLOW else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

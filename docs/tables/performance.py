@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from bench import cold, load, overhead, report, warm, worst
-from bench.__main__ import table
 from bench.files import LARGE_ROWS
 from bench.report import RESULTS
 
@@ -30,7 +29,7 @@ def _result(name: str) -> dict[str, Any]:
 def _beside_the_baseline(result: Mapping[str, Any]) -> str:
     return (
         f"{report.of_machine(result)} Medians, and the median of the ratios pair by pair.\n\n"
-        f"{table(result['figures'])}"
+        f"{report.comparison(result['figures'])}"
     )
 
 

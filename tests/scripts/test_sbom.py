@@ -6,8 +6,6 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 
 from app import __version__
 from app.sentiment import bundle
@@ -41,6 +39,10 @@ def components(bill):
 
 
 def test_bill_is_valid_by_the_schema(written):
+    # Importing the JSON schemas takes seconds.
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(written.read_text()) is None
 
 

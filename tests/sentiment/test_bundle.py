@@ -6,7 +6,7 @@ import pytest
 from app.scoring.configuration import load_classifier
 from app.sentiment.bundle import BundleError, load
 from app.settings import Settings
-from training.export import write_card
+from training.card import write as write_card
 
 
 @pytest.fixture

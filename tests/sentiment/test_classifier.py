@@ -15,7 +15,6 @@ from app.sentiment.engines.onnx import OnnxEngine
 from app.sentiment.text import InvalidText, Limits, Text, normalise
 from app.settings import Settings
 from bench.worst import FAMILIES
-from training import graph
 
 LIMITS = text_limits(Settings())
 ENGLISH = ("The plot is thin but the cast is warm. " * 2600)[:100_000]
@@ -47,6 +46,8 @@ def test_engines_tokenise_alike(native, torch, reviews):
 
 
 def test_torch_and_the_fp32_graph_agree(torch, bundle, reviews):
+    from training import graph  # which imports onnx and transformers
+
     weights = {name: value.numpy() for name, value in torch._engine._model.state_dict().items()}
     fp32 = graph.build(torch._engine._model.config, weights).SerializeToString()
     engine = OnnxEngine(bundle, model=fp32)
