@@ -121,7 +121,8 @@ def test_a_running_explanation_ends_early_once_another_waits(native, clock, monk
         first = asyncio.ensure_future(scorer.explain("first", 2, Deadline(20), never))
         await asyncio.to_thread(started.wait, 10)
         second = asyncio.ensure_future(scorer.explain("second", 2, Deadline(20), never))
-        await asyncio.sleep(0)
+        while not scorer._explanations.waiting:
+            await asyncio.sleep(0.001)
         another_waits.set()
         await asyncio.gather(first, second)
 
