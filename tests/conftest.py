@@ -148,6 +148,16 @@ def current_event_loop() -> None:
     asyncio.set_event_loop(EVENT_LOOP)
 
 
+@pytest.fixture(autouse=True)
+def unchanged_log_handlers() -> Iterator[None]:
+    """Restore what `logs.configure` changes of pytest's own handlers, which capture all tests."""
+    before = [(one, one.formatter, [*one.filters]) for one in logging.getLogger().handlers]
+    yield
+    for handler, formatter, filters in before:
+        handler.setFormatter(formatter)
+        handler.filters[:] = filters
+
+
 @pytest.fixture(scope="session")
 def bundle() -> Bundle:
     return load_bundle(ROOT / "model")
