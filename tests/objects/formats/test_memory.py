@@ -64,8 +64,9 @@ def test_chunk_has_a_limit_of_characters():
 @pytest.mark.parametrize("name", ["r.csv", "r.jsonl", "r.txt"])
 @pytest.mark.parametrize("unit", [b"\n", b"\r\n", b" \n"])
 def test_blank_lines_give_heartbeats(name, unit, monkeypatch):
-    monkeypatch.setattr(text_object, "HEARTBEAT_BYTES", 64 * 1024)
-    source = Endless(BEGINNINGS[name].splitlines(keepends=True)[0], unit, 1024 * 1024)
+    monkeypatch.setattr(text_object, "HEARTBEAT_BYTES", 16 * 1024)
+    monkeypatch.setattr("app.objects.formats.gzip.BLOCK_BYTES", 16 * 1024)
+    source = Endless(BEGINNINGS[name].splitlines(keepends=True)[0], unit, 384 * 1024)
     assert sum(1 for _ in formats.by_name(name).read(source)) > 15
 
 
