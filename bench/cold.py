@@ -110,6 +110,9 @@ def _time_parts(ends: dict[str, float]) -> None:
     ends["FastAPI and pydantic"] = time.process_time()
     import mangum  # noqa: F401
 
+    import app.events.http
+    import app.web.application  # noqa: F401
+
     ends["the application's own and Mangum"] = time.process_time()
     from distilbert_int8 import Network
 

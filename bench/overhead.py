@@ -90,8 +90,7 @@ class _Clock:
 
 
 def _requests() -> dict[str, list[float]]:
-    from app.main import app
-    from handler import handler
+    from handler import app, handler
 
     clocks = {name: _Clock() for name in ("scoring", "classifier", "route", "application")}
     classifier = app.state.scorer.classifier
