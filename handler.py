@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from functools import cached_property
 from typing import Any
 
@@ -60,8 +59,9 @@ class Router:
             raise self._unsupported(f"the type {type(event).__name__}")
         for source in self.sources:
             if source.matches(event):
-                observed = self._telemetry.batch(source.name, request_id)
-                with nullcontext() if source.observes_itself else observed:
+                if source.observes_itself:
+                    return source.handle(event, context)
+                with self._telemetry.batch(source.name, request_id):
                     return source.handle(event, context)
         from app.events import skipped
 

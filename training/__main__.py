@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from app.sentiment import bundle, engines
+from app.sentiment import bundle, classifier, engines
 from app.sentiment.classifier import SentimentClassifier
 from app.sentiment.engines.onnx import find_graph
 from app.sentiment.windows import Windows
@@ -131,14 +131,13 @@ def _evaluate(args: argparse.Namespace) -> None:
 
 
 def _abilities(args: argparse.Namespace) -> None:
-    served = bundle.load(args.bundle)
-    classifier = SentimentClassifier(served, engines.load(args.engine, served, threads=0))
-    results = suite.measure(classifier, cases())
+    loaded = classifier.load(args.bundle, args.engine)
+    results = suite.measure(loaded, cases())
     print(suite.table(results))
     folder = args.out or EVALUATIONS / args.bundle.name / f"abilities-{args.engine}"
     folder.mkdir(parents=True, exist_ok=True)
     report = {
-        "revision": served.revision,
+        "revision": loaded.bundle.revision,
         "engine": args.engine,
         "abilities": {name: asdict(result) for name, result in results.items()},
     }

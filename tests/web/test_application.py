@@ -17,7 +17,7 @@ from app.sentiment.bundle import BundleError
 from app.settings import Settings
 from app.web import application
 from tests.contract.conftest import JSON, Answer, over_event
-from tests.web.client import client
+from tests.web.client import client, hold
 
 
 def post(
@@ -92,16 +92,7 @@ def test_failure_inside_has_the_headers_of_every_response():
 
 def test_requests_beyond_the_queue_are_503_with_retry_after():
     caller = client(max_pending=1)
-    classifier = caller.app.state.scorer.classifier
-    entered, leave = threading.Event(), threading.Event()
-    predict = classifier.predict
-
-    def held(texts):
-        entered.set()
-        leave.wait(10)
-        return predict(texts)
-
-    classifier.predict = held
+    entered, leave = hold(caller.app.state.scorer.classifier, "predict")
     with caller, ThreadPoolExecutor() as pool:
         first = pool.submit(caller.post, "/predict", json={"text": "First."})
         entered.wait(10)
@@ -199,16 +190,7 @@ def test_half_a_million_characters_of_ordinary_english_are_a_batch():
 
 def test_the_health_check_answers_while_a_long_text_is_parsed():
     caller = client()
-    classifier = caller.app.state.scorer.classifier
-    entered, leave = threading.Event(), threading.Event()
-    parse = classifier.parse
-
-    def held(*arguments):
-        entered.set()
-        leave.wait(10)
-        return parse(*arguments)
-
-    classifier.parse = held
+    entered, leave = hold(caller.app.state.scorer.classifier, "parse")
     with caller, ThreadPoolExecutor() as pool:
         waiting = pool.submit(caller.post, "/predict", json={"text": "Good. " + " " * 50_000})
         entered.wait(10)
