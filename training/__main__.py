@@ -13,16 +13,20 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from app.sentiment import bundle, classifier, engines
 from app.sentiment.classifier import SentimentClassifier
 from app.sentiment.engines.onnx import find_graph
+from app.sentiment.text import normalise
 from app.sentiment.windows import Windows
 from training import card, data, distil, evaluate, export, plots, recipe, snippets
 from training.behaviour import suite
 from training.behaviour.cases import cases
+from training.behaviour.lessons import lessons
 from training.data import Examples
 from training.recipe import Recipe
-from training.train import Run, initial_model, train
+from training.train import Run, initial_model, started_from, train
 
 REVIEWS = Path(__file__).with_name("reviews.csv")
 CONFIGS = Path(__file__).with_name("configs")
@@ -40,13 +44,20 @@ def _split(args: argparse.Namespace, chosen: Recipe) -> tuple[Examples, Examples
     reviews = data.without(reviews, tested)
     training, held_out = data.hold_out(reviews, chosen.held_out, chosen.seed)
     training = data.without(data.join([training, *others]), [*tested, *held_out.texts])
-    training = data.unseen(training, [*tested, *held_out.texts])
+    training = _unseen(training, [*tested, *held_out.texts], args.exclude)
+    return training, held_out
+
+
+def _unseen(training: Examples, others: list[str], excluded: Path | None) -> Examples:
+    """Return the examples, without weight where they are nearly one of the others or excluded."""
+    keys = frozenset(excluded.read_text().split()) if excluded else frozenset()
+    training = data.unseen(training, others, keys)
     trained_on = int((training.weights > 0).sum())
     print(
-        f"{trained_on} texts to train on, {len(held_out)} held out; "
-        f"{len(training) - trained_on} left out as near duplicates of held-out or test texts"
+        f"{trained_on} texts to train on; {len(training) - trained_on} left out as near duplicates "
+        "of held-out or test texts, or because their keys are excluded"
     )
-    return training, held_out
+    return training
 
 
 def _label(args: argparse.Namespace) -> None:
@@ -66,11 +77,37 @@ def _train(args: argparse.Namespace) -> None:
             training, pieces, args.labels, chosen.softness, chosen.label_share
         )
         print(f"{len(training)} pieces of them with a teacher's scores")
+    if args.also:
+        tested = [text for path in args.test for text in data.read(path).texts]
+        others = data.join([data.read(*data.source(argument)) for argument in args.also])
+        tested += held_out.texts
+        training = data.join(
+            [training, _unseen(data.without(others, tested), tested, args.exclude)]
+        )
+    if chosen.lessons:
+        taught = _lessons(chosen)
+        training = data.join([training, taught])
+        print(f"{len(taught)} lessons")
     folder = args.out or Path("runs") / chosen.name
     run = Run(folder, chosen, data.digest([training, held_out]))
     data.write(held_out, folder / HELD_OUT)
-    train(run, *initial_model(chosen, CACHE), training, held_out)
+    model = started_from(args.start, chosen) if args.start else initial_model(chosen, CACHE)
+    train(run, *model, training, held_out)
     print(f"trained: {folder / 'checkpoint'}; held out: {folder / HELD_OUT}")
+
+
+def _lessons(chosen: Recipe) -> Examples:
+    """Return the sentences that teach abilities."""
+    texts, targets = zip(*lessons(chosen.lessons, chosen.seed), strict=True)
+    probabilities = np.array(targets)
+    weights = np.full(len(texts), chosen.lesson_weight)
+    return Examples(
+        list(map(normalise, texts)), probabilities.argmax(axis=1), weights, probabilities
+    )
+
+
+def _divide(args: argparse.Namespace) -> None:
+    data.divide(data.read(args.data), args.out / args.data.stem)
 
 
 def _export(args: argparse.Namespace) -> None:
@@ -189,6 +226,8 @@ def _parser() -> argparse.ArgumentParser:
                     "weight says how often an epoch sees each text of the source")  # fmt: skip
         option("--test", type=Path, nargs="*", default=[], metavar="TEXTS",
                help="labelled texts that must not be trained on")  # fmt: skip
+        option("--exclude", type=Path, metavar="FILE",
+               help="keys (`training.data.key`) of more such texts, one a line")  # fmt: skip
 
     recipes = ", ".join(sorted(path.name for path in CONFIGS.glob("*.toml")))
 
@@ -198,6 +237,15 @@ def _parser() -> argparse.ArgumentParser:
            help=f"{recipes} of training/configs, or your own")  # fmt: skip
     option("--labels", type=Path, metavar="FILE", help="what a teacher found, as label wrote it")
     option("--out", type=Path, metavar="FOLDER", help="by default runs/ and the recipe's name")
+
+    option("--also", nargs="+", default=[], metavar="TEXTS[=WEIGHT]",
+           help="labelled texts to learn whole, without a teacher; none is held out")  # fmt: skip
+    option("--start", type=Path, metavar="FOLDER",
+           help="the checkpoint or bundle to go on from, not the recipe's base")  # fmt: skip
+
+    option = command(_divide, "divide labelled texts by their keys: a fifth tests, the rest trains")
+    option("--data", type=Path, required=True, metavar="TEXTS")
+    option("--out", type=Path, default=Path("data"), metavar="FOLDER")
 
     option = command(_label, "have a teacher score pieces of the texts; resumes")
     option("--model", type=Path, required=True, metavar="FOLDER", help="the teacher's checkpoint")

@@ -1,6 +1,7 @@
 """Labelled reviews: files in, deduplicated and split examples out, then batches of token ids."""
 
 import hashlib
+import html
 import re
 import zlib
 from collections.abc import Iterator, Sequence
@@ -16,32 +17,49 @@ from tokenizers import Tokenizer
 
 from app.sentiment.text import normalise
 
-LABELS = ("Negative", "Positive")
+LABELS = ("Negative", "Neutral", "Positive")
+NEGATIVE, NEUTRAL, POSITIVE = range(3)
 TEXT_COLUMNS = ("text", "sentence", "content")
 """What a column of texts may be called; the first that there is counts."""
 RUN = 6
 """Words that two texts must have in a row for it to be more than a phrase they share."""
 TWIN = 1 / 3
 """Share of a text's runs of words found in others, from which it is taken for an edit of one."""
-_NAMES = {"negative": 0, "neg": 0, "0": 0, "positive": 1, "pos": 1, "1": 1}
+NEUTRAL_SHARE = 0.7
+"""The share of Neutral in a target that was a probability of Positive of a half (`three_way`)."""
+_NAMES = {
+    "negative": NEGATIVE,
+    "neg": NEGATIVE,
+    "0": NEGATIVE,
+    "neutral": NEUTRAL,
+    "neu": NEUTRAL,
+    "positive": POSITIVE,
+    "pos": POSITIVE,
+    "1": POSITIVE,
+}
+
+_FIFTH = 5
+_LINKS_AND_HANDLES = re.compile(r"https?://\S+|@\w+")
+_NOT_IN_KEYS = re.compile(r"[^a-z0-9]")
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Normalised texts and their labels, 0 negative or 1 positive, (examples,)."""
+    """Normalised texts and what a model shall learn of them."""
 
     texts: list[str]
     labels: np.ndarray
+    """Positions in `LABELS`, (examples,)."""
     weights: np.ndarray = field(default_factory=lambda: np.empty(0))
     """How often an epoch sees each, (examples,): 0.5 is every other epoch. By default once."""
     targets: np.ndarray = field(default_factory=lambda: np.empty(0))
-    """The probability of Positive to learn, (examples,): a teacher's, or by default the label."""
+    """The probability of each label to learn, (examples, 3); by default 1 for the label."""
 
     def __post_init__(self) -> None:
         if not len(self.weights):
             object.__setattr__(self, "weights", np.ones(len(self.texts)))
         if not len(self.targets):
-            object.__setattr__(self, "targets", self.labels.astype(np.float64))
+            object.__setattr__(self, "targets", np.eye(len(LABELS))[self.labels])
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -51,6 +69,26 @@ class Examples:
         chosen = np.asarray(indices, dtype=int)
         texts = [self.texts[i] for i in chosen]
         return Examples(texts, self.labels[chosen], self.weights[chosen], self.targets[chosen])
+
+
+def three_way(positive: np.ndarray) -> np.ndarray:
+    """Return the probabilities of three labels, (examples, 3), that stand for one of Positive.
+
+    Where two labels are all that was asked for, a text without an opinion gets a half. So the
+    nearer a probability is to a half, the more of it is Neutral's; the two sides share the rest.
+    """
+    neutral = NEUTRAL_SHARE * (1 - np.abs(2 * positive - 1))
+    sides = 1 - neutral
+    return np.stack([(1 - positive) * sides, neutral, positive * sides], axis=1)
+
+
+def key(text: str) -> str:
+    """Return what tells a text from others, whatever its case, punctuation, links and handles.
+
+    It is the beginning of a SHA-256, in hexadecimal digits, of the letters and figures that remain.
+    """
+    text = _LINKS_AND_HANDLES.sub("", html.unescape(text).lower())
+    return hashlib.sha256(_NOT_IN_KEYS.sub("", text).encode()).hexdigest()[:16]
 
 
 def source(argument: str) -> tuple[Path, float]:
@@ -74,8 +112,8 @@ def source(argument: str) -> tuple[Path, float]:
 def read(path: Path, weight: float = 1.0) -> Examples:
     """Read labelled texts from a file, a folder or, where there is a hub, a data set of its.
 
-    A Parquet, CSV or JSONL file has ``text`` and ``label``: 0/1, Negative/Positive or a probability
-    of Positive, which is then what to learn. A folder
+    A Parquet, CSV or JSONL file has ``text`` and ``label``: 0/1, Negative/Neutral/Positive or a
+    probability of Positive, which is then what to learn (`three_way`). A folder
     like aclImdb's has a text a file under ``neg`` and ``pos``; a data set of the Hugging Face hub
     is named ``owner/name`` or ``owner/name:split``, by default its split train.
 
@@ -112,7 +150,7 @@ def _read_folder(folder: Path) -> Examples:
     if not all(files):
         raise ValueError(f"{folder}: expected text files in its folders neg and pos")
     texts = [normalise(path.read_text(encoding="utf-8")) for of_label in files for path in of_label]
-    return Examples(texts, np.repeat([0, 1], [len(of_label) for of_label in files]))
+    return Examples(texts, np.repeat([NEGATIVE, POSITIVE], [len(of_label) for of_label in files]))
 
 
 def _text_files(folder: Path) -> list[list[Path]]:
@@ -149,23 +187,29 @@ def _examples(source: str, table: pa.Table) -> Examples:
             raise ValueError(
                 f"{source}: no column {column!r}; it has {', '.join(table.column_names)}"
             )
-    labels = table["label"]
-    if not (pa.types.is_integer(labels.type) or pa.types.is_floating(labels.type)):
-        names = pc.utf8_lower(labels.cast(pa.string()))
-        positions = pc.index_in(names, pa.array(list(_NAMES))).combine_chunks()
-        labels = pa.array(list(_NAMES.values())).take(positions)
-    targets = labels.to_numpy(zero_copy_only=False).astype(np.float64)
-    if not ((targets >= 0) & (targets <= 1)).all():
-        raise ValueError(
-            f"{source}: a label is neither 0 nor 1 nor {' nor '.join(LABELS)}, nor a probability"
-        )
+    labels, targets = _labels(source, table["label"])
     if not len(table):
         raise ValueError(f"{source} holds no texts")
     values = table[text_column].cast(pa.string()).to_pylist()
     if None in values:
         raise ValueError(f"{source}: row {values.index(None) + 1} has no text")
     texts = [normalise(text) for text in values]
-    return Examples(texts, (targets >= 0.5).astype(np.int64), targets=targets)
+    return Examples(texts, labels, targets=targets)
+
+
+def _labels(source: str, column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``(labels, targets)`` of a column of names, of 0 and 1, or of probabilities."""
+    wrong = f"{source}: a label is neither 0 nor 1 nor {' nor '.join(LABELS)}, nor a probability"
+    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+        positive = column.to_numpy(zero_copy_only=False).astype(np.float64)
+        if not ((positive >= 0) & (positive <= 1)).all():
+            raise ValueError(wrong)
+        return np.where(positive >= 0.5, POSITIVE, NEGATIVE), three_way(positive)
+    names = pc.utf8_lower(column.cast(pa.string())).to_pylist()
+    if not set(names) <= _NAMES.keys():
+        raise ValueError(wrong)
+    labels = np.array([_NAMES[name] for name in names], dtype=np.int64)
+    return labels, np.eye(len(LABELS))[labels]
 
 
 def _read_csv(path: Path) -> pa.Table:
@@ -180,8 +224,19 @@ _READERS = {".parquet": parquet.read_table, ".csv": _read_csv, ".jsonl": json.re
 
 
 def write(examples: Examples, path: Path) -> None:
-    """Write the texts and labels as CSV."""
-    csv.write_csv(pa.table({"text": examples.texts, "label": examples.labels}), path)
+    """Write the texts and the names of their labels as CSV."""
+    names = [LABELS[label] for label in examples.labels]
+    csv.write_csv(pa.table({"text": examples.texts, "label": names}), path)
+
+
+def divide(examples: Examples, path: Path) -> None:
+    """Write ``<path>-test.csv``, a fifth of the texts by their keys, and ``<path>-train.csv``."""
+    tested = np.array([int(key(text), 16) % _FIFTH == 0 for text in examples.texts])
+    for name, chosen in (("train", ~tested), ("test", tested)):
+        part = path.with_name(f"{path.name}-{name}.csv")
+        part.parent.mkdir(parents=True, exist_ok=True)
+        write(examples.take(np.flatnonzero(chosen)), part)
+        print(f"{part}: {chosen.sum()} texts")
 
 
 def digest(parts: Sequence[Examples]) -> str:
@@ -192,7 +247,7 @@ def digest(parts: Sequence[Examples]) -> str:
         checksum.update(part.labels.tobytes())
         if (part.weights != 1).any():
             checksum.update(part.weights.tobytes())
-        if (part.targets != part.labels).any():
+        if (part.targets != np.eye(len(LABELS))[part.labels]).any():
             checksum.update(part.targets.tobytes())
     return checksum.hexdigest()
 
@@ -218,12 +273,14 @@ def without(examples: Examples, others: Sequence[str] = ()) -> Examples:
     return examples.take(kept)
 
 
-def unseen(examples: Examples, others: Sequence[str]) -> Examples:
+def unseen(
+    examples: Examples, others: Sequence[str], excluded: frozenset[str] = frozenset()
+) -> Examples:
     """Give weight 0 to each example that is nearly one of the others, so that no epoch sees it.
 
     That is one with the same letters and figures, and one that shares with them over a third of
-    its runs of six words, as an edited twin does. It keeps its place: what a teacher scored of
-    the texts stays valid when another test set is added.
+    its runs of six words, as an edited twin does, and one whose `key` is excluded. It keeps its
+    place: what a teacher scored of the texts stays valid when another test set is added.
     """
     keys = {_folded(text) for text in others} - {""}
     other_runs = np.unique(np.concatenate([np.empty(0, np.int64), *map(_runs, others)]))
@@ -235,7 +292,8 @@ def unseen(examples: Examples, others: Sequence[str]) -> Examples:
             if len(other_runs)
             else runs[:0]
         )
-        if _folded(text) in keys or (len(runs) and shared.mean() > TWIN):
+        twin = _folded(text) in keys or (len(runs) and shared.mean() > TWIN)
+        if twin or key(text) in excluded:
             weights[i] = 0
     return replace(examples, weights=weights)
 
@@ -267,7 +325,7 @@ def hold_out(examples: Examples, count: int, seed: int) -> tuple[Examples, Examp
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(examples))
     held: list[int] = []
-    for label in (0, 1):
+    for label in range(len(LABELS)):
         members = order[examples.labels[order] == label]
         held.extend(members[: round(count * len(members) / len(examples))])
     rest = np.setdiff1d(np.arange(len(examples)), held)
@@ -293,22 +351,40 @@ def encode(tokenizer: Tokenizer, texts: Sequence[str], length: int) -> list[np.n
 
 
 def batches(
-    lengths: Sequence[int], size: int, seed: int, epoch: int, weights: np.ndarray | None = None
+    lengths: Sequence[int],
+    size: int,
+    seed: int,
+    epoch: int,
+    weights: np.ndarray | None = None,
+    tokens: int = 0,
 ) -> list[np.ndarray]:
     """Return an epoch's batches of indices: similar lengths together, all of it shuffled.
 
-    An example of weight 2 comes twice, one of 0.5 in half of the epochs, chosen at random; each
-    epoch has as many batches as any other. Sorting within pools of 50 batches keeps the padding low
-    and each batch a random draw; the order depends on the seed and the epoch alone, so a resumed
-    run sees what it would have seen.
+    A batch has at most ``size`` examples and, unless ``tokens`` is 0, at most so many tokens with
+    its padding. An example of weight 2 comes twice, one of 0.5 in half of the epochs, chosen at
+    random. Sorting within pools of 50 batches keeps the padding low and each batch a random draw;
+    the order depends on the seed and the epoch alone, so a resumed run sees what it would have
+    seen.
     """
     rng = np.random.default_rng([seed, epoch])
     drawn = np.arange(len(lengths)) if weights is None else _drawn(weights, rng)
     order = drawn[rng.permutation(len(drawn))]
     pools = [order[i : i + 50 * size] for i in range(0, len(order), 50 * size)]
     by_length = [pool[np.argsort(np.asarray(lengths)[pool], kind="stable")] for pool in pools]
-    cut = [pool[i : i + size] for pool in by_length for i in range(0, len(pool), size)]
+    cut = [batch for pool in by_length for batch in _cut(pool, lengths, size, tokens)]
     return [cut[i] for i in rng.permutation(len(cut))]
+
+
+def _cut(pool: np.ndarray, lengths: Sequence[int], size: int, tokens: int) -> Iterator[np.ndarray]:
+    """Yield consecutive batches of a pool in ascending order of length."""
+    start = 0
+    for end in range(1, len(pool) + 1):
+        full = end - start == size
+        if tokens and end < len(pool):
+            full |= lengths[pool[end]] * (end + 1 - start) > tokens
+        if full or end == len(pool):
+            yield pool[start:end]
+            start = end
 
 
 def _drawn(weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from transformers import AutoModelForSequenceClassification
 
 from training import data
-from training.data import Examples
+from training.data import NEGATIVE, NEUTRAL, POSITIVE, Examples
 from training.train import bf16_is_faster, predict
 
 WINDOW = 190
@@ -86,7 +86,7 @@ def _passages(text: str, rng: np.random.Generator) -> list[str]:
 
 
 def label(checkpoint: Path, length: int, pieces: Pieces, path: Path) -> None:
-    """Write a teacher's log-odds of Positive for each piece, (pieces,), as fp16 in ``.npz``.
+    """Write a teacher's log-odds of Positive against Negative, (pieces,), as fp16 in ``.npz``.
 
     Killed, it goes on from what it had scored. The texts are not in the file, only their checksum
     and the teacher's.
@@ -110,7 +110,7 @@ def label(checkpoint: Path, length: int, pieces: Pieces, path: Path) -> None:
             part = slice(start, start + _SAVED_ROWS)
             if np.isnan(log_odds[part]).any():
                 logits = predict(teacher, rows[part], bf16)
-                log_odds[part] = logits[:, 1] - logits[:, 0]
+                log_odds[part] = logits[:, -1] - logits[:, 0]
                 _save(unfinished, log_odds, digests)
             bar.update(len(rows[part]))
     _save(path, log_odds, digests)
@@ -132,7 +132,8 @@ def learnable(
     """Return the pieces of the examples with what a student shall learn of each.
 
     That is the teacher's probability, softened by ``temperature``; where the piece is a whole text,
-    ``label_share`` of it is what the text was to teach without a teacher.
+    ``label_share`` of it is what the text was to teach without a teacher. How near the teacher's
+    own probability is to a half says how much of the target is Neutral's (`training.data`).
 
     Raises:
         ValueError: the scores in ``path`` were made for other pieces.
@@ -145,8 +146,19 @@ def learnable(
             "was made with"
         )
     own = examples.targets[pieces.sources]
-    share = np.where(pieces.whole, label_share, 0.0)
-    targets = share * own + (1 - share) / (1 + np.exp(-log_odds / temperature))
+    share = np.where(pieces.whole, label_share, 0.0)[:, None]
+    targets = share * own + (1 - share) * _softened(log_odds, temperature)
+    sides = targets[:, POSITIVE] >= targets[:, NEGATIVE]
     return Examples(
-        pieces.texts, (targets >= 0.5).astype(np.int64), examples.weights[pieces.sources], targets
+        pieces.texts,
+        np.where(sides, POSITIVE, NEGATIVE),
+        examples.weights[pieces.sources],
+        targets,
     )
+
+
+def _softened(log_odds: np.ndarray, temperature: float) -> np.ndarray:
+    """Return the probabilities of three labels, (pieces, 3), that a teacher of two stands for."""
+    neutral = data.three_way(1 / (1 + np.exp(-log_odds)))[:, NEUTRAL]
+    positive = 1 / (1 + np.exp(-log_odds / temperature))
+    return np.stack([(1 - positive) * (1 - neutral), neutral, positive * (1 - neutral)], axis=1)

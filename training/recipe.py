@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass as validated
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -40,6 +40,9 @@ class Recipe:
     """The pretrained encoder: minilm, the small one that ships, or mpnet, which only teaches."""
     seed: int = 0
     batch_size: PositiveInt = 32
+    batch_tokens: NonNegativeInt = 0
+    """Tokens in a batch at most, padding included, so that a step takes about the same time and
+    memory whatever the texts' length; 0: no limit."""
     length: Annotated[int, Field(ge=4, le=512)] = 256
     """Tokens a text may have in training; a longer one keeps its head and its tail."""
     held_out: PositiveInt = 1000
@@ -48,6 +51,7 @@ class Recipe:
     """Share of a phase's steps in which the learning rate rises; then it falls to 0."""
     weight_decay: NonNegativeFloat = 0.01
     label_smoothing: Share = 0.0
+    """Share of a label that goes to all labels alike; a teacher's scores are soft as they are."""
     dropout: Share = 0.1
     attention_dropout: Share = 0.1
     gradient_clip: PositiveFloat = 1.0
@@ -55,6 +59,10 @@ class Recipe:
     """With a teacher: what its log-odds are divided by, to show the student what it doubts."""
     label_share: Share = 0.5
     """With a teacher: how much of a whole text's target is its label, the rest the teacher's."""
+    lessons: NonNegativeInt = 0
+    """Attempts at sentences that teach abilities (`training.behaviour.lessons`)."""
+    lesson_weight: PositiveFloat = 1.0
+    """How often an epoch sees each of these sentences."""
 
 
 FILE = "recipe.json"

@@ -1,4 +1,4 @@
-"""Sentences that people rated, of product reviews and of tweets, to learn more than film from.
+"""Sentences that people rated, of products, films, editorials and tweets, to learn from and test.
 
 Hutto & Gilbert (ICWSM 2014) had each rated by twenty people from -4 to 4. The set is MIT-licensed
 and comes inside the source package of vaderSentiment on PyPI; the product reviews are those of Hu &
@@ -22,6 +22,8 @@ _ARCHIVE = "vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz"
 SOURCES = {
     "products": "hutto_ICWSM_2014/amazonReviewSnippets_GroundTruth.txt",
     "tweets": "hutto_ICWSM_2014/tweets_GroundTruth.txt",
+    "films": "hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt",
+    "editorials": "hutto_ICWSM_2014/nytEditorialSnippets_GroundTruth.txt",
 }
 CLEAR = 1.0
 """Mean rating, up or down, from which a sentence is of a clear opinion and may test one."""

@@ -4,9 +4,10 @@ import json
 import platform
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import cache, partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,9 @@ from transformers import (
     PreTrainedModel,
 )
 
+from app.sentiment import bundle
+from app.sentiment.bundle import CHECKSUMS
+from app.sentiment.engines import reference
 from training import base, data, plots
 from training.data import LABELS, Examples
 from training.recipe import FILE as RECIPE
@@ -32,6 +36,8 @@ from training.recipe import Phase, Recipe
 
 CHECKPOINT_STEPS = 200
 """Optimiser steps between checkpoints: what a kill costs at most."""
+NEUTRAL_MARGIN = 0.5
+"""What Neutral's logit is below the mean of the others' where a model of two labels gets it."""
 LOG_STEPS = 20
 """Optimiser steps between lines of metrics."""
 
@@ -61,6 +67,37 @@ def initial_model(recipe: Recipe, cache: Path) -> tuple[PreTrainedModel, Tokeniz
         config = DistilBertConfig.from_dict({**encoder.config.to_dict(), **labels, **dropout})
         model = DistilBertForSequenceClassification(config)
         model.distilbert.load_state_dict(encoder.state_dict())
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return model, tokenizer
+
+
+def started_from(source: Path, recipe: Recipe) -> tuple[PreTrainedModel, Tokenizer]:
+    """Return the model of a checkpoint or of a bundle, to go on from.
+
+    A model of two labels gets a third: Neutral's logit begins as the mean of the other two less
+    a half, so that the other two keep their odds.
+    """
+    folder = reference.checkpoint(bundle.load(source)) if (source / CHECKSUMS).exists() else source
+    dropout = {
+        "dropout": recipe.dropout,
+        "attention_dropout": recipe.attention_dropout,
+        "seq_classif_dropout": recipe.dropout,
+    }
+    model = DistilBertForSequenceClassification.from_pretrained(
+        folder, dtype=torch.float32, **dropout
+    )
+    if model.config.num_labels == 2:
+        negative, positive = model.classifier.weight.data
+        bias = model.classifier.bias.data
+        classifier = torch.nn.Linear(len(negative), len(LABELS))
+        classifier.weight.data = torch.stack([negative, (negative + positive) / 2, positive])
+        classifier.bias.data = torch.stack([bias[0], bias.mean() - NEUTRAL_MARGIN, bias[1]])
+        model.classifier = classifier
+        model.num_labels = len(LABELS)
+        model.config.id2label = dict(enumerate(LABELS))
+        model.config.label2id = {label: i for i, label in enumerate(LABELS)}
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.no_truncation()
@@ -128,7 +165,7 @@ def predict(model: PreTrainedModel, rows: list[np.ndarray], bf16: bool = False) 
     """Return the logits, (rows, labels), one pass a row."""
     model.eval()
     device = model.device
-    logits = np.zeros((len(rows), len(LABELS)), dtype=np.float32)
+    logits = np.zeros((len(rows), model.config.num_labels), dtype=np.float32)
     for chosen, ids, mask in data.padded(rows, 64):
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
             out = model(input_ids=ids.to(device), attention_mask=mask.to(device)).logits
@@ -252,8 +289,7 @@ def train(
     rows = data.encode(tokenizer, training.texts, recipe.length)
     held_rows = data.encode(tokenizer, held_out.texts, recipe.length)
     lengths = [len(row) for row in rows]
-    weights = training.weights
-    epoch_steps = len(data.batches(lengths, recipe.batch_size, recipe.seed, 0, weights))
+    targets = _smoothed(training.targets, recipe.label_smoothing)
     checkpoint = run.load()
     first_phase = checkpoint["phase"] if checkpoint else 0
     bf16 = checkpoint["bf16"] if checkpoint else bf16_is_faster(device)
@@ -266,7 +302,9 @@ def train(
     for number, phase in enumerate(recipe.phases[first_phase:], first_phase):
         groups = parameter_groups(model, phase, recipe.weight_decay)
         optimizer = torch.optim.AdamW(groups, fused=True)
-        steps = epoch_steps * phase.epochs
+        epochs = _epochs(recipe, number, lengths, training.weights)
+        ends = set(np.cumsum([len(batches) for batches in epochs]).tolist())
+        steps = max(ends)
         schedule = partial(_rate_factor, steps=steps, warmup=recipe.warmup)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule)
         stateful = {"model": model, "optimizer": optimizer, "scheduler": scheduler}
@@ -280,16 +318,15 @@ def train(
             checkpoint = None
         run.rewind(number + 1, done)
         progress = Progress(run, number + 1, done, steps)
-        for step, batch in _remaining(lengths, weights, recipe, epoch_steps, steps, done):
+        for step, batch in islice(enumerate(chain.from_iterable(epochs), 1), done, None):
             ids, mask = (part.to(device) for part in data.pad([rows[i] for i in batch]))
-            positive = torch.from_numpy(training.targets[batch]).float().to(device)
-            loss, accuracy = _learn(model, optimizer, recipe, ids, mask, positive, bf16)
+            wanted = torch.from_numpy(targets[batch]).float().to(device)
+            loss, accuracy = _learn(model, optimizer, recipe, ids, mask, wanted, bf16)
             scheduler.step()
             progress.advance(step, loss, accuracy)
-            epoch_ends = step % epoch_steps == 0
+            epoch_ends = step in ends
             if epoch_ends:
-                predicted = predict(model, held_rows, bf16).argmax(1)
-                held_out_accuracy = float((predicted == held_out.labels).mean())
+                held_out_accuracy = _accuracy(predict(model, held_rows, bf16), held_out.labels)
                 progress.epoch(step, held_out_accuracy)
                 plots.curves(run.folder)
             if epoch_ends or step % CHECKPOINT_STEPS == 0:
@@ -330,23 +367,34 @@ def _learn(
     recipe: Recipe,
     ids: torch.Tensor,
     mask: torch.Tensor,
-    positive: torch.Tensor,
+    targets: torch.Tensor,
     bf16: bool,
 ) -> tuple[float, float]:
-    """Take one optimiser step towards these probabilities of Positive, (rows,).
+    """Take one optimiser step towards these probabilities of the labels, (rows, labels).
 
     Return the batch's loss and accuracy before it.
     """
     _train_what_moves(model)
     with torch.autocast(ids.device.type, torch.bfloat16, enabled=bf16):
         logits = model(input_ids=ids, attention_mask=mask).logits
-    targets = torch.stack([1 - positive, positive], dim=1)
-    loss = F.cross_entropy(logits.float(), targets, label_smoothing=recipe.label_smoothing)
+    loss = F.cross_entropy(logits.float(), targets)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.gradient_clip)
     optimizer.step()
-    return loss.item(), (logits.argmax(1) == (positive >= 0.5)).float().mean().item()
+    return loss.item(), (logits.argmax(1) == targets.argmax(1)).float().mean().item()
+
+
+def _smoothed(targets: np.ndarray, share: float) -> np.ndarray:
+    """Return the targets, (examples, labels), with what is certain of one label smoothed."""
+    certain = targets.max(axis=1, keepdims=True) == 1
+    return np.where(certain, (1 - share) * targets + share / targets.shape[1], targets)
+
+
+def _accuracy(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Return the share of rows whose label has the highest logit of the labels that occur."""
+    occurring = np.unique(labels)
+    return float((occurring[logits[:, occurring].argmax(axis=1)] == labels).mean())
 
 
 def _train_what_moves(module: torch.nn.Module) -> None:
@@ -359,17 +407,12 @@ def _train_what_moves(module: torch.nn.Module) -> None:
             _train_what_moves(child)
 
 
-def _remaining(
-    lengths: list[int],
-    weights: np.ndarray,
-    recipe: Recipe,
-    steps_an_epoch: int,
-    steps: int,
-    done: int,
-) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield ``(step, batch of indices)`` for the steps still to do, counted from 1."""
-    for epoch in range(done // steps_an_epoch, steps // steps_an_epoch):
-        order = data.batches(lengths, recipe.batch_size, recipe.seed, epoch, weights)
-        for step, batch in enumerate(order, epoch * steps_an_epoch + 1):
-            if step > done:
-                yield step, batch
+def _epochs(
+    recipe: Recipe, phase: int, lengths: list[int], weights: np.ndarray
+) -> list[list[np.ndarray]]:
+    """Return the batches of each of a phase's epochs; no two epochs of a run have the same."""
+    first = sum(each.epochs for each in recipe.phases[:phase])
+    return [
+        data.batches(lengths, recipe.batch_size, recipe.seed, epoch, weights, recipe.batch_tokens)
+        for epoch in range(first, first + recipe.phases[phase].epochs)
+    ]

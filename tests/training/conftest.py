@@ -1,5 +1,7 @@
 """A DistilBERT classifier small enough to train in a test, on words whose sentiment is plain."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import DistilBertConfig, DistilBertForSequenceClassification
 
 from training import distil, train
-from training.data import LABELS, Examples
+from training.data import LABELS, NEGATIVE, POSITIVE, Examples
 from training.recipe import Phase, Recipe
 
 GOOD = ["great", "lovely", "superb", "moving", "funny"]
@@ -19,7 +21,7 @@ RECIPE = Recipe(
     name="tiny",
     batch_size=16,
     length=32,
-    phases=[Phase(epochs=1, learning_rate=1e-3, layers=0), Phase(2, 5e-3, 3, 0.9)],
+    phases=[Phase(epochs=1, learning_rate=1e-3, layers=0), Phase(6, 5e-3, 3, 0.9)],
 )
 
 
@@ -38,7 +40,7 @@ def tiny_tokenizer() -> Tokenizer:
     return found
 
 
-def tiny_model() -> DistilBertForSequenceClassification:
+def tiny_model(labels: Sequence[str] = LABELS) -> DistilBertForSequenceClassification:
     torch.manual_seed(0)
     config = DistilBertConfig(
         vocab_size=32,
@@ -47,8 +49,8 @@ def tiny_model() -> DistilBertForSequenceClassification:
         n_layers=4,
         n_heads=4,
         max_position_embeddings=64,
-        id2label=dict(enumerate(LABELS)),
-        label2id={label: i for i, label in enumerate(LABELS)},
+        id2label=dict(enumerate(labels)),
+        label2id={label: i for i, label in enumerate(labels)},
     )
     return DistilBertForSequenceClassification(config)
 
@@ -76,5 +78,5 @@ def sentences(count: int, seed: int) -> Examples:
     for i in range(count):
         telling = rng.choice(GOOD if i % 2 else BAD, 3)
         texts.append(" ".join([*rng.choice(PLAIN, int(rng.integers(2, 30))), *telling]))
-        labels.append(i % 2)
+        labels.append(POSITIVE if i % 2 else NEGATIVE)
     return Examples(texts, np.array(labels))

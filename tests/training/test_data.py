@@ -5,10 +5,12 @@ import datasets
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pyarrow import parquet
 
 from training import data
-from training.data import Examples
+from training.data import NEGATIVE, NEUTRAL, POSITIVE, Examples
 
 TEXTS = ["Good,\nreally.", 'A "bad" one.', "Fine<br />then."]
 
@@ -23,13 +25,13 @@ def test_each_kind_of_file_reads_alike(tmp_path, kind):
     if kind == "parquet":
         parquet.write_table(pa.table({"text": TEXTS, "label": [1, 0, 1]}), path)
     elif kind == "csv":
-        data.write(examples(TEXTS, [1, 0, 1]), path)
+        data.write(examples(TEXTS, [POSITIVE, NEGATIVE, POSITIVE]), path)
     else:
         lines = [json.dumps({"text": t, "label": n}) for t, n in zip(TEXTS, [1, 0, 1], strict=True)]
         path.write_text("\n".join(lines))
     found = data.read(path)
     assert found.texts == ["Good, really.", 'A "bad" one.', "Fine then."]
-    assert found.labels.tolist() == [1, 0, 1]
+    assert found.labels.tolist() == [POSITIVE, NEGATIVE, POSITIVE]
 
 
 def test_texts_may_look_like_numbers(tmp_path):
@@ -39,16 +41,24 @@ def test_texts_may_look_like_numbers(tmp_path):
 
 def test_labels_may_be_names(tmp_path):
     path = tmp_path / "reviews.csv"
-    path.write_text("text,label\na,Positive\nb,negative\n")
-    assert data.read(path).labels.tolist() == [1, 0]
+    path.write_text("text,label\na,Positive\nb,negative\nc,Neutral\n")
+    assert data.read(path).labels.tolist() == [POSITIVE, NEGATIVE, NEUTRAL]
 
 
 def test_labels_may_be_probabilities(tmp_path):
     path = tmp_path / "reviews.csv"
     path.write_text("text,label\na,0.9\nb,0.25\n")
     found = data.read(path)
-    assert found.targets.tolist() == [0.9, 0.25]
-    assert found.labels.tolist() == [1, 0]
+    np.testing.assert_allclose(found.targets, [[0.086, 0.14, 0.774], [0.4875, 0.35, 0.1625]])
+    assert found.labels.tolist() == [POSITIVE, NEGATIVE]
+
+
+@given(st.floats(0, 1))
+def test_a_probability_of_positive_is_that_of_a_side_and_half_of_neutral(positive):
+    [[negative, neutral, of_positive]] = data.three_way(np.array([positive]))
+    assert negative + neutral + of_positive == pytest.approx(1)
+    assert (of_positive > negative) == (positive > 0.5) or abs(positive - 0.5) < 1e-9
+    assert neutral <= data.NEUTRAL_SHARE
 
 
 @pytest.mark.parametrize(
@@ -59,7 +69,7 @@ def test_labels_may_be_probabilities(tmp_path):
         ("r.csv", "text,label\na,2\n", "a label is neither 0 nor 1"),
         ("r.jsonl", '{"text": "a", "label": 1}\n{"text": null, "label": 0}', "row 2 has no text"),
         ("r.csv", "text,label\n", "holds no texts"),
-        ("r.csv", "text,label\na,meh\n", "a label is neither 0 nor 1 nor Negative nor Positive"),
+        ("r.csv", "text,label\na,meh\n", "a label is neither 0 nor 1 nor Negative nor Neutral"),
     ],
 )
 def test_a_file_that_cannot_be_used_says_why(tmp_path, name, content, reason):
@@ -78,7 +88,7 @@ def test_a_folder_like_aclimdbs_reads_as_well(tmp_path):
         (tmp_path / name).write_text(text)
     found = data.read(tmp_path)
     assert found.texts == ["Dull.", "Bright.", "Fun."]
-    assert found.labels.tolist() == [0, 1, 1]
+    assert found.labels.tolist() == [NEGATIVE, POSITIVE, POSITIVE]
 
 
 def test_a_folder_without_both_labels_is_refused(tmp_path):
@@ -102,7 +112,8 @@ def test_a_data_set_of_the_hub_reads_as_well(tmp_path, monkeypatch, names):
     )
     found = data.read(Path("acme/reviews:test"))
     assert found.texts == ["Good, really.", 'A "bad" one.', "Fine then."]
-    expected = [int(name.startswith("pos")) for name in names[::-1] + names[:1]]
+    positive = [name.startswith("pos") for name in names[::-1] + names[:1]]
+    expected = [POSITIVE if each else NEGATIVE for each in positive]
     assert found.labels.tolist() == expected
 
 
@@ -215,3 +226,35 @@ def test_batches_waste_little_on_padding():
     lengths = np.random.default_rng(0).integers(3, 256, 3200)
     padded = sum(lengths[b].max() * len(b) for b in data.batches(lengths, 32, 1, 0))
     assert padded < 1.05 * lengths.sum()
+
+
+def test_a_key_is_of_the_letters_and_figures():
+    assert data.key("@you  So GOOD &amp; cheap: https://t.co/x!") == data.key("so good, cheap")
+    assert data.key("so good") != data.key("so bad")
+
+
+def test_texts_are_divided_by_their_keys(tmp_path):
+    texts = [f"text {i}" for i in range(200)]
+    data.divide(examples(texts), tmp_path / "plain")
+    training, test = (data.read(tmp_path / f"plain-{part}.csv") for part in ("train", "test"))
+    assert sorted(training.texts + test.texts) == sorted(texts)
+    assert 20 < len(test) < 60
+    assert all(int(data.key(text), 16) % 5 == 0 for text in test.texts)
+
+
+def test_what_is_excluded_by_its_key_is_not_trained_on():
+    unseen = data.unseen(examples(["Fine.", "Good."]), [], frozenset({data.key("fine")}))
+    assert unseen.weights.tolist() == [0, 1]
+
+
+@given(
+    st.lists(st.integers(3, 40), min_size=1, max_size=200),
+    st.integers(1, 20),
+    st.integers(40, 200),
+)
+def test_batches_hold_every_example_once_within_both_limits(lengths, size, tokens):
+    batches = data.batches(lengths, size, seed=0, epoch=0, tokens=tokens)
+    assert sorted(np.concatenate(batches).tolist()) == list(range(len(lengths)))
+    for batch in batches:
+        assert len(batch) <= size
+        assert len(batch) * max(lengths[i] for i in batch) <= tokens

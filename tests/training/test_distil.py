@@ -6,7 +6,7 @@ import torch
 
 from tests.training.conftest import RECIPE, sentences, tiny_model
 from training import data, distil, train
-from training.data import Examples
+from training.data import NEGATIVE, NEUTRAL, POSITIVE, Examples
 from training.distil import Pieces
 from training.recipe import Phase
 
@@ -52,7 +52,7 @@ def test_labels_are_the_teachers_log_odds(tmp_path, teacher, model, tokenizer, p
     distil.label(teacher, 32, pieces, tmp_path / "l.npz")
     logits = train.predict(model, data.encode(tokenizer, pieces.texts, 32))
     found = np.load(tmp_path / "l.npz")["log_odds"]
-    np.testing.assert_allclose(found, logits[:, 1] - logits[:, 0], atol=0.01)
+    np.testing.assert_allclose(found, logits[:, 2] - logits[:, 0], atol=0.01)
 
 
 @pytest.fixture
@@ -94,10 +94,16 @@ def test_what_another_teacher_had_scored_is_not_taken_over(
 def test_a_target_is_the_softened_score_and_for_a_whole_text_its_label_too(tmp_path):
     pieces = Pieces(["whole", "a part"], np.array([1, 0]), np.array([True, False]))
     np.savez(tmp_path / "l.npz", log_odds=[4.0, -4.0], sha256=pieces.digest())
-    examples = Examples(["it is a part", "whole"], np.array([1, 0]), np.array([1.0, 3.0]))
+    labels = np.array([POSITIVE, NEGATIVE])
+    examples = Examples(["it is a part", "whole"], labels, np.array([1.0, 3.0]))
     found = distil.learnable(examples, pieces, tmp_path / "l.npz", 2, 0.25)
     soft = 1 / (1 + np.exp(-2))
-    np.testing.assert_allclose(found.targets, [0.75 * soft, 1 - soft])
+    neutral = data.three_way(1 / (1 + np.exp(-np.array([4.0, -4.0]))))[:, NEUTRAL]
+    sides = 1 - neutral
+    teachers = [[(1 - soft) * sides[0], neutral[0], soft * sides[0]]]
+    teachers += [[soft * sides[1], neutral[1], (1 - soft) * sides[1]]]
+    expected = np.array([[0.25, 0, 0], [0, 0, 0]]) + np.array([[0.75], [1]]) * teachers
+    np.testing.assert_allclose(found.targets, expected)
     assert found.weights.tolist() == [3.0, 1.0]
 
 
@@ -112,10 +118,11 @@ def test_a_student_learns_what_a_teacher_knows(tmp_path, model, tokenizer, piece
     run = train.Run(tmp_path, RECIPE, "-")
     train.train(run, model, tokenizer, sentences(400, 1), sentences(64, 2))
     distil.label(tmp_path / "checkpoint", 32, pieces, tmp_path / "l.npz")
-    noise = np.random.default_rng(0).integers(0, 2, 300)
+    noise = np.random.default_rng(0).choice([NEGATIVE, POSITIVE], 300)
     taught = distil.learnable(Examples(pieces.texts, noise), pieces, tmp_path / "l.npz", 1, 0)
     student, held_out = tiny_model(), sentences(200, 3)
     longer = replace(RECIPE, phases=[Phase(epochs=6, learning_rate=3e-3, layers=-1)])
     train.train(train.Run(tmp_path / "s", longer, "-"), student, tokenizer, taught, held_out)
     logits = train.predict(student, data.encode(tokenizer, held_out.texts, 32))
-    assert (logits.argmax(axis=1) == held_out.labels).mean() > 0.9
+    positive = logits[:, POSITIVE] > logits[:, NEGATIVE]
+    assert (positive == (held_out.labels == POSITIVE)).mean() > 0.9

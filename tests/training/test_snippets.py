@@ -18,13 +18,13 @@ def parts(tmp_path):
 def test_ratings_are_learnt_as_probabilities(parts):
     training, _ = parts
     assert training.texts == ["Great value.", "It has two buttons."]
-    np.testing.assert_allclose(training.targets, [0.9526, 0.5], atol=1e-4)
+    np.testing.assert_allclose(training.targets, data.three_way(np.array([0.9526, 0.5])), atol=1e-4)
 
 
 def test_clear_opinions_of_other_documents_test(parts):
     _, test = parts
     assert test.texts == ["Broke at once."]
-    assert test.labels.tolist() == [0]
+    assert test.labels.tolist() == [data.NEGATIVE]
 
 
 def test_a_package_that_is_not_the_published_one_is_refused(tmp_path, monkeypatch):

@@ -6,10 +6,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.training.conftest import RECIPE, sentences
+from tests.training.conftest import RECIPE, sentences, tiny_model
 from training import train as training
 from training.recipe import Phase, load
-from training.train import Run, parameter_groups, predict, train
+from training.train import Run, parameter_groups, predict, started_from, train
 
 choose_bf16 = training.bf16_is_faster
 
@@ -159,3 +159,26 @@ def test_an_unknown_setting_is_refused(tmp_path):
     (tmp_path / "r.toml").write_text("speed = 2\nphases = []\n")
     with pytest.raises(ValueError, match="speed"):
         load(tmp_path / "r.toml")
+
+
+def test_label_smoothing_softens_what_is_certain_alone():
+    smoothed = training._smoothed(np.array([[0.0, 0.0, 1.0], [0.2, 0.3, 0.5]]), 0.3)
+    np.testing.assert_allclose(smoothed, [[0.1, 0.1, 0.8], [0.2, 0.3, 0.5]])
+
+
+def test_a_model_of_two_labels_gets_a_third_and_keeps_the_odds_of_the_others(tmp_path, tokenizer):
+    before = tiny_model(labels=("Negative", "Positive")).eval()
+    before.save_pretrained(tmp_path)
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    after, _ = started_from(tmp_path, RECIPE)
+    rows = training.data.encode(tokenizer, ["the plot was great", "a weak cast"], 32)
+    two, three = (predict(model, rows) for model in (before, after))
+    np.testing.assert_allclose(three[:, [0, 2]], two, atol=1e-5)
+    np.testing.assert_allclose(three[:, 1], two.mean(axis=1) - training.NEUTRAL_MARGIN, atol=1e-5)
+    assert tuple(after.config.id2label.values()) == training.data.LABELS
+
+
+def test_a_bundle_can_be_gone_on_from():
+    model, _ = started_from(training.Path("model"), RECIPE)
+    assert model.config.num_labels == len(training.data.LABELS)
+    assert model.config.dropout == RECIPE.dropout
