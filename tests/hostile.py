@@ -2,6 +2,12 @@
 
 from hypothesis import strategies as st
 
+EMOJI = [
+    "👍🏽", "😡", "❤\ufe0f", "👨\u200d👩\u200d👧", "❤\ufe0f\u200d🔥", "🤦🏽\u200d♀\ufe0f",
+    "😮\u200d💨", "1\ufe0f\u20e3", "🔟", "🇩🇪", "🇭", "🏴\U000e0067\U000e0062\U000e007f", "🏽",
+    "★★☆☆☆", "★★★½", "⭐", "☆ ", "🌟", "❗", "🅰", "🅱\ufe0e", "➑", "→", "&#x1f44e;",
+    "\U0001fae8", "\U0001fadd", "\u20e3",
+]  # fmt: skip
 UNITS = [
     *"ab1,;-!? \n\t&<>#/'", "<br", "< br / >", "<p>", "</p>", "br>", "—", "..", "--", "&amp;",
     "&lt", "&nbsp;",
@@ -11,6 +17,7 @@ UNITS = [
     "\u302e", "\u3099", "\uff76", "\uff9e", "\uff9f", "\U0001d165", "\U00016ff0", "\u034f",
     "\u1100", "\u1161", "\u11a8", "한", "\u09c7", "\u09be", "ﷺ", "\u337f", "好", "\u2028", "\u3000",
     "\u200b", "\u200d", "\ufe0f", "\ufeff", "👍", "\ud83d", "\ude00", "\ue000", "\uffff", "[SEP]",
+    *EMOJI,
 ]  # fmt: skip
 ANY_CHARACTER = st.characters(exclude_categories=())
 """Lone surrogates, which JSON can escape, included."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
+from app.sentiment.emoji import SELECTORS, spellings
 from app.sentiment.text import BREAKS, INVISIBLE, Text, compose, unescape
 
 
@@ -75,20 +76,44 @@ def _words(pieces: Iterable[Piece]) -> Iterator[Piece]:
 
 
 def _normalised(sent: str) -> list[Piece]:
-    """Return the characters that `normalise` composes, before it drops any, one per piece."""
-    composed = [
+    """Return the characters that `normalise` makes, before it drops any, one per piece."""
+    pieces = [
         Piece(char, segment[0].start, segment[-1].end)
-        for segment in _segments(list(_unescaped(sent)))
+        for segment in _segments(list(_without_selectors(_unescaped(sent))))
         for char in compose("".join(piece.text for piece in segment))
     ]
-    text = "".join(piece.text for piece in composed)
-    spaced, position = [], 0
-    for match in BREAKS.finditer(text):
-        start, end = match.span()
-        spaced += composed[position:start]
-        spaced.append(Piece(" ", composed[start].start, composed[end - 1].end))
+    spelled = [(found.spaced, found.start, found.end) for found in spellings(_text(pieces))]
+    pieces = _replaced(pieces, spelled)
+    return _replaced(pieces, [(" ", *match.span()) for match in BREAKS.finditer(_text(pieces))])
+
+
+def _replaced(pieces: list[Piece], parts: Iterable[tuple[str, int, int]]) -> list[Piece]:
+    """Replace parts of the pieces, each ``(text, start, end)``; its characters share its span."""
+    replaced: list[Piece] = []
+    position = 0
+    for text, start, end in parts:
+        replaced += pieces[position:start]
+        replaced += (Piece(char, pieces[start].start, pieces[end - 1].end) for char in text)
         position = end
-    return spaced + composed[position:]
+    return replaced + pieces[position:]
+
+
+def _text(pieces: Iterable[Piece]) -> str:
+    return "".join(piece.text for piece in pieces)
+
+
+def _without_selectors(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """Drop the selectors of emoji; each belongs to the character before it."""
+    last: Piece | None = None
+    for piece in pieces:
+        if piece.text in SELECTORS:
+            last = last and last._replace(end=piece.end)
+            continue
+        if last:
+            yield last
+        last = piece
+    if last:
+        yield last
 
 
 def _unescaped(sent: str) -> Iterator[Piece]:

@@ -9,11 +9,15 @@ import unicodedata
 from itertools import groupby
 from typing import NamedTuple, NewType
 
+from app.sentiment.emoji import SELECTORS, spell
+
 Text = NewType("Text", str)
 """A normalised text that can be scored: not blank and within the limits."""
 
 MAX_GROWTH = 2
 """A normalised text may have this many times the characters that are allowed before."""
+MAX_SPELLED = 20_000
+"""A text may have this many characters once emoji are spelled out: about a thousand emoji."""
 
 BREAKS = re.compile(r"<\s*+(?:/\s*+)?(?:br|p)\b[^<>]*+>", re.IGNORECASE)
 """Line break and paragraph tags. Possessive quantifiers prevent backtracking."""
@@ -44,21 +48,26 @@ def parse(value: object, max_characters: int) -> Text:
 
     Raises:
         InvalidText: the value is not a string, is blank, or has more than ``max_characters``, or
-            more than `MAX_GROWTH` times as many after normalisation.
+            more than `MAX_GROWTH` times as many after normalisation. What only spelled emoji make
+            longer may have `MAX_SPELLED` if that is more.
     """
     if not isinstance(value, str):
         raise InvalidText(f"must be a string, not {_json_type(value)}")
     if len(value) > max_characters:
         raise InvalidText(f"must have at most {max_characters:,} characters, not {len(value):,}")
     text = normalise(value)
-    if len(text) > MAX_GROWTH * max_characters:
-        raise InvalidText(
-            f"must have at most {MAX_GROWTH * max_characters:,} characters after Unicode "
-            f"normalisation, not {len(text):,}"
-        )
+    allowed = MAX_GROWTH * max_characters
+    if len(text) > allowed:
+        _check_growth(len(_one_line(_composed(value))), allowed, "after Unicode normalisation")
+        _check_growth(len(text), max(allowed, MAX_SPELLED), "once emoji are spelled out")
     if not any(map(_is_visible, text)):
         raise InvalidText("must not be blank: at least one visible character is needed")
     return Text(text)
+
+
+def _check_growth(characters: int, allowed: int, when: str) -> None:
+    if characters > allowed:
+        raise InvalidText(f"must have at most {allowed:,} characters {when}, not {characters:,}")
 
 
 def normalise(text: str) -> str:
@@ -68,9 +77,25 @@ def normalise(text: str) -> str:
     are often scraped HTML. A lone surrogate, left of an emoji that was cut in two, becomes U+FFFD.
     Control and format characters are removed, and white space is collapsed. A blank text becomes
     ``""``. NFKC expands a character to at most 18 (U+FDFA).
+
+    Emoji and stars are spelled out: 👍 becomes ``thumbs up``, ``★★☆☆☆`` becomes ``2 out of 5
+    stars`` (`app.sentiment.emoji`).
     """
-    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    text = compose(unescape(text))
+    return _one_line(spell(_composed(text)))
+
+
+def _composed(text: str) -> str:
+    """Decode surrogates and references; return NFKC without the selectors of emoji."""
+    text = unescape(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+    if text.isascii():
+        return text
+    for selector in SELECTORS:
+        text = text.replace(selector, "")
+    return compose(text)
+
+
+def _one_line(text: str) -> str:
+    """Turn line breaks and paragraphs into spaces, drop invisible characters, collapse spaces."""
     text = " ".join(BREAKS.sub(" ", text).split())
     if text.isprintable():
         return text
