@@ -12,7 +12,8 @@ from tqdm import tqdm
 
 from app.sentiment.classifier import SentimentClassifier
 from app.sentiment.text import Text
-from training.data import LABELS, Examples
+from training import outcomes
+from training.data import LABELS, NEUTRAL, POSITIVE, Examples
 
 LENGTHS = (64, 128, 256, 512)
 """Bounds, in tokens, of the length buckets that accuracy is reported by."""
@@ -28,52 +29,97 @@ _CHUNK = 256
 
 @dataclass(frozen=True)
 class Scored:
-    """Log-odds of Positive, (examples,), with the labels and the texts' lengths in tokens."""
+    """The scores of texts, with their labels and lengths.
 
-    log_odds: np.ndarray
+    Texts with Neutral among their labels are judged by three outcomes, others by two.
+    """
+
+    logits: np.ndarray
+    """Pooled and divided by the temperature, (examples, 2 or 3)."""
     labels: np.ndarray
+    """The true labels, as positions in `training.data.LABELS`, (examples,)."""
     tokens: np.ndarray
 
     @cached_property
+    def three_way(self) -> bool:
+        """Whether Neutral is among the true labels."""
+        return bool((self.labels == NEUTRAL).any())
+
+    @cached_property
+    def calibrated(self) -> bool:
+        """Whether the outcomes have probabilities: Neutral has none from two labels."""
+        return not self.three_way or self.logits.shape[1] == len(LABELS)
+
+    @cached_property
+    def log_odds(self) -> np.ndarray:
+        """The log-odds of Positive where two outcomes are asked for, (examples,)."""
+        return outcomes.log_odds(self.logits)
+
+    @cached_property
     def positive(self) -> np.ndarray:
-        """The probability of Positive, (examples,)."""
+        """The probability of Positive where two outcomes are asked for, (examples,)."""
         positive: np.ndarray = 1 / (1 + np.exp(-self.log_odds))
         return positive
 
     @cached_property
+    def predicted(self) -> np.ndarray:
+        """The most probable outcome, as a position in `training.data.LABELS`, (examples,)."""
+        predict = outcomes.three_way if self.three_way else outcomes.two_way
+        return predict(self.logits)
+
+    @cached_property
     def confidence(self) -> np.ndarray:
-        """The probability of the label that was found, (examples,)."""
-        confidence: np.ndarray = np.maximum(self.positive, 1 - self.positive)
-        return confidence
+        """The probability of the most probable outcome, (examples,)."""
+        if self.three_way and self.calibrated:
+            confidence = outcomes.probabilities(self.logits).max(axis=1)
+        else:
+            confidence = np.maximum(self.positive, 1 - self.positive)
+        return np.asarray(confidence)
 
     @cached_property
     def right(self) -> np.ndarray:
-        """Whether the label that was found is the true one, (examples,)."""
-        right: np.ndarray = (self.log_odds >= 0) == (self.labels == 1)
+        """Whether the most probable outcome is the true one, (examples,)."""
+        right: np.ndarray = self.predicted == self.labels
         return right
 
     @cached_property
     def loss(self) -> np.ndarray:
-        """The log loss, (examples,)."""
-        return np.logaddexp(0, np.where(self.labels == 1, -self.log_odds, self.log_odds))
+        """The log loss, (examples,).
+
+        Raises:
+            ValueError: the outcomes have no probabilities (`calibrated`).
+        """
+        if not self.calibrated:
+            raise ValueError("two labels give Neutral no probability")
+        if self.three_way:
+            of_label = self.logits[np.arange(len(self.labels)), self.labels]
+            loss = np.logaddexp.reduce(self.logits, axis=1) - of_label
+        else:
+            loss = np.logaddexp(0, np.where(self.labels == POSITIVE, -self.log_odds, self.log_odds))
+        return np.asarray(loss)
 
 
 def score(classifier: SentimentClassifier, examples: Examples) -> Scored:
     """Score every example, with a progress bar."""
-    log_odds: list[float] = []
+    logits: list[list[float]] = []
     tokens: list[int] = []
     bar = tqdm(total=len(examples), unit="text", desc="scoring")
     for texts in _chunks(examples.texts):
         scores = classifier.score(texts)
-        log_odds.extend(positive - negative for negative, positive in scores.logits)
+        logits.extend(scores.logits)
         tokens.extend(scores.tokens)
         bar.update(len(texts))
     bar.close()
-    return Scored(np.array(log_odds), examples.labels, np.array(tokens))
+    return Scored(np.array(logits), examples.labels, np.array(tokens))
 
 
 def report(scored: Scored, ratings: np.ndarray | None = None) -> dict[str, Any]:
     """Return the figures: shares between 0 and 1, rounded to four digits.
+
+    Of texts without Neutral among their labels they are those of two outcomes, with ``tn``, ``fp``,
+    ``fn`` and ``tp`` as the confusion. Of others they are those of three: the recall of each label
+    that occurs, their mean (``macro_recall``), and as the confusion how often each label was
+    predicted of each. What needs a probability of Neutral is missing where the network has none.
 
     ``intervals`` holds the 95 % bootstrap interval of each figure under its own name; those of the
     groups stand with them. ``ratings``: the stars of each example, if they are known.
@@ -100,7 +146,10 @@ def report(scored: Scored, ratings: np.ndarray | None = None) -> dict[str, Any]:
             # figure itself is, so that the interval lies on its other side (the basic bootstrap).
             low, high = max(0.0, 2 * value - high), max(0.0, 2 * value - low)
         intervals[name] = [_rounded(low), _rounded(high)]
-    confusion = {name: int(whole.pop(name)) for name in ("tn", "fp", "fn", "tp")}
+    if scored.three_way:
+        confusion: dict[str, Any] = _confusion(scored)
+    else:
+        confusion = {name: int(whole.pop(name)) for name in ("tn", "fp", "fn", "tp")}
     grouped = {
         kind: {
             name: {
@@ -118,14 +167,14 @@ def report(scored: Scored, ratings: np.ndarray | None = None) -> dict[str, Any]:
         "confusion": confusion,
         "intervals": intervals,
         **grouped,
-        "reliability": _reliability(scored),
+        **({"reliability": _reliability(scored)} if scored.calibrated else {}),
     }
 
 
 def mistakes(scored: Scored, texts: list[str]) -> list[dict[str, Any]]:
     """Return the mistakes made most confidently, each with how its text begins."""
     wrong = np.flatnonzero(~scored.right)
-    worst = wrong[np.argsort(-np.abs(scored.log_odds[wrong]), kind="stable")][:MISTAKES]
+    worst = wrong[np.argsort(-scored.confidence[wrong], kind="stable")][:MISTAKES]
     return [
         {
             "row": int(i),
@@ -142,28 +191,57 @@ def _figures(
     scored: Scored, groups: dict[str, dict[str, np.ndarray]], weights: np.ndarray
 ) -> dict[str, float]:
     """Return each figure of a sample that holds every example so many times."""
-    labels, right = scored.labels == 1, scored.right
-    tp, tn = weights[labels & right].sum(), weights[~labels & right].sum()
-    fn, fp = weights[labels & ~right].sum(), weights[~labels & ~right].sum()
+    right = scored.right
+    figures = {"accuracy": np.average(right, weights=weights)}
+    figures |= (_recalls if scored.three_way else _detection)(scored, weights)
+    if scored.calibrated:
+        figures["log_loss"] = np.average(scored.loss, weights=weights)
+        figures["calibration_error"] = calibration_error(scored.confidence, right, weights)
+    for kind, of_kind in groups.items():
+        for name, members in of_kind.items():
+            inside = weights[members]
+            figures[f"{kind} {name}"] = _share((right[members] * inside).sum(), inside.sum())
+    return figures
+
+
+def _detection(scored: Scored, weights: np.ndarray) -> dict[str, float]:
+    """Return how well Positive is told from Negative."""
+    positive, right = scored.labels == POSITIVE, scored.right
+    tp, tn = weights[positive & right].sum(), weights[~positive & right].sum()
+    fn, fp = weights[positive & ~right].sum(), weights[~positive & ~right].sum()
     figures = {
-        "accuracy": np.average(right, weights=weights),
         "f1": _share(2 * tp, 2 * tp + fp + fn),
         "precision": _share(tp, tp + fp),
         "recall": _share(tp, tp + fn),
-        "log_loss": np.average(scored.loss, weights=weights),
-        "calibration_error": calibration_error(scored.confidence, right, weights),
         "tn": tn,
         "fp": fp,
         "fn": fn,
         "tp": tp,
     }
     if tp + fn and tn + fp:
-        figures["roc_auc"] = roc_auc_score(labels, scored.positive, sample_weight=weights)
-    for kind, of_kind in groups.items():
-        for name, members in of_kind.items():
-            inside = weights[members]
-            figures[f"{kind} {name}"] = _share((right[members] * inside).sum(), inside.sum())
+        figures["roc_auc"] = roc_auc_score(positive, scored.positive, sample_weight=weights)
     return figures
+
+
+def _recalls(scored: Scored, weights: np.ndarray) -> dict[str, float]:
+    """Return the recall of each label that occurs, and their mean."""
+    recalls = {}
+    for label in np.unique(scored.labels):
+        inside = scored.labels == label
+        found = weights[inside & scored.right].sum()
+        recalls[f"recall_{LABELS[label].lower()}"] = _share(found, weights[inside].sum())
+    return {"macro_recall": float(np.mean(list(recalls.values()))), **recalls}
+
+
+def _confusion(scored: Scored) -> dict[str, dict[str, int]]:
+    """Return of each label how many of its examples were predicted as which label."""
+    return {
+        label: {
+            predicted: int(((scored.labels == i) & (scored.predicted == j)).sum())
+            for j, predicted in enumerate(LABELS)
+        }
+        for i, label in enumerate(LABELS)
+    }
 
 
 def calibration_error(

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -31,10 +31,11 @@ from app.sentiment.engines import Engine, disk_cache, reference
 from app.sentiment.engines.native import WEIGHTS, NativeEngine
 from app.sentiment.engines.onnx import GRAPH, OnnxEngine, cached_graph
 from app.sentiment.windows import Windows
-from training import data, graph, pack
+from training import data, graph, outcomes, pack
 from training.card import write as write_card
-from training.data import LABELS, Examples
+from training.data import LABELS, NEUTRAL, Examples
 from training.evaluate import Scored, score
+from training.outcomes import SIDES
 from training.quantise import Activations, ActivationStats
 from training.recipe import FILE as RECIPE
 from training.train import predict
@@ -57,33 +58,48 @@ def load_checkpoint(source: str) -> tuple[DistilBertForSequenceClassification, T
 
     Raises:
         BundleError: it is a bundle, of which a file is missing or damaged.
-        ValueError: it is no DistilBERT with one negative and one positive label.
+        ValueError: it is no DistilBERT, or its labels are not a negative and a positive one and,
+            if there are three, a neutral one.
     """
     if (Path(source) / CHECKSUMS).exists():
         source = str(reference.checkpoint(load_bundle(Path(source))))
     model = AutoModelForSequenceClassification.from_pretrained(source, dtype=torch.float32)
     if not isinstance(model, DistilBertForSequenceClassification):
         raise ValueError(f"{source} is a {type(model).__name__}, not a DistilBERT classifier")
-    order = [_label(name) for _, name in sorted(model.config.id2label.items())]
-    if len(order) != 2 or set(order) != {0, 1}:
-        names = ", ".join(model.config.id2label.values())
-        raise ValueError(f"{source} has the labels {names}; one negative, one positive are needed")
+    names = [name for _, name in sorted(model.config.id2label.items())]
+    labels, positions = _order(source, names)
     print(
-        f"labels: {model.config.id2label[order.index(0)]} is Negative, "
-        f"{model.config.id2label[order.index(1)]} is Positive"
+        "labels:", ", ".join(f"{names[i]} is {n}" for n, i in zip(labels, positions, strict=True))
     )
+    model.config.id2label = dict(enumerate(labels))
+    model.config.label2id = {label: i for i, label in enumerate(labels)}
     with torch.no_grad():
         for parameter in (model.classifier.weight, model.classifier.bias):
-            parameter.copy_(parameter[torch.tensor(order)].clone())
+            parameter.copy_(parameter[torch.tensor(positions)].clone())
     tokenizer = AutoTokenizer.from_pretrained(source).backend_tokenizer
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return model.eval(), tokenizer
 
 
-def _label(name: str) -> int | None:
-    lowered = name.lower()
-    return {"label_0": 0, "label_1": 1}.get(lowered, {"neg": 0, "pos": 1}.get(lowered[:3]))
+def _order(source: str, names: Sequence[str]) -> tuple[list[str], list[int]]:
+    """Return a bundle's labels in their order, and the position of each among a checkpoint's names.
+
+    Raises:
+        ValueError: the names are not those of a bundle's labels.
+    """
+    lowered = [name.lower() for name in names]
+    beginnings = [name[:3] for name in lowered]
+    for labels in ([LABELS[side] for side in SIDES], list(LABELS)):
+        numbered = [f"label_{i}" for i in range(len(labels))]
+        named = [label[:3].lower() for label in labels]
+        for expected, given in ((numbered, lowered), (named, beginnings)):
+            if sorted(given) == sorted(expected):
+                return labels, [given.index(name) for name in expected]
+    raise ValueError(
+        f"{source} has the labels {', '.join(names)}; needed are a negative and a positive one, "
+        "with or without a neutral one"
+    )
 
 
 def observe(fp32: onnx.ModelProto, rows: Sequence[np.ndarray]) -> Activations:
@@ -150,8 +166,6 @@ def export(
     unfinished = folder.with_name(f"{folder.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
-    model.config.id2label = dict(enumerate(LABELS))
-    model.config.label2id = {label: i for i, label in enumerate(LABELS)}
     model.config.dtype = "float16" if with_fp16 else "float32"
     model.config.save_pretrained(unfinished)
     if with_fp16:
@@ -191,9 +205,9 @@ def export(
     _verify_graph(logits, predict(model, rows))
     in_fp32 = scored(fp32_engine)
     native = scored(NativeEngine(bundle))
-    _verify("native", native, in_fp32, max_loss)
+    _verify("native", [native], [in_fp32], max_loss)
     if with_onnx:
-        _verify("onnx", scored(OnnxEngine(bundle)), in_fp32, max_loss)
+        _verify("onnx", [scored(OnnxEngine(bundle))], [in_fp32], max_loss)
     inference["temperature"] = round(temperature(native), 4)
     revision = _revision(unfinished, inference)
     write_card(unfinished, {**identity, "revision": revision, "inference": inference})
@@ -275,19 +289,30 @@ def _verify_graph(graph: np.ndarray, torch: np.ndarray) -> None:
         raise ValueError(f"the fp32 graph's logits differ from torch's by {difference:.1e}")
 
 
-def _verify(engine: str, served: Scored, reference: Scored, max_loss: float) -> None:
-    """Print how an engine's int8 compares to fp32; raise a ValueError where it loses too much."""
-    right = {
-        name: int(scored.right.sum()) for name, scored in (("int8", served), ("fp32", reference))
-    }
-    count = len(served.labels)
-    agreement = float(((served.log_odds >= 0) == (reference.log_odds >= 0)).mean())
-    accuracies = ", ".join(f"{name} {correct / count:.4f}" for name, correct in right.items())
-    print(f"{engine}: accuracy on {count} texts: {accuracies}; same label {agreement:.4f}")
+def _verify(
+    engine: str, served: Sequence[Scored], reference: Sequence[Scored], max_loss: float
+) -> None:
+    """Print how an engine's int8 compares to fp32; raise a ValueError where it loses too much.
+
+    What counts is Negative or Positive, over all texts that are not Neutral.
+    """
+    lost = count = 0
+    for int8, fp32 in zip(served, reference, strict=True):
+        correct = ", ".join(
+            f"{name} {each.right.mean():.4f}" for name, each in (("int8", int8), ("fp32", fp32))
+        )
+        same = float((int8.predicted == fp32.predicted).mean())
+        print(f"{engine}: accuracy on {len(int8.labels)} texts: {correct}; same label {same:.4f}")
+        clear = int8.labels != NEUTRAL
+        right = [
+            (outcomes.two_way(each.logits) == each.labels)[clear].sum() for each in (int8, fp32)
+        ]
+        lost += int(right[1] - right[0])
+        count += int(clear.sum())
     # One text more or less says nothing, however few there are.
-    if right["fp32"] - right["int8"] > max(1, max_loss * count):
+    if lost > max(1, max_loss * count):
         raise ValueError(
-            f"{engine}: int8 loses more than {max_loss:.1%} of {count} texts: {accuracies}"
+            f"{engine}: int8 loses more than {max_loss:.1%} of {count} texts, in all {lost}"
         )
 
 
@@ -305,11 +330,10 @@ def _revision(folder: Path, inference: Mapping[str, Any]) -> str:
 
 def temperature(scored: Scored) -> float:
     """Return what to divide the logits by for the least log loss (Guo et al. 2017)."""
-    signs = np.where(scored.labels == 1, 1.0, -1.0)
 
     def loss(log_temperature: float) -> float:
-        odds = signs * scored.log_odds / np.exp(log_temperature)
-        return float(np.logaddexp(0, -odds).mean())
+        tempered = replace(scored, logits=scored.logits / np.exp(log_temperature))
+        return float(tempered.loss.mean())
 
     return float(np.exp(minimize_scalar(loss, bounds=(-2, 2), method="bounded").x))
 

@@ -16,10 +16,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from training.data import LABELS
+from training.outcomes import SIDES
 
 FIGURES = (
     "accuracy", "f1", "precision", "recall", "roc_auc", "log_loss", "calibration_error",
 )  # fmt: skip
+"""Figures of two outcomes."""
+THREE_WAY_FIGURES = (
+    "accuracy", "macro_recall", "recall_negative", "recall_neutral", "recall_positive", "log_loss",
+    "calibration_error",
+)  # fmt: skip
+"""Figures of three outcomes; those of labels that do not occur are missing."""
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 62rem; padding: 0 1rem }
 table { border-collapse: collapse; margin: 1rem 0 }
@@ -64,7 +71,7 @@ def page(title: str, report: Mapping[str, Any], mistakes: Sequence[Mapping[str, 
     rows = [
         f"<tr><th>{name.replace('_', ' ')}</th><td>{report[name]:.4f}</td>"
         f"<td>{_interval(report['intervals'][name])}</td></tr>"
-        for name in FIGURES
+        for name in dict.fromkeys((*FIGURES, *THREE_WAY_FIGURES))
         if report.get(name) is not None
     ]
     wrong = [
@@ -72,7 +79,9 @@ def page(title: str, report: Mapping[str, Any], mistakes: Sequence[Mapping[str, 
         f"<td>{mistake['tokens']}</td><td class=text>{html.escape(mistake['text'])}</td></tr>"
         for mistake in mistakes
     ]
-    pictures = [_reliability, _confusion, _by_length]
+    pictures = [_confusion, _by_length]
+    if "reliability" in report:
+        pictures.insert(0, _reliability)
     if "by_rating" in report:
         pictures.append(_by_rating)
     return "\n".join(
@@ -103,27 +112,36 @@ def _svg(picture: Any, report: Mapping[str, Any]) -> str:
 def _reliability(axes: Axes, report: Mapping[str, Any]) -> None:
     bins = report["reliability"]
     confidence = [one_bin["confidence"] for one_bin in bins]
-    axes.plot((0.5, 1), (0.5, 1), color="grey", linestyle=":", label="perfectly calibrated")
+    least = 1 / len(_cells(report))  # a guess among the outcomes
+    axes.plot((least, 1), (least, 1), color="grey", linestyle=":", label="perfectly calibrated")
     axes.plot(confidence, [one_bin["accuracy"] for one_bin in bins], marker="o", label="measured")
     most = max(one_bin["examples"] for one_bin in bins)
     shares = [0.1 * one_bin["examples"] / most for one_bin in bins]
-    axes.bar(confidence, shares, 0.02, bottom=0.4, alpha=0.3, label="examples")
-    axes.set(title="Reliability", xlabel="confidence", ylabel="accuracy", ylim=(0.4, 1.02))
+    axes.bar(confidence, shares, 0.02, bottom=least - 0.1, alpha=0.3, label="examples")
+    axes.set(title="Reliability", xlabel="confidence", ylabel="accuracy", ylim=(least - 0.1, 1.02))
     axes.legend()
 
 
 def _confusion(axes: Axes, report: Mapping[str, Any]) -> None:
-    counts = report["confusion"]
-    cells = [[counts["tn"], counts["fp"]], [counts["fn"], counts["tp"]]]
+    cells = _cells(report)
+    names = LABELS if len(cells) == len(LABELS) else [LABELS[side] for side in SIDES]
     axes.imshow(cells, cmap="Blues")
     dark = max(max(row) for row in cells) / 2
     for i, row in enumerate(cells):
         for j, count in enumerate(row):
             colour = "white" if count > dark else "black"
             axes.text(j, i, f"{count:,}", ha="center", va="center", color=colour)
-    axes.set(title="Confusion matrix", xlabel="found", ylabel="label")
-    axes.set_xticks((0, 1), LABELS)
-    axes.set_yticks((0, 1), LABELS)
+    axes.set(title="Confusion matrix", xlabel="predicted", ylabel="label")
+    axes.set_xticks(range(len(names)), names)
+    axes.set_yticks(range(len(names)), names)
+
+
+def _cells(report: Mapping[str, Any]) -> list[list[int]]:
+    """Return how often each outcome was predicted, by column, of each true one, by row."""
+    counts = report["confusion"]
+    if "tn" in counts:
+        return [[counts["tn"], counts["fp"]], [counts["fn"], counts["tp"]]]
+    return [list(of_label.values()) for of_label in counts.values()]
 
 
 def _by_length(axes: Axes, report: Mapping[str, Any]) -> None:

@@ -3,12 +3,15 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from app.scoring.configuration import load_classifier
 from app.sentiment.bundle import load
 from app.settings import Settings
 from tests.training.conftest import RECIPE, sentences, tiny_model, tiny_tokenizer
 from training import export
+from training.data import LABELS, NEGATIVE, POSITIVE
 from training.evaluate import Scored
 from training.quantise import ActivationStats
 from training.train import Run, predict, train
@@ -16,6 +19,7 @@ from training.train import Run, predict, train
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
+    torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("run")
     run = Run(folder, RECIPE, "-")
     train(run, tiny_model(), tiny_tokenizer(), sentences(400, 1), sentences(64, 2))
@@ -27,16 +31,55 @@ def checkpoint(trained, tmp_path):
     return shutil.copytree(trained, tmp_path / "checkpoint")
 
 
+def relabelled(checkpoint, names, rows):
+    """Give the classifier these labels, whose weights are those rows of what it has."""
+    weights = load_file(checkpoint / "model.safetensors")
+    for name in ("classifier.weight", "classifier.bias"):
+        weights[name] = weights[name][rows].clone()
+    save_file(weights, checkpoint / "model.safetensors", metadata={"format": "pt"})
+    config = json.loads((checkpoint / "config.json").read_text())
+    config["id2label"] = {str(i): name for i, name in enumerate(names)}
+    config["label2id"] = {name: i for i, name in enumerate(names)}
+    (checkpoint / "config.json").write_text(json.dumps(config))
+
+
+SIDES = ("Negative", "Positive")
+
+
+@pytest.mark.parametrize(
+    ("names", "rows", "labels"),
+    [
+        (("Negative", "Neutral", "Positive"), [0, 1, 2], LABELS),
+        (("LABEL_0", "LABEL_1", "LABEL_2"), [0, 1, 2], LABELS),
+        (("POSITIVE", "negative", "neu"), [2, 0, 1], LABELS),
+        (("NEGATIVE", "POSITIVE"), [0, 2], SIDES),
+        (("LABEL_0", "LABEL_1"), [0, 2], SIDES),
+        (("pos", "neg"), [2, 0], SIDES),
+    ],
+)
+def test_labels_are_those_of_a_bundle_in_its_order(checkpoint, names, rows, labels):
+    inputs = [np.array([2, 5, 6, 10, 3])]
+    original, _ = export.load_checkpoint(str(checkpoint))
+    expected = predict(original, inputs)[:, [0, 2] if labels == SIDES else [0, 1, 2]]
+    relabelled(checkpoint, names, rows)
+    model, _ = export.load_checkpoint(str(checkpoint))
+    assert model.config.id2label == dict(enumerate(labels))
+    np.testing.assert_allclose(predict(model, inputs), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("labels", [SIDES, LABELS])
 @pytest.mark.parametrize("derived", [False, True])
 def test_a_checkpoint_becomes_a_bundle_that_every_engine_serves(
-    checkpoint, tmp_path, monkeypatch, derived
+    checkpoint, tmp_path, monkeypatch, derived, labels
 ):
+    relabelled(checkpoint, labels, [LABELS.index(label) for label in labels])
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     folder = tmp_path / "bundle"
     held_out = sentences(100, 4)
     extras = {"with_fp16": not derived, "with_onnx": not derived}
     export.export(str(checkpoint), folder, held_out, {"license": "MIT"}, **extras)
     assert json.loads((folder / "card.json").read_text())["license"] == "MIT"
+    assert load(folder).labels == labels
     if derived:
         export.cache_graph(load(folder), held_out)
     scores = []
@@ -70,20 +113,25 @@ def test_a_bundles_folder_is_loaded_as_its_reference_checkpoint(checkpoint, tmp_
 
 
 def test_labels_in_the_other_order_are_turned_round(checkpoint, tmp_path):
-    config = json.loads((checkpoint / "config.json").read_text())
-    config["id2label"] = {"0": "POSITIVE", "1": "NEGATIVE"}
-    config["label2id"] = {"POSITIVE": 0, "NEGATIVE": 1}
-    (checkpoint / "config.json").write_text(json.dumps(config))
+    relabelled(checkpoint, ("POSITIVE", "NEGATIVE"), [0, 2])
     export.export(str(checkpoint), tmp_path / "b", _flipped(sentences(100, 4)), {})
     served = load_classifier(Settings(model_dir=tmp_path / "b"))
     assert served.predict(["the film was superb"])[0].sentiment == "Negative"
 
 
-def test_other_labels_are_refused(checkpoint):
-    config = json.loads((checkpoint / "config.json").read_text())
-    config["id2label"] = {"0": "cat", "1": "dog"}
-    (checkpoint / "config.json").write_text(json.dumps(config))
-    with pytest.raises(ValueError, match="has the labels cat, dog"):
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("cat", "dog"),
+        ("Negative", "Neutral"),
+        ("Positive", "Negative", "Mixed"),
+        ("Negative", "Negative", "Positive"),
+        ("LABEL_0", "LABEL_1", "LABEL_2", "LABEL_3"),
+    ],
+)
+def test_other_labels_are_refused(checkpoint, names):
+    relabelled(checkpoint, names, [0, 1, 2, 0][: len(names)])
+    with pytest.raises(ValueError, match=f"has the labels {', '.join(names)}"):
         export.load_checkpoint(str(checkpoint))
 
 
@@ -137,7 +185,8 @@ def test_temperature_is_that_which_made_the_log_odds_too_sharp():
     rng = np.random.default_rng(0)
     log_odds = rng.normal(0, 2, 20_000)
     labels = (rng.random(20_000) < 1 / (1 + np.exp(-log_odds))).astype(int)
-    scored = Scored(log_odds * 3, labels, np.zeros(20_000))
+    logits = np.stack([np.zeros(20_000), log_odds * 3], axis=1)
+    scored = Scored(logits, np.where(labels, POSITIVE, NEGATIVE), np.zeros(20_000))
     assert export.temperature(scored) == pytest.approx(3, rel=0.05)
 
 
@@ -154,4 +203,4 @@ def _negated(weights):
 
 
 def _flipped(examples):
-    return type(examples)(examples.texts, 1 - examples.labels)
+    return type(examples)(examples.texts, POSITIVE - examples.labels)
