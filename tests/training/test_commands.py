@@ -29,9 +29,10 @@ def test_from_labelled_text_to_a_card(tmp_path, run, monkeypatch):
     data.write(sentences(900, 1), tmp_path / "train.csv")
     data.write(sentences(200, 2), tmp_path / "test.csv")
     config = (commands.CONFIGS / "two-phase.toml").read_text()
-    (tmp_path / "tiny.toml").write_text(
-        "held_out = 100\n" + config.replace("5e-5", "3e-3").replace("length = 128", "length = 32")
-    )
+    tiny = {"5e-5": "3e-3", "length = 128": "length = 32", "epochs = 3": "epochs = 6"}
+    for setting, of_tests in tiny.items():
+        config = config.replace(setting, of_tests)
+    (tmp_path / "tiny.toml").write_text(f"held_out = 100\n{config}")
     sets = ("--data", "train.csv", "--test", "test.csv")
 
     run("train", "--recipe", "tiny.toml", *sets)
