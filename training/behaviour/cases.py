@@ -4,8 +4,8 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from training.behaviour.lessons import handle, link, with_typo
-from training.behaviour.lexicon import IDENTITIES, SLOT, Lexicon
+from training.behaviour.lessons import with_typo
+from training.behaviour.lexicon import IDENTITIES, SLOT, Lexicon, handle, link
 from training.behaviour.templates import TESTS
 
 NEGATIVE, NEUTRAL, POSITIVE = range(3)

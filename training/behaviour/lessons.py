@@ -4,7 +4,7 @@ import random
 import re
 from collections.abc import Iterator, Mapping
 
-from training.behaviour.lexicon import Lexicon
+from training.behaviour.lexicon import Lexicon, handle, link
 from training.behaviour.templates import TESTS, TRAINING
 
 Target = tuple[float, float, float]
@@ -21,22 +21,48 @@ TARGETS: Mapping[str, Target] = {
 HASHTAGS = ("travel", "monday", "shopping", "weekend", "news")
 
 
+WEIGHTS: Mapping[str, float] = {
+    "sarcasm": 2.0,
+    "never and at last": 2.0,
+    "emoji": 2.0,
+    "grades": 2.0,
+    "short comments": 1.5,
+    "comparisons": 1.5,
+    "negated praise": 1.5,
+    "negation at a distance": 1.5,
+    "identities": 1.5,
+    "questions and answers": 1.5,
+    "noise": 0.5,
+}
+"""How much more often than others an ability is taught."""
+TRIES = 4
+"""How many texts to make for one attempt until one is new."""
+
+
 def lessons(attempts: int, seed: int) -> Iterator[tuple[str, Target]]:
-    """Yield texts and targets, each ability as often as any other, none twice.
+    """Yield texts and targets, hard abilities more often than others, no text twice.
 
     Short templates run out of new texts, so fewer come than were attempted. No text is one that a
     test template holds.
     """
     rng = random.Random(seed)
     lexicon = Lexicon(tests=False)
-    taken = {template.text.casefold() for templates in TESTS.values() for template in templates}
-    abilities = list(TRAINING.values())
-    for _ in range(attempts):
-        template = rng.choice(rng.choice(abilities))
-        text = lexicon.fill(template.text, rng)
-        if text.casefold() not in taken:
-            taken.add(text.casefold())
-            yield as_typed(text, rng), TARGETS[template.label]
+    tested = {key(template.text) for templates in TESTS.values() for template in templates}
+    taken: set[str] = set()
+    weights = [WEIGHTS.get(ability, 1.0) for ability in TRAINING]
+    for templates in rng.choices(list(TRAINING.values()), weights, k=attempts):
+        for _ in range(TRIES):
+            template = rng.choice(templates)
+            text = as_typed(lexicon.fill(template.text, rng), rng)
+            if text not in taken and (not key(text) or key(text) not in tested):
+                taken.add(text)
+                yield text, TARGETS[template.label]
+                break
+
+
+def key(text: str) -> str:
+    """Return the letters and digits of a text, in lower case."""
+    return "".join(filter(str.isalnum, text.casefold()))
 
 
 def as_typed(text: str, rng: random.Random) -> str:
@@ -66,15 +92,3 @@ def with_typo(text: str, rng: random.Random) -> str:
         return text
     at = rng.choice(words) + rng.randint(1, 4)
     return text[:at] + text[at + 1] + text[at] + text[at + 2 :]
-
-
-def link(rng: random.Random) -> str:
-    """Return a shortened link."""
-    characters = "abcdefghijkmnpqrstuvwxyz0123456789"
-    return "https://t.co/" + "".join(rng.choice(characters) for _ in range(8))
-
-
-def handle(rng: random.Random) -> str:
-    """Return the handle of somebody who is addressed."""
-    letters = "abcdefghijklmnoprstuvwy"
-    return "@" + "".join(rng.choice(letters) for _ in range(rng.randint(4, 9)))
