@@ -15,7 +15,7 @@ NATIVE := $(filter-out %.egg-info,$(wildcard native/*.* native/src/*.* native/sr
 export ORT_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help serve score lint test quick properties sanitise browser hooks invoke train label tune snippets export onnx evaluate abilities card drift bench readme screenshots lock pin image check clean
+.PHONY: help serve score lint test quick properties sanitise browser hooks invoke train label tune divide snippets export onnx evaluate abilities card drift bench readme screenshots lock pin image check clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -125,7 +125,7 @@ train label tune: export MALLOC_TOP_PAD_ = 268435456
 train label tune: export GLIBC_TUNABLES = glibc.malloc.hugetlb=1
 train: $(VENV)/$(if $(findstring teacher,$(RECIPE)),teacher,train).installed ## Fine-tune on DATA="files", without the texts of TEST="files", into OUT=
 	@test -n "$(DATA)" || { echo 'DATA is missing: make train DATA="imdb-train.parquet sst2-train.parquet" TEST="imdb-test.parquet"'; exit 2; }
-	@$(BIN)/python -m training train --data $(DATA) $(if $(TEST),--test $(TEST)) $(if $(OUT),--out $(OUT)) $(if $(RECIPE),--recipe $(RECIPE)) $(if $(LABELS),--labels $(LABELS))
+	@$(BIN)/python -m training train --data $(DATA) $(if $(TEST),--test $(TEST)) $(if $(OUT),--out $(OUT)) $(if $(RECIPE),--recipe $(RECIPE)) $(if $(LABELS),--labels $(LABELS)) $(if $(ALSO),--also $(ALSO)) $(if $(START),--start $(START)) $(if $(EXCLUDE),--exclude $(EXCLUDE))
 
 label: $(VENV)/train.installed ## Score pieces of DATA= with the teacher MODEL=folder into OUT=
 	@test -n "$(MODEL)" -a -n "$(DATA)" || { echo 'MODEL or DATA is missing: make label MODEL=runs/teacher/checkpoint DATA="what it was trained on" TEST="texts to leave out"'; exit 2; }
@@ -134,6 +134,10 @@ label: $(VENV)/train.installed ## Score pieces of DATA= with the teacher MODEL=f
 tune: $(VENV)/train.installed ## Search for a better recipe with TEXTS=2000 texts of DATA= and TRIALS=20 trials
 	@test -n "$(DATA)" || { echo 'DATA is missing: make tune DATA="imdb-train.parquet" TEST="imdb-test.parquet"'; exit 2; }
 	@$(BIN)/python -m training tune --data $(DATA) $(if $(TEST),--test $(TEST)) $(if $(RECIPE),--recipe $(RECIPE)) $(if $(TEXTS),--texts $(TEXTS)) $(if $(TRIALS),--trials $(TRIALS)) $(if $(OUT),--out $(OUT))
+
+divide: $(VENV)/train.installed ## Divide the texts of DATA=file: a fifth into data/NAME-test.csv, the rest into data/NAME-train.csv
+	@test -n "$(DATA)" || { echo 'DATA is missing: make divide DATA=neutral.parquet'; exit 2; }
+	@$(BIN)/python -m training divide --data $(DATA)
 
 snippets: $(VENV)/train.installed ## Download rated sentences of product reviews and tweets into data/
 	@$(BIN)/python -m training snippets
