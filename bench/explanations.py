@@ -27,6 +27,7 @@ from app.deadline import Deadline
 from app.explanation.explain import Explanation, explain
 from app.explanation.words import Piece, words
 from app.scoring.configuration import load_classifier
+from app.sentiment import polarity
 from app.sentiment.classifier import SentimentClassifier
 from app.sentiment.engines import reference
 from app.settings import Settings
@@ -168,7 +169,7 @@ def _text_of(served: SentimentClassifier, tokens: int) -> str:
 
 
 def _log_odds(served: SentimentClassifier, tokens: Sequence[Sequence[int]]) -> np.ndarray:
-    return np.diff(served.score_tokens(tokens).logits, axis=1)[:, 0]
+    return np.array(list(map(polarity.log_odds, served.score_tokens(tokens).logits)))
 
 
 def _areas(
@@ -210,7 +211,11 @@ def _gradients(served: SentimentClassifier) -> Attribute:
 
     def log_odds(ids: torch.Tensor) -> torch.Tensor:
         logits: torch.Tensor = model(input_ids=ids).logits
-        return logits[:, 1] - logits[:, 0]
+        if logits.shape[1] == 2:
+            return logits[:, 1] - logits[:, 0]
+        # As `app.sentiment.polarity.log_odds`: half of Neutral goes to each side.
+        negative, half, positive = (logits - logits.new_tensor([0, math.log(2), 0])).T
+        return torch.logaddexp(positive, half) - torch.logaddexp(negative, half)
 
     gradients = LayerIntegratedGradients(log_odds, model.distilbert.embeddings.word_embeddings)
     start, end = served._engine.start_token, served._engine.end_token

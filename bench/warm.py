@@ -17,7 +17,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from app.sentiment import bundle
+from app.sentiment import bundle, polarity
 from app.sentiment.text import Text, normalise
 from bench import floor, report, rivals
 from bench.report import BURST, SETTLE_SECONDS, THREADS, spread, text_of
@@ -249,7 +249,7 @@ def _work(name: str) -> None:
         start = time.perf_counter()
         logits = classifier.score(texts).logits
         seconds = time.perf_counter() - start
-        odds = [positive - negative for negative, positive in logits]
+        odds = list(map(polarity.log_odds, logits))
         print(json.dumps({"seconds": seconds, "log_odds": odds}), flush=True)
 
 

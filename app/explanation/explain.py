@@ -12,6 +12,7 @@ from app.deadline import Deadline
 from app.explanation.owen import Coalition, owen_values
 from app.explanation.tree import build
 from app.explanation.words import words as words_of
+from app.sentiment import polarity
 from app.sentiment.classifier import Prediction, ScoringStats, SentimentClassifier
 from app.sentiment.text import Text, normalise
 
@@ -56,12 +57,11 @@ class _WordGame:
         classifier.observer(ScoringStats((), time.perf_counter() - started, 0.0))
         self._tokens = list(chain.from_iterable(tokens))
         self._offsets = [0, *accumulate(map(len, tokens))]
-        self._positive = classifier.bundle.labels.index("Positive")
 
     def __call__(self, coalitions: Sequence[Coalition]) -> list[float]:
         scores = self._classifier.score_tokens([self._variant(each) for each in coalitions])
         self._classifier.observer(ScoringStats((), 0.0, scores.infer_seconds, sum(scores.tokens)))
-        return [logits[self._positive] - logits[1 - self._positive] for logits in scores.logits]
+        return list(map(polarity.log_odds, scores.logits))
 
     def _variant(self, coalition: Coalition) -> list[int]:
         tokens, offsets = self._tokens, self._offsets

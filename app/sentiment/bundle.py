@@ -7,10 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from app.sentiment import temperature
 from app.sentiment import windows as windowing
+from app.sentiment.temperature import Temperature
 from app.sentiment.windows import Windows
 
 CHECKSUMS = "SHA256SUMS"
+LABELS = (("Negative", "Positive"), ("Negative", "Neutral", "Positive"))
+"""The labels that a network may have, in the order of its logits."""
 
 
 class BundleError(Exception):
@@ -27,8 +31,7 @@ class Bundle:
     labels: tuple[str, ...]
     windows: tuple[Windows, ...]
     """In ascending order of `Windows.up_to`; the last one is for texts of any length."""
-    temperature: float
-    """Divides the logits before the softmax (Guo et al. 2017, arXiv:1706.04599)."""
+    temperature: Temperature
 
     @property
     def name(self) -> str:
@@ -73,7 +76,7 @@ def load(folder: Path) -> Bundle:
     except OSError as error:
         raise BundleError(f"no model bundle in {folder}: {CHECKSUMS}: {error.strerror}") from None
     checksums = dict(map(_parse_checksum, lines))
-    unread = Bundle(folder, checksums, {}, (), (), 0.0)
+    unread = Bundle(folder, checksums, {}, (), (), Temperature(1, 1))
     card_file, config_file = unread.file("card.json"), unread.file("config.json")
     try:
         card, config = (json.loads(path.read_bytes()) for path in (card_file, config_file))
@@ -81,16 +84,23 @@ def load(folder: Path) -> Bundle:
         windows = tuple(Windows(**each) for each in inference["windows"])
         if not windows or windows[-1].up_to is not None:
             raise ValueError("no windows for texts of any length")
+        labels = tuple(names[str(i)] for i in range(len(names)))
+        if labels not in LABELS:
+            raise ValueError(f"the labels are {', '.join(labels)}, not {_alternatives()}")
         return replace(
             unread,
             card=card,
-            labels=tuple(names[str(i)] for i in range(len(names))),
+            labels=labels,
             windows=windows,
-            temperature=inference["temperature"],
+            temperature=temperature.parse(inference["temperature"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise BundleError(f"{card_file} and {config_file.name} are invalid: {reason}") from None
+
+
+def _alternatives() -> str:
+    return " or ".join(", ".join(labels) for labels in LABELS)
 
 
 def _parse_checksum(line: str) -> tuple[str, str]:

@@ -4,12 +4,13 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
+from operator import mul
 from pathlib import Path
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.sentiment import cancellation, engines
+from app.sentiment import cancellation, engines, polarity
 from app.sentiment import windows as windowing
 from app.sentiment.bundle import Bundle
 from app.sentiment.bundle import load as load_bundle
@@ -19,6 +20,8 @@ from app.sentiment.text import Limits, Text, check_tokens, parse
 
 GROUP_CHARACTERS = 200_000
 """Maximum characters of texts tokenised together, as each token takes about 500 bytes."""
+MIN_OPINION = 0.01
+"""The least weight of a window, so that where all are neutral they all count alike."""
 MAX_TOKENS_PER_CHARACTER = 3
 """A normalised character becomes at most three tokens: the letters of a Hangul syllable."""
 
@@ -47,7 +50,7 @@ class Scores(NamedTuple):
     """The scores of texts, in the order of the texts."""
 
     logits: list[list[float]]
-    """Pooled over windows and divided by the temperature, (texts, labels)."""
+    """Pooled over windows and divided by the temperature, (texts, labels of the bundle)."""
     tokens: list[int]
     """Tokens of each text, including the two special ones."""
     windows: list[int]
@@ -164,20 +167,27 @@ class SentimentClassifier:
         in_order = iter([logits[i] for i in range(len(rows))])
         counts = [len(text_spans) for text_spans in spans]
         return Scores(
-            [self._pooled(list(islice(in_order, count))) for count in counts],
+            [
+                self._pooled(list(islice(in_order, count)), len(ids) + 2)
+                for count, ids in zip(counts, tokens, strict=True)
+            ],
             [len(ids) + 2 for ids in tokens],
             counts,
             tokenise_seconds=0.0,
             infer_seconds=time.perf_counter() - started,
         )
 
-    def _pooled(self, windows: Sequence[Sequence[float]]) -> list[float]:
+    def _pooled(self, windows: Sequence[Sequence[float]], tokens: int) -> list[float]:
         # The first and the last window count twice, because reviews tend to begin or end with their
         # verdict. On held-out reviews this beat the plain mean for all windows that were tried
-        # (docs/training-notes.md).
+        # (docs/training-notes.md). A window counts by how likely it is to hold an opinion, so that
+        # pages of plot do not outvote the verdict.
         weighted = [windows[0], *windows, windows[-1]]
-        divisor = len(weighted) * self.bundle.temperature
-        return [math.fsum(logits) / divisor for logits in zip(*weighted, strict=True)]
+        shares = [max(polarity.opinion(logits), MIN_OPINION) for logits in weighted]
+        divisor = math.fsum(shares) * self.bundle.temperature.at(tokens)
+        return [
+            math.fsum(map(mul, shares, logits)) / divisor for logits in zip(*weighted, strict=True)
+        ]
 
     def _predictions(self, scores: Scores) -> list[Prediction]:
         return [
@@ -186,18 +196,14 @@ class SentimentClassifier:
         ]
 
     def _prediction(self, logits: Sequence[float], tokens: int, windows: int) -> Prediction:
-        highest = max(logits)
-        weights = [math.exp(logit - highest) for logit in logits]
-        total = math.fsum(weights)
-        scores = {
-            label: round(weight / total, 4)
-            for label, weight in zip(self.bundle.labels, weights, strict=True)
-        }
-        label = self.bundle.labels[logits.index(highest)]
+        negative, positive = polarity.sides(logits)
+        label, confidence = (
+            ("Positive", positive) if polarity.log_odds(logits) > 0 else ("Negative", negative)
+        )
         return Prediction(
             sentiment=label,
-            confidence=scores[label],
-            scores=scores,
+            confidence=round(confidence, 4),
+            scores={"Negative": round(negative, 4), "Positive": round(positive, 4)},
             tokens=tokens,
             windows=windows,
             cached=False,

@@ -74,6 +74,25 @@ def test_windows_that_would_leave_gaps_are_refused(copy, bundle):
         load(copy)
 
 
+@pytest.mark.parametrize("wrong", [0, -1.0, "1", None, {"short": 1.0}, {"short": 1, "long": 0}])
+def test_a_temperature_that_is_none_is_refused(copy, bundle, wrong):
+    inference = {**bundle.card["inference"], "temperature": wrong}
+    write_card(copy, {**bundle.card, "inference": inference})
+    with pytest.raises(BundleError, match="a temperature (must be a positive number|is a number)"):
+        load(copy)
+
+
+def test_labels_that_are_no_sentiments_are_refused(copy):
+    config = (copy / "config.json").read_bytes()
+    named = config.replace(b'"Negative"', b'"cat"').replace(b'"Positive"', b'"dog"')
+    (copy / "config.json").write_bytes(named)
+    sums = (copy / "SHA256SUMS").read_text()
+    before, after = (hashlib.sha256(content).hexdigest() for content in (config, named))
+    (copy / "SHA256SUMS").write_text(sums.replace(before, after))
+    with pytest.raises(BundleError, match="the labels are cat, (Neutral, )?dog, not"):
+        load(copy)
+
+
 def test_windows_that_are_not_for_every_text_are_refused(copy, bundle):
     inference = {"windows": [{"length": 64, "stride": 32, "up_to": 512}], "temperature": 1.0}
     write_card(copy, {**bundle.card, "inference": inference})

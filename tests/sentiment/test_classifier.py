@@ -4,15 +4,22 @@ import re
 import resource
 import time
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.scoring.configuration import text_limits
+from app.sentiment import polarity
+from app.sentiment.bundle import Bundle
 from app.sentiment.classifier import MAX_TOKENS_PER_CHARACTER, SentimentClassifier
 from app.sentiment.engines.onnx import OnnxEngine
+from app.sentiment.temperature import Temperature
 from app.sentiment.text import InvalidText, Limits, Text, normalise
+from app.sentiment.windows import Windows as WindowSize
 from app.settings import Settings
 from bench.worst import FAMILIES
 
@@ -130,8 +137,9 @@ def test_a_long_texts_first_and_last_windows_count_twice(native):
     ]
     logits = engine.logits(rows)
     assert len(logits) > 2
-    pooled = np.mean([logits[0], *logits, logits[-1]], axis=0)
-    expected = pooled / native.bundle.temperature
+    weighted = [logits[0], *logits, logits[-1]]
+    pooled = np.average(weighted, axis=0, weights=list(map(polarity.opinion, weighted)))
+    expected = pooled / native.bundle.temperature.at(native.score([text]).tokens[0])
     np.testing.assert_allclose(native.score([text]).logits[0], expected, atol=1e-4)
 
 
@@ -144,10 +152,56 @@ def test_a_repeated_text_is_scored_once(bundle, native):
 
 
 def test_temperature_divides_the_log_odds(bundle, native):
-    hot = SentimentClassifier(replace(bundle, temperature=bundle.temperature * 2), native._engine)
+    twice = Temperature(bundle.temperature.short * 2, bundle.temperature.long * 2)
+    hot = SentimentClassifier(replace(bundle, temperature=twice), native._engine)
     texts = [Text("Superb."), Text("Terrible.")]
     halves, wholes = np.array(hot.score(texts).logits), native.score(texts).logits
     np.testing.assert_allclose(halves * 2, wholes, rtol=1e-6)
+
+
+class Windows:
+    """An engine whose logits of a window are what its only token stands for."""
+
+    start_token = end_token = 0
+
+    def __init__(self, *logits: list[float]) -> None:
+        self._logits = logits
+
+    def logits(self, rows: Sequence[Sequence[int]]) -> list[list[float]]:
+        return [self._logits[row[1]] for row in rows]
+
+
+def pooled(bundle: Bundle, *logits: list[float]) -> list[float]:
+    """Return the logits of a text of windows of these logits, one token each."""
+    one_token = replace(bundle, windows=(WindowSize(3, 1),), temperature=Temperature(1, 1))
+    classifier = SentimentClassifier(one_token, Windows(*logits))
+    return classifier.score_tokens([range(len(logits))]).logits[0]
+
+
+THREE_LOGITS = st.lists(st.floats(-8, 8), min_size=3, max_size=3)
+
+
+@given(THREE_LOGITS)
+def test_a_text_of_one_window_has_its_logits(bundle, logits):
+    assert pooled(bundle, logits) == pytest.approx(logits)
+
+
+@given(st.lists(THREE_LOGITS, min_size=1, max_size=6))
+def test_pooled_logits_lie_between_those_of_the_windows(bundle, windows):
+    for of_label, values in zip(pooled(bundle, *windows), zip(*windows, strict=True), strict=True):
+        assert min(values) - 1e-9 <= of_label <= max(values) + 1e-9
+
+
+def test_windows_of_plot_do_not_outvote_the_verdict(bundle):
+    plot, verdict = [0.5, 5.0, 1.5], [-2.0, 0.0, 3.0]
+    alone = polarity.positive(pooled(bundle, verdict))
+    assert polarity.positive(pooled(bundle, *[plot] * 8, verdict)) > alone - 0.1
+
+
+def test_a_text_of_neutral_windows_is_neutral(bundle):
+    negative, neutral, positive = polarity.probabilities(pooled(bundle, *[[0.0, 30.0, 0.0]] * 4))
+    assert neutral > 0.99
+    assert negative == positive
 
 
 @pytest.mark.parametrize("count", [0, 1])
@@ -156,4 +210,4 @@ def test_few_texts_give_as_many_predictions(native, count):
 
 
 def _positive(logits: list[list[float]]) -> np.ndarray:
-    return 1 / (1 + np.exp(-np.diff(logits, axis=1)[:, 0]))
+    return np.array(list(map(polarity.positive, logits)))
