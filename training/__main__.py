@@ -10,6 +10,7 @@ import argparse
 import json
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -48,16 +49,22 @@ def _split(args: argparse.Namespace, chosen: Recipe) -> tuple[Examples, Examples
     return training, held_out
 
 
-def _unseen(training: Examples, others: list[str], excluded: Path | None) -> Examples:
+def _unseen(training: Examples, others: list[str], excluded: list[Path]) -> Examples:
     """Return the examples, without weight where they are nearly one of the others or excluded."""
-    keys = frozenset(excluded.read_text().split()) if excluded else frozenset()
-    training = data.unseen(training, others, keys)
+    training = data.unseen(training, others, frozenset(chain.from_iterable(map(_keys, excluded))))
     trained_on = int((training.weights > 0).sum())
     print(
         f"{trained_on} texts to train on; {len(training) - trained_on} left out as near duplicates "
         "of held-out or test texts, or because their keys are excluded"
     )
     return training
+
+
+def _keys(path: Path) -> list[str]:
+    """Return the keys in a text file, or of labelled texts."""
+    if path.suffix == ".txt":
+        return path.read_text().split()
+    return list(map(data.key, data.read(path).texts))
 
 
 def _label(args: argparse.Namespace) -> None:
@@ -226,8 +233,8 @@ def _parser() -> argparse.ArgumentParser:
                     "weight says how often an epoch sees each text of the source")  # fmt: skip
         option("--test", type=Path, nargs="*", default=[], metavar="TEXTS",
                help="labelled texts that must not be trained on")  # fmt: skip
-        option("--exclude", type=Path, metavar="FILE",
-               help="keys (`training.data.key`) of more such texts, one a line")  # fmt: skip
+        option("--exclude", type=Path, nargs="*", default=[], metavar="FILE",
+               help="more such texts, or their keys (`training.data.key`) in .txt")  # fmt: skip
 
     recipes = ", ".join(sorted(path.name for path in CONFIGS.glob("*.toml")))
 

@@ -120,7 +120,7 @@ def test_what_is_held_out_or_tested_is_not_trained_on(tmp_path):
     data.write(data.join([second, first]), tmp_path / "b.csv")
     data.write(second.take(range(10)), tmp_path / "test.csv")
     paths = [str(tmp_path / name) for name in ("a.csv", "b.csv")]
-    args = Namespace(data=paths, test=[tmp_path / "test.csv"], exclude=None)
+    args = Namespace(data=paths, test=[tmp_path / "test.csv"], exclude=[])
     training, held_out = commands._split(args, replace(RECIPE, held_out=20))
     seen = {t for t, weight in zip(training.texts, training.weights, strict=True) if weight}
     assert len(held_out) == 20
