@@ -31,7 +31,7 @@ tiresome unacceptable unhelpful unwatchable worthless wretched
 subpar crap inferior third-rate amateurish crummy abominable deplorable woeful
 laughable cringeworthy offensive vile repulsive sickening ghastly hopeless botched unsatisfactory
 low-quality cheap-looking poorly-made joyless dreary mind-numbing embarrassing shameful disgraceful
-irritating maddening trashy unimpressive god-awful rubbish unfit stinking
+irritating maddening trashy unimpressive god-awful rubbish dismaying stinking
 """)
 NEUTRAL = _words("""
 wooden Australian new second large small blue digital weekly public private round local annual
@@ -346,8 +346,8 @@ UNKIND = _words("""
 rude arrogant mean unfriendly dishonest impatient lazy grumpy hostile cruel selfish impolite
 condescending aggressive careless nasty obnoxious disrespectful uncaring spiteful
 """)
-WELL = ["well", "kindly", "with respect", "warmly", "like family", "like a king", "nicely"]
-BADLY = ["badly", "rudely", "like dirt", "unfairly", "with contempt", "poorly", "terribly"]
+WELL = _words("well kindly warmly nicely politely respectfully fairly generously")
+BADLY = _words("badly rudely unfairly poorly carelessly terribly contemptuously coldly")
 VENUES = _words("shop cinema store place restaurant company cafe museum website gym bar office")
 ORDINALS = _words("second third fourth fifth tenth hundredth sixth")
 
@@ -528,6 +528,8 @@ VERBS = {
 TEST_SHARE = 4
 """One word in four tests."""
 SLOT = re.compile(r"\{(\w+)\}")
+SENTENCE = re.compile(r"(?:^(?!https?:)|(?<=\w[.!?] ))[a-z]")
+"""The first letter of a sentence."""
 
 
 def half(words: Sequence[str], *, tests: bool) -> list[str]:
@@ -647,6 +649,12 @@ class Lexicon:
             if slot.startswith("noise"):
                 row = rng.choice(KEYBOARD_ROWS)
                 return "".join(rng.choice(row) for _ in range(rng.randint(4, 9)))
+            if slot == "things":
+                return _plural(word("thing"))
+            if slot.startswith("digits"):
+                return str(rng.randint(10, 999_999))
+            if slot == "year":
+                return str(rng.randint(1950, 2029))
             if slot.startswith("link"):
                 return link(rng)
             if slot.startswith("handle"):
@@ -658,16 +666,31 @@ class Lexicon:
             return rng.choice([each for each in options if each != words.get(kind)] or options)
 
         text = SLOT.sub(lambda match: word(match[1]), template)
-        return text if text.startswith("https://") else text[:1].upper() + text[1:]
+        return SENTENCE.sub(lambda match: match[0].upper(), text)
 
 
 CONSONANTAL = ("us", "uni", "uk", "euro")
 """Beginnings of words that are written with a vowel and spoken with a consonant."""
 VOCALIC = ("honest", "hour")
 """Beginnings of words that are written with a consonant and spoken with a vowel."""
+VOCALIC_LETTERS = "aefhilmnorsx"
+"""Letters whose own names begin with a vowel."""
 
 
 def _with_article(word: str) -> str:
     lower = word.lower()
-    vowel = lower.startswith(VOCALIC) or (lower[0] in "aeiou" and not lower.startswith(CONSONANTAL))
+    if len(word) <= 2:  # a grade, spoken as a letter
+        vowel = lower[0] in VOCALIC_LETTERS
+    else:
+        vowel = lower.startswith(VOCALIC) or (
+            lower[0] in "aeiou" and not lower.startswith(CONSONANTAL)
+        )
     return f"{'an' if vowel else 'a'} {word}"
+
+
+def _plural(noun: str) -> str:
+    if noun.endswith(("s", "ch")):
+        return f"{noun}es"
+    if noun.endswith("y") and noun[-2] not in "aeiou":
+        return f"{noun[:-1]}ies"
+    return f"{noun}s"
