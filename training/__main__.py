@@ -122,7 +122,7 @@ def _export(args: argparse.Namespace) -> None:
     export.export(
         args.model,
         args.out,
-        data.read(args.data),
+        {path.name: data.read(path) for path in args.data},
         card_fields,
         args.loss,
         with_fp16="fp16" in args.extras,
@@ -268,8 +268,9 @@ def _parser() -> argparse.ArgumentParser:
 
     option = command(_export, "make a bundle of a checkpoint")
     option("--model", required=True, help="a folder or, where there is a hub, an id")
-    option("--data", type=Path, default=REVIEWS, metavar="TEXTS",
-           help="held-out labelled texts, to calibrate and verify on")  # fmt: skip
+    option("--data", type=Path, nargs="+", default=[REVIEWS], metavar="TEXTS",
+           help="held-out labelled texts, to calibrate and verify on; several sources count "
+                "alike in the calibration")  # fmt: skip
     option("--card", type=Path, metavar="FILE", help="JSON with what else the card shall say")
     option("--loss", type=float, default=export.MAX_LOSS, metavar="SHARE",
            help="of these texts that int8 may lose against fp32, by default "

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,7 +16,6 @@ import onnxruntime
 import torch
 from onnx import helper
 from safetensors.torch import save_file
-from scipy.optimize import minimize_scalar
 from tokenizers import Tokenizer
 from transformers import (
     AutoModelForSequenceClassification,
@@ -31,10 +30,10 @@ from app.sentiment.engines import Engine, disk_cache, reference
 from app.sentiment.engines.native import WEIGHTS, NativeEngine
 from app.sentiment.engines.onnx import GRAPH, OnnxEngine, cached_graph
 from app.sentiment.windows import Windows
-from training import data, graph, outcomes, pack
+from training import calibration, data, graph, outcomes, pack
 from training.card import write as write_card
 from training.data import LABELS, NEUTRAL, Examples
-from training.evaluate import Scored, score
+from training.evaluate import Scored, calibration_error, score
 from training.outcomes import SIDES
 from training.quantise import Activations, ActivationStats
 from training.recipe import FILE as RECIPE
@@ -131,7 +130,7 @@ def observe(fp32: onnx.ModelProto, rows: Sequence[np.ndarray]) -> Activations:
 def export(
     source: str,
     folder: Path,
-    examples: Examples,
+    sources: Mapping[str, Examples],
     card: Mapping[str, Any],
     max_loss: float = MAX_LOSS,
     *,
@@ -140,12 +139,13 @@ def export(
 ) -> None:
     """Write the bundle of a checkpoint into the folder, replacing the bundle that is there.
 
-    ``examples``: texts like those to be served, none of which the checkpoint was trained or will
-    be tested on. They set the int8 ranges and the temperature, and the int8 graph is verified on
-    them. ``card``: what is known of the model; what is found here is added. What the card of the
-    bundle that was there says of other weights (``compared``) is kept. ``max_loss``: the share of
-    the examples that int8 may lose against fp32; more than the default is for weights that are to
-    be compared, not served. ``with_fp16``: also write the checkpoint itself, in fp16, which the
+    ``sources``: by any name, texts like those to be served, none of which the checkpoint was
+    trained or will be tested on. They set the int8 ranges, the temperature is fitted on them
+    (`calibration.fit`), and the int8 network is verified on them. ``card``: what is known of the
+    model; what is found here is added. What the card of the bundle that was there says of other
+    weights (``compared``) is kept. ``max_loss``: the share of the texts that are not Neutral that
+    int8 may lose against fp32; more than the default is for weights that are to be compared, not
+    served. ``with_fp16``: also write the checkpoint itself, in fp16, which the
     torch engine then loads instead of the dequantised int8 weights. ``with_onnx``: also write the
     int8 ONNX graph, and verify it.
 
@@ -160,7 +160,12 @@ def export(
     windows = [_within(model.config.max_position_embeddings, each) for each in WINDOWS]
     weights = _weights(model)
     fp32 = graph.build(model.config, weights)
-    rows = _calibration_rows(tokenizer, examples, windows[0])
+    rows = [
+        row
+        for examples in sources.values()
+        for row in _calibration_rows(tokenizer, examples, windows[0])
+    ]
+    print(f"observing activations on {len(rows)} texts")
     activations = observe(fp32, rows)
 
     unfinished = folder.with_name(f"{folder.name}.unfinished")
@@ -175,6 +180,7 @@ def export(
     if with_onnx:
         int8 = graph.build(model.config, weights, activations)
         (unfinished / GRAPH).write_bytes(int8.SerializeToString())
+    print("quantising")
     pack.save(model.config, weights, activations, unfinished / WEIGHTS)
     _save_tokenizer(tokenizer, model.config.max_position_embeddings, unfinished)
     identity = {
@@ -197,18 +203,19 @@ def export(
 
     bundle = load_bundle(unfinished)
 
-    def scored(engine: Engine) -> Scored:
-        return score(SentimentClassifier(bundle, engine), examples)
+    def scored(engine: Engine) -> dict[str, Scored]:
+        classifier = SentimentClassifier(bundle, engine)
+        return {name: score(classifier, examples) for name, examples in sources.items()}
 
     fp32_engine = OnnxEngine(bundle, model=fp32.SerializeToString())
     logits = np.array(fp32_engine.logits([row.tolist() for row in rows]))
     _verify_graph(logits, predict(model, rows))
     in_fp32 = scored(fp32_engine)
     native = scored(NativeEngine(bundle))
-    _verify("native", [native], [in_fp32], max_loss)
+    _verify("native", native, in_fp32, max_loss)
     if with_onnx:
-        _verify("onnx", [scored(OnnxEngine(bundle))], [in_fp32], max_loss)
-    inference["temperature"] = round(temperature(native), 4)
+        _verify("onnx", scored(OnnxEngine(bundle)), in_fp32, max_loss)
+    inference["temperature"] = _temperature(native)
     revision = _revision(unfinished, inference)
     write_card(unfinished, {**identity, "revision": revision, "inference": inference})
     replaced = folder.with_name(f"{folder.name}.replaced")
@@ -290,24 +297,28 @@ def _verify_graph(graph: np.ndarray, torch: np.ndarray) -> None:
 
 
 def _verify(
-    engine: str, served: Sequence[Scored], reference: Sequence[Scored], max_loss: float
+    engine: str,
+    served: Mapping[str, Scored],
+    reference: Mapping[str, Scored],
+    max_loss: float,
 ) -> None:
     """Print how an engine's int8 compares to fp32; raise a ValueError where it loses too much.
 
     What counts is Negative or Positive, over all texts that are not Neutral.
     """
     lost = count = 0
-    for int8, fp32 in zip(served, reference, strict=True):
-        correct = ", ".join(
-            f"{name} {each.right.mean():.4f}" for name, each in (("int8", int8), ("fp32", fp32))
-        )
+    for name, int8 in served.items():
+        fp32 = reference[name]
         same = float((int8.predicted == fp32.predicted).mean())
-        print(f"{engine}: accuracy on {len(int8.labels)} texts: {correct}; same label {same:.4f}")
+        print(
+            f"{engine}, {name}: accuracy on {len(int8.labels)} texts: int8 {int8.right.mean():.4f},"
+            f" fp32 {fp32.right.mean():.4f}; same label {same:.4f}"
+        )
         clear = int8.labels != NEUTRAL
-        right = [
-            (outcomes.two_way(each.logits) == each.labels)[clear].sum() for each in (int8, fp32)
-        ]
-        lost += int(right[1] - right[0])
+        in_int8, in_fp32 = (
+            outcomes.two_way(each.logits[clear]) == each.labels[clear] for each in (int8, fp32)
+        )
+        lost += int(in_fp32.sum() - in_int8.sum())
         count += int(clear.sum())
     # One text more or less says nothing, however few there are.
     if lost > max(1, max_loss * count):
@@ -328,14 +339,15 @@ def _revision(folder: Path, inference: Mapping[str, Any]) -> str:
     return checksum.hexdigest()[:12]
 
 
-def temperature(scored: Scored) -> float:
-    """Return what to divide the logits by for the least log loss (Guo et al. 2017)."""
-
-    def loss(log_temperature: float) -> float:
-        tempered = replace(scored, logits=scored.logits / np.exp(log_temperature))
-        return float(tempered.loss.mean())
-
-    return float(np.exp(minimize_scalar(loss, bounds=(-2, 2), method="bounded").x))
+def _temperature(sources: Mapping[str, Scored]) -> float | dict[str, float]:
+    """Return what the card says of the temperature; print what it does to the calibration."""
+    short, long = (round(each, 4) for each in calibration.fit(list(sources.values())))
+    for name, scored in sources.items():
+        if scored.calibrated:
+            fitted = calibration.tempered(scored, short, long)
+            error = calibration_error(fitted.confidence, fitted.right)
+            print(f"{name}: calibration error {error:.2%}")
+    return short if short == long else {"short": short, "long": long}
 
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:

@@ -11,8 +11,7 @@ from app.sentiment.bundle import load
 from app.settings import Settings
 from tests.training.conftest import RECIPE, sentences, tiny_model, tiny_tokenizer
 from training import export
-from training.data import LABELS, NEGATIVE, POSITIVE
-from training.evaluate import Scored
+from training.data import LABELS, POSITIVE, Examples
 from training.quantise import ActivationStats
 from training.train import Run, predict, train
 
@@ -77,7 +76,7 @@ def test_a_checkpoint_becomes_a_bundle_that_every_engine_serves(
     folder = tmp_path / "bundle"
     held_out = sentences(100, 4)
     extras = {"with_fp16": not derived, "with_onnx": not derived}
-    export.export(str(checkpoint), folder, held_out, {"license": "MIT"}, **extras)
+    export.export(str(checkpoint), folder, {"a set": held_out}, {"license": "MIT"}, **extras)
     assert json.loads((folder / "card.json").read_text())["license"] == "MIT"
     assert load(folder).labels == labels
     if derived:
@@ -98,14 +97,14 @@ def test_a_bundle_holds_the_int8_weights_alone_unless_others_are_asked_for(check
         ({"with_fp16": True}, weights | {"model.safetensors"}),
         ({"with_onnx": True}, weights | {"model.onnx"}),
     ):
-        export.export(str(checkpoint), tmp_path / "b", sentences(60, 4), {}, **extras)
+        export.export(str(checkpoint), tmp_path / "b", {"a set": sentences(60, 4)}, {}, **extras)
         names = {path.name for path in (tmp_path / "b").iterdir()}
         assert {name for name in names if name.startswith("model.")} == expected
 
 
 def test_a_bundles_folder_is_loaded_as_its_reference_checkpoint(checkpoint, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    export.export(str(checkpoint), tmp_path / "b", sentences(60, 4), {})
+    export.export(str(checkpoint), tmp_path / "b", {"a set": sentences(60, 4)}, {})
     model, _ = export.load_checkpoint(str(tmp_path / "b"))
     original, _ = export.load_checkpoint(str(checkpoint))
     rows = [np.array([2, 5, 6, 10, 3])]
@@ -114,7 +113,7 @@ def test_a_bundles_folder_is_loaded_as_its_reference_checkpoint(checkpoint, tmp_
 
 def test_labels_in_the_other_order_are_turned_round(checkpoint, tmp_path):
     relabelled(checkpoint, ("POSITIVE", "NEGATIVE"), [0, 2])
-    export.export(str(checkpoint), tmp_path / "b", _flipped(sentences(100, 4)), {})
+    export.export(str(checkpoint), tmp_path / "b", {"a set": _flipped(sentences(100, 4))}, {})
     served = load_classifier(Settings(model_dir=tmp_path / "b"))
     assert served.predict(["the film was superb"])[0].sentiment == "Negative"
 
@@ -139,7 +138,7 @@ def test_other_labels_are_refused(checkpoint, names):
 def test_int8_that_loses_too_much_replaces_nothing(checkpoint, tmp_path, monkeypatch, engine):
     folder = tmp_path / "bundle"
     extras = {"with_onnx": engine == "onnx"}
-    export.export(str(checkpoint), folder, sentences(60, 4), {}, **extras)
+    export.export(str(checkpoint), folder, {"a set": sentences(60, 4)}, {}, **extras)
     before = (folder / "SHA256SUMS").read_text()
     observe, save = export.observe, export.pack.save
     if engine == "onnx":
@@ -151,22 +150,22 @@ def test_int8_that_loses_too_much_replaces_nothing(checkpoint, tmp_path, monkeyp
             lambda config, weights, *rest: save(config, _negated(weights), *rest),
         )
     with pytest.raises(ValueError, match=f"{engine}: int8 loses more than"):
-        export.export(str(checkpoint), folder, sentences(60, 4), {}, **extras)
+        export.export(str(checkpoint), folder, {"a set": sentences(60, 4)}, {}, **extras)
     assert (folder / "SHA256SUMS").read_text() == before
     # Unless they are only to be compared.
-    export.export(str(checkpoint), folder, sentences(60, 4), {}, max_loss=1.0, **extras)
+    export.export(str(checkpoint), folder, {"a set": sentences(60, 4)}, {}, max_loss=1.0, **extras)
     assert (folder / "SHA256SUMS").read_text() != before
 
 
 def test_a_folder_that_holds_no_bundle_is_left_alone(checkpoint):
     with pytest.raises(ValueError, match="holds something that is no bundle"):
-        export.export(str(checkpoint), checkpoint, sentences(60, 4), {})
+        export.export(str(checkpoint), checkpoint, {"a set": sentences(60, 4)}, {})
     assert (checkpoint / "model.safetensors").exists()
 
 
 def test_windows_fit_a_checkpoint_that_reads_less(checkpoint, tmp_path):
     """The tiny model has 64 positions, where 384 tokens are a window's usual length."""
-    export.export(str(checkpoint), tmp_path / "b", sentences(60, 4), {})
+    export.export(str(checkpoint), tmp_path / "b", {"a set": sentences(60, 4)}, {})
     served = load_classifier(Settings(model_dir=tmp_path / "b"))
     [prediction] = served.predict(["the plot " * 100])
     assert (prediction.tokens, prediction.windows) == (202, 5)
@@ -176,18 +175,20 @@ def test_revision_changes_with_what_a_score_depends_on(checkpoint, tmp_path):
     folder = tmp_path / "b"
     revisions = []
     for seed in (4, 5):
-        export.export(str(checkpoint), folder, sentences(60, seed), {})
+        export.export(str(checkpoint), folder, {"a set": sentences(60, seed)}, {})
         revisions.append(json.loads((folder / "card.json").read_text())["revision"])
     assert revisions[0] != revisions[1]
 
 
-def test_temperature_is_that_which_made_the_log_odds_too_sharp():
-    rng = np.random.default_rng(0)
-    log_odds = rng.normal(0, 2, 20_000)
-    labels = (rng.random(20_000) < 1 / (1 + np.exp(-log_odds))).astype(int)
-    logits = np.stack([np.zeros(20_000), log_odds * 3], axis=1)
-    scored = Scored(logits, np.where(labels, POSITIVE, NEGATIVE), np.zeros(20_000))
-    assert export.temperature(scored) == pytest.approx(3, rel=0.05)
+def test_the_temperature_is_fitted_on_all_sources_by_length(checkpoint, tmp_path):
+    """The tiny model is sure of itself; here a fifth of the long texts' labels are wrong."""
+    short = sentences(300, 4)
+    long = sentences(300, 5)
+    long = Examples([f"{'the plot ' * 130}{text}" for text in long.texts], long.labels.copy())
+    long.labels[::5] = POSITIVE - long.labels[::5]
+    export.export(str(checkpoint), tmp_path / "b", {"short": short, "long": long}, {})
+    temperature = json.loads((tmp_path / "b/card.json").read_text())["inference"]["temperature"]
+    assert temperature["short"] < temperature["long"]
 
 
 def _narrowed(activations):

@@ -1,0 +1,55 @@
+"""The temperature that makes probabilities mean what they say (Guo et al. 2017, arXiv:1706.04599).
+
+It depends on the length of a text, which is what differs most between kinds of texts.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy.optimize import minimize
+
+from training.data import NEUTRAL
+from training.evaluate import Scored
+
+SHORT, LONG = 32, 256
+"""Tokens up to which and from which the temperature is that of short and of long texts."""
+MIN_TEXTS = 100
+"""Texts of a length at least, for that length to get a temperature of its own."""
+_BOUNDS = (-2, 2)
+"""Of the logarithms of the temperatures."""
+
+
+def fit(sources: Sequence[Scored]) -> tuple[float, float]:
+    """Return the temperatures of short and of long texts with the least log loss.
+
+    The sources, which were scored at temperature 1, count alike, however many texts each has. A
+    source that has Neutral among its labels is judged by three outcomes; where the network has two
+    labels, its Neutral texts are left out. If the sources hold too few texts that are short, or too
+    few that are long, both temperatures are equal.
+    """
+    judged = [each for each in map(_judged, sources) if len(each.labels)]
+    tokens = np.concatenate([each.tokens for each in judged])
+    both_ends = min((tokens <= SHORT).sum(), (tokens >= LONG).sum()) >= MIN_TEXTS
+
+    def loss(logarithms: np.ndarray) -> float:
+        short, long = np.exp(logarithms[0]), np.exp(logarithms[-1])
+        return float(np.mean([tempered(each, short, long).loss.mean() for each in judged]))
+
+    start = np.zeros(2 if both_ends else 1)
+    fitted = np.exp(minimize(loss, start, method="L-BFGS-B", bounds=[_BOUNDS] * len(start)).x)
+    return float(fitted[0]), float(fitted[-1])
+
+
+def tempered(scored: Scored, short: float, long: float) -> Scored:
+    """Return the scores at these temperatures of short and of long texts."""
+    temperatures = np.interp(np.log(scored.tokens), np.log([SHORT, LONG]), [short, long])
+    return replace(scored, logits=scored.logits / temperatures[:, None])
+
+
+def _judged(scored: Scored) -> Scored:
+    """Return the scores of the texts whose true label has a probability."""
+    if scored.calibrated:
+        return scored
+    clear = scored.labels != NEUTRAL
+    return Scored(scored.logits[clear], scored.labels[clear], scored.tokens[clear])
