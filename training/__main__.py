@@ -163,7 +163,8 @@ def _evaluate(args: argparse.Namespace) -> None:
     mistakes = evaluate.mistakes(scored, examples.texts)
     folder = args.out or EVALUATIONS / args.bundle.name / name
     folder.mkdir(parents=True, exist_ok=True)
-    how = {"revision": served.revision, "engine": args.engine, "temperature": served.temperature}
+    temperature = asdict(served.temperature)
+    how = {"revision": served.revision, "engine": args.engine, "temperature": temperature}
     windows = [asdict(each) for each in served.windows]
     report = {"data": str(args.data), **how, "windows": windows, **figures, "mistakes": mistakes}
     (folder / "report.json").write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")

@@ -9,19 +9,18 @@ from dataclasses import replace
 import numpy as np
 from scipy.optimize import minimize
 
+from app.sentiment.temperature import LONG_TOKENS, SHORT_TOKENS, Temperature
 from training.data import NEUTRAL
 from training.evaluate import Scored
 
-SHORT, LONG = 32, 256
-"""Tokens up to which and from which the temperature is that of short and of long texts."""
 MIN_TEXTS = 100
 """Texts of a length at least, for that length to get a temperature of its own."""
 _BOUNDS = (-2, 2)
 """Of the logarithms of the temperatures."""
 
 
-def fit(sources: Sequence[Scored]) -> tuple[float, float]:
-    """Return the temperatures of short and of long texts with the least log loss.
+def fit(sources: Sequence[Scored]) -> Temperature:
+    """Return the temperature with the least log loss.
 
     The sources, which were scored at temperature 1, count alike, however many texts each has. A
     source that has Neutral among its labels is judged by three outcomes; where the network has two
@@ -30,20 +29,28 @@ def fit(sources: Sequence[Scored]) -> tuple[float, float]:
     """
     judged = [each for each in map(_judged, sources) if len(each.labels)]
     tokens = np.concatenate([each.tokens for each in judged])
-    both_ends = min((tokens <= SHORT).sum(), (tokens >= LONG).sum()) >= MIN_TEXTS
+    both_ends = min((tokens <= SHORT_TOKENS).sum(), (tokens >= LONG_TOKENS).sum()) >= MIN_TEXTS
 
     def loss(logarithms: np.ndarray) -> float:
-        short, long = np.exp(logarithms[0]), np.exp(logarithms[-1])
-        return float(np.mean([tempered(each, short, long).loss.mean() for each in judged]))
+        temperature = _of(logarithms)
+        return float(np.mean([tempered(each, temperature).loss.mean() for each in judged]))
 
     start = np.zeros(2 if both_ends else 1)
-    fitted = np.exp(minimize(loss, start, method="L-BFGS-B", bounds=[_BOUNDS] * len(start)).x)
-    return float(fitted[0]), float(fitted[-1])
+    return _of(minimize(loss, start, method="L-BFGS-B", bounds=[_BOUNDS] * len(start)).x)
 
 
-def tempered(scored: Scored, short: float, long: float) -> Scored:
-    """Return the scores at these temperatures of short and of long texts."""
-    temperatures = np.interp(np.log(scored.tokens), np.log([SHORT, LONG]), [short, long])
+def _of(logarithms: np.ndarray) -> Temperature:
+    short, long = np.exp(logarithms[[0, -1]]).tolist()
+    return Temperature(short, long)
+
+
+def tempered(scored: Scored, temperature: Temperature) -> Scored:
+    """Return the scores at a temperature, of scores at temperature 1."""
+    temperatures = np.interp(
+        np.log(scored.tokens),
+        np.log([SHORT_TOKENS, LONG_TOKENS]),
+        [temperature.short, temperature.long],
+    )
     return replace(scored, logits=scored.logits / temperatures[:, None])
 
 

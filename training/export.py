@@ -23,7 +23,7 @@ from transformers import (
     DistilBertForSequenceClassification,
 )
 
-from app.sentiment.bundle import CHECKSUMS, Bundle
+from app.sentiment.bundle import CHECKSUMS, LABELS, Bundle
 from app.sentiment.bundle import load as load_bundle
 from app.sentiment.classifier import SentimentClassifier
 from app.sentiment.engines import Engine, disk_cache, reference
@@ -32,9 +32,8 @@ from app.sentiment.engines.onnx import GRAPH, OnnxEngine, cached_graph
 from app.sentiment.windows import Windows
 from training import calibration, data, graph, outcomes, pack
 from training.card import write as write_card
-from training.data import LABELS, NEUTRAL, Examples
+from training.data import NEUTRAL, Examples
 from training.evaluate import Scored, calibration_error, score
-from training.outcomes import SIDES
 from training.quantise import Activations, ActivationStats
 from training.recipe import FILE as RECIPE
 from training.train import predict
@@ -81,7 +80,7 @@ def load_checkpoint(source: str) -> tuple[DistilBertForSequenceClassification, T
     return model.eval(), tokenizer
 
 
-def _order(source: str, names: Sequence[str]) -> tuple[list[str], list[int]]:
+def _order(source: str, names: Sequence[str]) -> tuple[Sequence[str], list[int]]:
     """Return a bundle's labels in their order, and the position of each among a checkpoint's names.
 
     Raises:
@@ -89,7 +88,7 @@ def _order(source: str, names: Sequence[str]) -> tuple[list[str], list[int]]:
     """
     lowered = [name.lower() for name in names]
     beginnings = [name[:3] for name in lowered]
-    for labels in ([LABELS[side] for side in SIDES], list(LABELS)):
+    for labels in LABELS:
         numbered = [f"label_{i}" for i in range(len(labels))]
         named = [label[:3].lower() for label in labels]
         for expected, given in ((numbered, lowered), (named, beginnings)):
@@ -340,13 +339,14 @@ def _revision(folder: Path, inference: Mapping[str, Any]) -> str:
 
 
 def _temperature(sources: Mapping[str, Scored]) -> float | dict[str, float]:
-    """Return what the card says of the temperature; print what it does to the calibration."""
-    short, long = (round(each, 4) for each in calibration.fit(list(sources.values())))
+    """Return what the card says of the temperature; print how well it calibrates each source."""
+    fitted = calibration.fit(list(sources.values()))
     for name, scored in sources.items():
         if scored.calibrated:
-            fitted = calibration.tempered(scored, short, long)
-            error = calibration_error(fitted.confidence, fitted.right)
+            served = calibration.tempered(scored, fitted)
+            error = calibration_error(served.confidence, served.right)
             print(f"{name}: calibration error {error:.2%}")
+    short, long = round(fitted.short, 4), round(fitted.long, 4)
     return short if short == long else {"short": short, "long": long}
 
 

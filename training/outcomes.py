@@ -1,6 +1,7 @@
-"""The outcomes that the logits of two or three labels stand for.
+"""The outcomes that the logits of two or three labels stand for, of many texts at once.
 
-A network of two labels says Negative or Positive, one of three also Neutral.
+A network of two labels says Negative or Positive, one of three also Neutral. The service computes
+the same of one text (`app.sentiment.polarity`).
 """
 
 import numpy as np
@@ -34,7 +35,7 @@ def log_odds(logits: np.ndarray) -> np.ndarray:
 
 def two_way(logits: np.ndarray) -> np.ndarray:
     """Return Negative or Positive, as positions in `training.data.LABELS`, (texts,)."""
-    return np.where(log_odds(logits) >= 0, POSITIVE, NEGATIVE)
+    return np.where(log_odds(logits) > 0, POSITIVE, NEGATIVE)
 
 
 def three_way(logits: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from app.sentiment.temperature import Temperature
 from training import calibration
 from training.data import NEGATIVE, NEUTRAL, POSITIVE
 from training.evaluate import Scored
@@ -16,10 +17,16 @@ def drawn(temperature, tokens, labels, count=8000, seed=0):
     return Scored(logits * temperature, numbers[positions], np.full(count, tokens))
 
 
+def ends(sources):
+    """The temperatures of short and of long texts."""
+    fitted = calibration.fit(sources)
+    return fitted.short, fitted.long
+
+
 @pytest.mark.parametrize("labels", [2, 3])
 def test_each_length_gets_the_temperature_that_made_it_too_sharp(labels):
     short, long = drawn(2.5, 12, labels), drawn(0.6, 700, labels, seed=1)
-    assert calibration.fit([short, long]) == pytest.approx((2.5, 0.6), rel=0.05)
+    assert ends([short, long]) == pytest.approx((2.5, 0.6), rel=0.05)
 
 
 def test_sources_of_two_and_of_three_outcomes_are_judged_each_by_its_own():
@@ -28,26 +35,29 @@ def test_sources_of_two_and_of_three_outcomes_are_judged_each_by_its_own():
     reviews = Scored(long.logits[clear], long.labels[clear], long.tokens[clear])
     # Reviews that are never Neutral get a low logit of it.
     reviews.logits[:, NEUTRAL] -= 40
-    assert calibration.fit([short, reviews]) == pytest.approx((2.0, 0.8), rel=0.05)
+    assert ends([short, reviews]) == pytest.approx((2.0, 0.8), rel=0.05)
 
 
 @pytest.mark.parametrize("tokens", [12, 700])
 def test_one_length_alone_leaves_the_other_equal(tokens):
-    short, long = calibration.fit([drawn(3.0, tokens, 3)])
+    short, long = ends([drawn(3.0, tokens, 3)])
     assert short == long == pytest.approx(3.0, rel=0.05)
 
 
 def test_sources_count_alike_whatever_their_size():
     few, many = drawn(1.0, 100, 3, count=1000), drawn(3.0, 100, 3, count=20_000, seed=1)
-    share = calibration.fit([few, many])[0]
-    assert share == pytest.approx(calibration.fit([few, drawn(3.0, 100, 3, 1000, 1)])[0], rel=0.05)
-    assert 1.2 < share < 2.8
+    fitted, _ = ends([few, many])
+    of_equal_size, _ = ends([few, drawn(3.0, 100, 3, count=1000, seed=1)])
+    assert fitted == pytest.approx(of_equal_size, rel=0.05)
+    assert 1.2 < fitted < 2.8
 
 
-def test_between_the_ends_the_temperature_is_linear_in_the_logarithm_of_the_tokens():
-    scored = Scored(np.ones((5, 2)), np.full(5, POSITIVE), np.array([5, 32, 90.51, 256, 900]))
-    logits = calibration.tempered(scored, 1.0, 2.0).logits[:, 0]
-    assert 1 / logits == pytest.approx([1, 1, 1.5, 2, 2], rel=1e-3)
+def test_scores_are_tempered_as_they_are_served():
+    tokens = np.array([2, 31, 32, 33, 90, 255, 256, 257, 900])
+    temperature = Temperature(0.7, 1.9)
+    scored = Scored(np.ones((len(tokens), 2)), np.full(len(tokens), POSITIVE), tokens)
+    logits = calibration.tempered(scored, temperature).logits
+    assert 1 / logits[:, 0] == pytest.approx([temperature.at(int(count)) for count in tokens])
 
 
 def test_neutral_texts_do_not_count_where_the_network_has_no_such_label():
@@ -57,4 +67,4 @@ def test_neutral_texts_do_not_count_where_the_network_has_no_such_label():
         np.concatenate([clear.labels, np.full(5000, NEUTRAL)]),
         np.concatenate([clear.tokens, np.full(5000, 12)]),
     )
-    assert calibration.fit([mixed]) == pytest.approx(calibration.fit([clear]), rel=1e-4)
+    assert ends([mixed]) == pytest.approx(ends([clear]), rel=1e-4)
