@@ -1,10 +1,10 @@
 """Sentences to learn abilities from, each with the probabilities that follow from its template."""
 
 import random
-import re
 from collections.abc import Iterator, Mapping
 
-from training.behaviour.lexicon import Lexicon, handle, link
+from training.behaviour.changes import contracted, handle, hashtag, link, with_typo
+from training.behaviour.lexicon import Lexicon
 from training.behaviour.templates import TESTS, TRAINING
 
 Target = tuple[float, float, float]
@@ -18,7 +18,6 @@ TARGETS: Mapping[str, Target] = {
     "P": (0.02, 0.04, 0.94),
 }
 """What to learn for each label of a template."""
-HASHTAGS = ("travel", "monday", "shopping", "weekend", "news")
 
 
 WEIGHTS: Mapping[str, float] = {
@@ -66,7 +65,7 @@ def key(text: str) -> str:
 
 
 def as_typed(text: str, rng: random.Random) -> str:
-    """Return the text as somebody may have typed it, in three of ten cases changed."""
+    """Return the text as somebody may have typed it, in about a third of all cases changed."""
     chance = rng.random()
     if chance < 0.10:
         return text.lower()
@@ -81,14 +80,9 @@ def as_typed(text: str, rng: random.Random) -> str:
     if chance < 0.28:
         return f"{handle(rng)} {text}"
     if chance < 0.30:
-        return f"{text} #{rng.choice(HASHTAGS)}"
+        return f"{text} {hashtag(rng)}"
+    if chance < 0.32:
+        return contracted(text)
+    if chance < 0.34:
+        return contracted(text).replace("'", "").lower()
     return text
-
-
-def with_typo(text: str, rng: random.Random) -> str:
-    """Return the text with two neighbouring letters of a long word swapped."""
-    words = [match.start() for match in re.finditer(r"[a-z]{6,}", text)]
-    if not words:
-        return text
-    at = rng.choice(words) + rng.randint(1, 4)
-    return text[:at] + text[at + 1] + text[at] + text[at + 2 :]

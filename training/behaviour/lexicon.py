@@ -4,6 +4,8 @@ import random
 import re
 from collections.abc import Mapping, Sequence
 
+from training.behaviour.changes import handle, link
+
 
 def _words(text: str) -> list[str]:
     return text.split()
@@ -139,7 +141,7 @@ DOMAINS: Mapping[str, Mapping[str, list[str]]] = {
     },
     "hotels": {
         "thing": _words("hotel room hostel resort apartment suite lodge cabin"),
-        "aspect": _words("bed breakfast location wifi bathroom view pool lobby"),
+        "aspect": _words("bed breakfast location wifi bathroom view pool lobby balcony reception"),
         "person": ["receptionist", "host", "manager", "concierge"],
         "merit": _words("cosy clean spotless spacious comfy inviting well-kept homely"),
         "flaw": _words("mouldy filthy smelly run-down cramped draughty damp infested"),
@@ -165,7 +167,9 @@ DOMAINS: Mapping[str, Mapping[str, list[str]]] = {
     },
     "software": {
         "thing": _words("app update website program plugin game browser tool"),
-        "aspect": _words("interface documentation login search layout installer performance"),
+        "aspect": _words(
+            "interface documentation login search layout installer performance navigation"
+        ),
         "person": ["developer", "support agent", "moderator"],
         "merit": _words(
             "fast intuitive stable responsive user-friendly well-designed bug-free snappy"
@@ -193,7 +197,9 @@ DOMAINS: Mapping[str, Mapping[str, list[str]]] = {
     },
     "delivery": {
         "thing": _words("delivery order package shipment parcel return"),
-        "aspect": _words("packaging tracking timing label wrapping"),
+        "aspect": _words(
+            "packaging tracking timing label wrapping insurance paperwork communication"
+        ),
         "person": ["driver", "courier", "shop assistant"],
         "merit": _words("prompt quick well-packed speedy punctual timely undamaged on-time"),
         "flaw": _words("late delayed damaged lost incomplete crushed soaked misdelivered"),
@@ -220,7 +226,9 @@ DOMAINS: Mapping[str, Mapping[str, list[str]]] = {
     },
     "services": {
         "thing": _words("lesson haircut repair course appointment consultation workshop class"),
-        "aspect": _words("advice explanation organisation booking follow-up preparation"),
+        "aspect": _words(
+            "advice explanation organisation booking follow-up preparation feedback scheduling"
+        ),
         "person": ["doctor", "teacher", "plumber", "nurse", "agent", "coach"],
         "merit": _words(
             "professional thorough informative well-run worthwhile efficient attentive practical"
@@ -253,7 +261,7 @@ DOMAINS: Mapping[str, Mapping[str, list[str]]] = {
     },
     "events": {
         "thing": _words("concert festival conference wedding match exhibition party tour"),
-        "aspect": _words("sound venue lighting crowd programme seating catering"),
+        "aspect": _words("sound venue lighting crowd programme seating catering stage acoustics"),
         "person": ["organiser", "singer", "speaker", "band"],
         "merit": _words(
             "lively well-organised unforgettable electrifying festive joyful moving buzzing"
@@ -392,11 +400,11 @@ IDENTITIES: Mapping[str, list[str]] = {
 
 EMOJI: Mapping[str, list[str]] = {
     "Positive": [
-        *"😀😃😄😁😆😊🙂😍🥰😘😋🤩🥳😎🤗👍👏🙌💪🎉❤💕💖💗💙💚💛💜🧡💯🔥✨🌟⭐🏆😻",
+        *"😀😃😄😁😆😊🙂😍🥰😘😋🤩🥳😎🤗👍👏🙌💪🎉💗💕💖❤💙💚💛💜🧡💯🔥✨🌟⭐🏆😻",
         *"💐🌹🤟👌😂🤣😇😺💘🎊🍾🙏☺🤍😗😙😚😌🤠💝🎁🥂🏅🥇🌈😸😽🫶🩷🙆🕺💃🌺🌸☀👑",
     ],
     "Negative": [
-        *"😡😠🤬😤😞😔😟😕🙁☹😣😖😫😩😢😭😨😰😱😓🤮🤢😒🙄😑👎💔🖕💩😾😿🥺😧😦😥🤦",
+        *"😤😠🤬😡😞😔😟😕🙁☹😣😖😫😩😢😭😨😰😱😓🤮🤢😒🙄😑👎💔🖕💩😾😿🥺😧😦😥🤦",
         *"😬🥱😷🤕😪🤧🥴😵👿🤥🙀🙅",
     ],
     "Neutral": [
@@ -536,18 +544,6 @@ def half(words: Sequence[str], *, tests: bool) -> list[str]:
     """Return the words that test, or those that train; a list too short to split serves both."""
     chosen = [word for i, word in enumerate(words) if (i % TEST_SHARE == TEST_SHARE - 1) == tests]
     return chosen or list(words)
-
-
-def link(rng: random.Random) -> str:
-    """Return a shortened link."""
-    characters = "abcdefghijkmnpqrstuvwxyz0123456789"
-    return "https://t.co/" + "".join(rng.choice(characters) for _ in range(8))
-
-
-def handle(rng: random.Random) -> str:
-    """Return the handle of somebody who is addressed."""
-    letters = "abcdefghijklmnoprstuvwy"
-    return "@" + "".join(rng.choice(letters) for _ in range(rng.randint(4, 9)))
 
 
 class Lexicon:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +14,14 @@ from training import outcomes
 from training.behaviour.cases import Case
 
 TOLERANCE = 0.1
-"""How far a probability may differ between texts that say the same (Ribeiro et al. 2020)."""
+"""How far a probability may differ between texts that say the same, or fall between texts that
+praise more (Ribeiro et al. 2020)."""
 EXAMPLES = 3
 
 
 @dataclass
 class Result:
-    """What became of an ability's cases; of texts that must not differ, each pair counts."""
+    """What became of an ability's cases; of texts that must agree or rise, each pair counts."""
 
     cases: int = 0
     failures: int = 0
@@ -41,7 +42,12 @@ def measure(classifier: SentimentClassifier, cases: Sequence[Case]) -> dict[str,
     results: defaultdict[str, Result] = defaultdict(Result)
     for case in cases:
         probabilities, labels = zip(*(next(scores) for _ in case.texts), strict=True)
-        failed = [labels[0] not in case.right] if case.right else _differences(probabilities)
+        if case.right:
+            failed = [labels[0] not in case.right]
+        elif case.rising:
+            failed = _falls(probabilities)
+        else:
+            failed = _differences(probabilities)
         result = results[case.ability]
         result.cases += len(failed)
         result.failures += sum(failed)
@@ -55,6 +61,12 @@ def _differences(probabilities: Sequence[NDArray[np.float64]]) -> list[bool]:
     return [
         bool(np.abs(one - other).max() > TOLERANCE) for one, other in combinations(probabilities, 2)
     ]
+
+
+def _falls(probabilities: Sequence[NDArray[np.float64]]) -> list[bool]:
+    """Return of each text but the first whether it is less positive than the one before."""
+    balances = [one[-1] - one[0] for one in probabilities]
+    return [bool(balance - after > 2 * TOLERANCE) for balance, after in pairwise(balances)]
 
 
 def table(results: dict[str, Result]) -> str:

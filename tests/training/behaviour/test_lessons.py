@@ -28,6 +28,35 @@ def test_no_lesson_is_a_case_that_tests(taught):
     assert not tested & {key(text) for text, _ in taught}
 
 
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "One star",
+        "2 stars out of 5",
+        "Average.",
+        "👎",
+        "😡😡",
+        "❤️",
+        "The package arrived on Tuesday.",
+        "Refund processed in a day.",
+        "I have never been so bored.",
+        "I wanted to love it, but it never once made me care.",
+        "Not the worst thing I've ever watched.",
+        "Yeah right, best customer service ever, only waited 3 hours.",
+    ],
+)
+def test_a_sentence_that_weights_once_failed_tests_and_never_trains(sentence, taught):
+    assert (sentence,) in {case.texts for case in cases()}
+    bare = sentence.replace("\ufe0f", "").casefold()
+    assert bare not in {text.replace("\ufe0f", "").casefold() for text, _ in taught}
+
+
+def test_most_attempts_give_a_new_lesson(taught):
+    texts = [text for text, _ in taught]
+    assert len(texts) == len(set(texts))
+    assert len(texts) > 0.9 * ATTEMPTS
+
+
 def test_no_template_that_tests_is_one_that_trains():
     training = {template.text for templates in TRAINING.values() for template in templates}
     tested = {

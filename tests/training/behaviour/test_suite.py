@@ -47,6 +47,20 @@ def test_each_pair_of_texts_that_differ_counts():
     assert result.examples == ["one"]
 
 
+@pytest.mark.parametrize(("positive", "fails"), [(0.9, 0), (0.6, 0), (0.4, 1)])
+def test_a_text_fails_that_is_less_positive_than_the_one_before(positive, fails):
+    case = Case("grades", ("3/5", "4/5"), rising=True)
+    probabilities = {"3/5": (0.4, 0.6), "4/5": (1 - positive, positive)}
+    result = measured(case, **probabilities)
+    assert (result.cases, result.failures) == (1, fails)
+
+
+def test_half_of_neutral_counts_as_positive_where_texts_must_rise():
+    case = Case("grades", ("3/5", "4/5"), rising=True)
+    probabilities = {"3/5": (0.1, 0.8, 0.1), "4/5": (0.3, 0.1, 0.6)}
+    assert measured(case, **probabilities).failures == 0
+
+
 def test_the_worst_ability_comes_first():
     results = {"good": suite.Result(10, 0), "bad": suite.Result(10, 9, ["a text"])}
     rows = suite.table(results).splitlines()[2:]

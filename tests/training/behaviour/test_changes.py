@@ -1,0 +1,47 @@
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training.behaviour import changes
+
+TEXTS = st.text(alphabet="abcdefgh ,.'", max_size=60)
+
+
+@given(TEXTS, st.randoms(use_true_random=False))
+def test_a_typo_only_reorders_letters(text, rng):
+    changed = changes.with_typo(text, rng)
+    assert sorted(changed) == sorted(text)
+    assert sum(one != other for one, other in zip(text, changed, strict=True)) in (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("long", "short"),
+    [
+        ("I do not like it.", "I don't like it."),
+        ("They are not fast.", "They aren't fast."),
+        ("You cannot tell.", "You can't tell."),
+    ],
+)
+def test_a_contraction_can_be_expanded(long, short):
+    assert changes.contracted(long) == short
+    assert changes.expanded(short) == long
+
+
+@pytest.mark.parametrize("text", ["Taller than I am.", "the heart of it is true"])
+def test_no_contraction_where_english_has_none(text):
+    assert changes.contracted(text) == text
+
+
+@given(TEXTS)
+def test_contracting_twice_changes_nothing_more(text):
+    once = changes.contracted(text)
+    assert changes.contracted(once) == once
+
+
+def test_links_handles_and_hashtags_look_like_themselves():
+    rng = random.Random(0)
+    assert changes.link(rng).startswith("https://")
+    assert changes.handle(rng).startswith("@")
+    assert changes.hashtag(rng).startswith("#")
