@@ -82,8 +82,7 @@ def _normalised(sent: str) -> list[Piece]:
         for segment in _segments(list(_without_selectors(_unescaped(sent))))
         for char in compose("".join(piece.text for piece in segment))
     ]
-    spelled = [(found.spaced, found.start, found.end) for found in spellings(_text(pieces))]
-    pieces = _replaced(pieces, spelled)
+    pieces = _replaced(pieces, spellings(_text(pieces)))
     return _replaced(pieces, [(" ", *match.span()) for match in BREAKS.finditer(_text(pieces))])
 
 
@@ -103,7 +102,7 @@ def _text(pieces: Iterable[Piece]) -> str:
 
 
 def _without_selectors(pieces: Iterable[Piece]) -> Iterator[Piece]:
-    """Drop the selectors of emoji; each belongs to the character before it."""
+    """Drop the selectors of emoji; the characters before them span them too."""
     last: Piece | None = None
     for piece in pieces:
         if piece.text in SELECTORS:

@@ -78,8 +78,8 @@ def normalise(text: str) -> str:
     Control and format characters are removed, and white space is collapsed. A blank text becomes
     ``""``. NFKC expands a character to at most 18 (U+FDFA).
 
-    Emoji and stars are spelled out: 👍 becomes ``thumbs up``, ``★★☆☆☆`` becomes ``2 out of 5
-    stars`` (`app.sentiment.emoji`).
+    Emoji and stars are spelled out (`app.sentiment.emoji`): 👍 becomes ``thumbs up``, and ``★★☆☆☆``
+    becomes ``2 out of 5 stars``. A character becomes at most 53.
     """
     return _one_line(spell(_composed(text)))
 

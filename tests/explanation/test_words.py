@@ -43,6 +43,23 @@ def test_words_of_ligatures_in_a_row_are_one_word():
     assert shown("so \ufdfa\ufdfa yes") == ["so", "\ufdfa\ufdfa", "yes"]
 
 
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        ("Great👍🏽!", [("Great", "Great"), ("👍🏽", "thumbs up"), ("!", "!")]),
+        ("❤️‍🔥 so", [("❤️‍🔥", "heart fire"), ("so", "so")]),
+        ("a 🤦🏽‍♀️.", [("a", "a"), ("🤦🏽‍♀️", "frustrated face palm"), (".", ".")]),
+        ("1️⃣ of 🇩🇪🇫🇷", [("1️⃣", "1"), ("of", "of"), ("🇩🇪", "flag"), ("🇫🇷", "flag")]),
+        ("★★☆☆☆ &#x1f44e;", [("★★☆☆☆", "2 out of 5 stars"), ("&#x1f44e;", "thumbs down")]),
+        ("😡😡😡😡", [("😡", "enraged face"), ("😡", "enraged face"), ("😡😡", "enraged face")]),
+        ("\ud83d\udc4e</3", [("\ud83d\udc4e", "thumbs down"), ("</3", "broken heart")]),
+        ("🅶🅾🅾🅳 🏴\U000e0067\U000e007f", [("🅶🅾🅾🅳", "good"), ("🏴\U000e0067\U000e007f", "flag")]),
+    ],
+)
+def test_the_words_for_an_emoji_are_one_word_where_it_was_sent(sent, expected):
+    assert [(sent[word.start : word.end], word.text) for word in words(sent)] == expected
+
+
 @pytest.mark.property
 @given(texts())
 def test_words_are_the_normalised_texts_in_order_and_apart(sent):

@@ -124,6 +124,20 @@ def test_parse_allows_twice_the_characters_once_normalised():
         parse("½½½½", 5)
 
 
+def test_a_short_text_of_emoji_is_never_too_long():
+    assert parse("😂👎" * 140, 280).count("thumbs down") == 140
+    with pytest.raises(InvalidText, match=r"at most 20,000 characters once emoji are spelled out"):
+        parse("😂👎" * 1000, 2000)
+    with pytest.raises(InvalidText, match=r"at most 10 characters after Unicode normalisation"):
+        parse("½½½½👎", 5)
+
+
+@pytest.mark.parametrize("blank", ["\ufe0f", "\u20e3", "\u200d\ufe0f", "\U000e0067\U000e007f"])
+def test_parts_of_emoji_that_cannot_be_seen_are_blank(blank):
+    with pytest.raises(InvalidText, match="must not be blank"):
+        parse(blank, 10)
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_longest_text_takes_linear_time(family):
     sent = FAMILIES[family](LONGEST)
