@@ -26,10 +26,11 @@ def test_base_value_and_weights_add_up_to_the_value(post):
     ("body", "expected"),
     [
         (b"So good \xf0\x9f\x91\x8d twice", ["So", "good", "\U0001f44d", "twice"]),
+        ("No 👎🏽 ❤️‍🔥 ★☆☆".encode(), ["No", "👎🏽", "❤️‍🔥", "★☆☆"]),
         (b"A cafe\xcc\x81 scene", ["A", "cafe\u0301", "scene"]),
         (b"One<br />two &amp; a&nbsp;half", ["One", "two", "&amp;", "a", "half"]),
     ],
-    ids=["emoji", "combining accent", "HTML"],
+    ids=["emoji", "emoji of several parts", "combining accent", "HTML"],
 )
 def test_offsets_refer_to_the_text_as_sent(post, body, expected):
     text = body.decode()
