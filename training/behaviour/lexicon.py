@@ -43,6 +43,7 @@ individual military
 """)
 AVERAGE = _words("""
 average ordinary typical usual standard okay regular normal adequate passable unremarkable middling
+tolerable unexceptional nondescript run-of-the-mill so-so medium customary conventional
 """)
 
 LIKED = _words("liked loved enjoyed adored appreciated admired recommended praised")
@@ -322,6 +323,27 @@ ORDEALS = [
     "staring at an error message",
 ]
 """Gerunds and nouns for what nobody enjoys."""
+ASIDES = [
+    "after {number} weeks with it",
+    "given what I paid",
+    "to be honest",
+    "although I tried",
+    "despite what {name} wrote",
+    "with hand on heart",
+    "even after the repair",
+    "having read about it in {month}",
+    "whatever my {folk} thinks",
+    "having been to {place} twice",
+    "as far as I am concerned",
+    "for what it is worth",
+    "looking back at {month}",
+    "if you ask me",
+    "all in all",
+    "now that I own it",
+    "as {name} would have us believe",
+    "contrary to what the seller wrote",
+]
+"""What separates a negation from what it negates."""
 CHEERS = [
     "great",
     "wonderful",
@@ -589,6 +611,7 @@ class Lexicon:
             "foreign": split(SCRIPTS),
             "ordeal": split(ORDEALS),
             "cheer": split(CHEERS),
+            "aside": split(ASIDES),
             "folk": split(FOLK),
             "kind": split(KIND),
             "unkind": split(UNKIND),
@@ -603,13 +626,13 @@ class Lexicon:
             "lowgrade": _grades(_LOW_OF_FIVE, _LOW_OF_TEN),
             "midgrade": _grades(_MIDDLE_OF_FIVE, _MIDDLE_OF_TEN),
             "highgrade": _grades(_HIGH_OF_FIVE, _HIGH_OF_TEN),
-            "lowletter": ["F", "E", "D", "D-", "F-"],
+            "lowletter": ["F", "E", "D", "D-"],
             "midletter": ["C", "C+", "C-"],
             "highletter": ["A", "A+", "A-", "B+"],
             "lowrow": _rows([1, 2]),
             "midrow": _rows([3]),
             "highrow": _rows([4, 5]),
-            "lowpercent": ["0%", "0 %", "5%", "10%", "15 %", "20%", "25%", "30%"],
+            "lowpercent": ["0%", "0 %", "5%", "10%", "15 %", "20%", "25%"],
             "highpercent": ["80%", "85%", "90%", "90 %", "95%", "99%", "100%", "100 %", "110%"],
             "handpos": _toned(split(EMOJI["Positive"])),
             "handneg": _toned(split(EMOJI["Negative"])),
