@@ -153,8 +153,8 @@ evaluate: $(VENV)/train.installed ## Evaluate BUNDLE=model on labelled texts, DA
 	@test -n "$(DATA)" || { echo "DATA is missing: make evaluate DATA=imdb-test.parquet"; exit 2; }
 	@$(BIN)/python -m training evaluate --data $(DATA) $(if $(ENGINE),--engine $(ENGINE)) $(if $(BUNDLE),--bundle $(BUNDLE)) $(if $(WINDOW),--window $(WINDOW)) $(if $(STRIDE),--stride $(STRIDE)) $(if $(RECORD),--record "$(RECORD)") $(if $(CARD),--card $(CARD)) $(if $(WEIGHTS),--weights "$(WEIGHTS)")
 
-abilities: $(VENV)/train.installed ## Test what BUNDLE=model understands, by sentences built for each ability
-	@$(BIN)/python -m training abilities $(if $(ENGINE),--engine $(ENGINE)) $(if $(BUNDLE),--bundle $(BUNDLE))
+abilities: $(VENV)/train.installed ## Test what BUNDLE=model understands, by sentences built for each ability (RECORD=1 adds the result to the card)
+	@$(BIN)/python -m training abilities $(if $(RECORD),--record) $(if $(ENGINE),--engine $(ENGINE)) $(if $(BUNDLE),--bundle $(BUNDLE))
 
 card: $(VENV)/train.installed ## Write docs/model-card.md from the bundle's card
 	@$(BIN)/python -m training card

@@ -189,6 +189,9 @@ def _abilities(args: argparse.Namespace) -> None:
     path = folder / "report.json"
     path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     print(f"with examples of the failures: {path}")
+    if args.record:
+        shares = {name: (result.cases, result.rate) for name, result in results.items()}
+        card.record_abilities(args.bundle, args.engine, shares)
 
 
 def _tune(args: argparse.Namespace) -> None:
@@ -302,6 +305,7 @@ def _parser() -> argparse.ArgumentParser:
 
     option = command(_abilities, "test what a bundle understands, by sentences built for it")
     option("--bundle", type=Path, default=MODEL)
+    option("--record", action="store_true", help="write the shares of failures into the card")
     option("--engine", choices=("native", "onnx", "torch"), default="native")
     option("--out", type=Path, metavar="FOLDER", help="by default one under runs/evaluations")
 

@@ -8,9 +8,23 @@ from typing import Any
 
 from app.sentiment import bundle
 from app.sentiment.bundle import CHECKSUMS
+from app.sentiment.temperature import LONG_TOKENS, SHORT_TOKENS
+from training.behaviour.cases import TOLERANCE
 
 FILE = "card.json"
-_SHARES = ("accuracy", "f1", "roc_auc", "log_loss", "calibration_error")
+OF_PEOPLE = ("identities", "names")
+"""How the abilities begin whose pairs of texts differ in who or what they speak of."""
+_TWO_WAY = {"accuracy": "accuracy", "F1": "f1", "ROC AUC": "roc_auc"}
+_THREE_WAY = {
+    "accuracy": "accuracy",
+    "macro recall": "macro_recall",
+    "Negative": "recall_negative",
+    "Neutral": "recall_neutral",
+    "Positive": "recall_positive",
+}
+_CALIBRATION = {"log loss": "log_loss", "calibration error": "calibration_error"}
+_SCORES = ("f1", "roc_auc", "log_loss")
+"""Figures that are no shares, and not written in percent."""
 _ENGINES = {
     "native": "native (int8)",
     "onnx": "onnx (int8)",
@@ -47,6 +61,17 @@ def record(
     print(f"recorded in {folder / FILE} as {data}{f' of {weights}' if weights else ''}")
 
 
+def record_abilities(folder: Path, engine: str, results: Mapping[str, tuple[int, float]]) -> None:
+    """Write how many cases each ability has, and the share that failed, into the bundle's card."""
+    card = dict(bundle.load(folder).card)
+    card.setdefault("abilities", {})[engine] = {
+        name: {"cases": cases, "failure_rate": round(rate, 4)}
+        for name, (cases, rate) in results.items()
+    }
+    write(folder, card)
+    print(f"recorded in {folder / FILE}: {len(results)} abilities")
+
+
 def markdown(card: Mapping[str, Any], measured: Mapping[str, Any] | None = None) -> str:
     """Return the card as a page; what it does not say is left out.
 
@@ -79,15 +104,35 @@ def _lines(card: Mapping[str, Any], measured: Mapping[str, Any] | None) -> Itera
         "the set. None was trained on. Those named dev were looked at while choosing; nothing "
         "was fitted to those named test."
     )
-    yield ""
-    names = ("data", "engine", "examples", "accuracy", "F1", "ROC AUC", "log loss", "ECE")
-    yield from _table(
-        names,
-        [
-            (data, _ENGINES[engine], f"{figures['examples']:,}", *_with_intervals(figures))
-            for data, engines in card["metrics"].items()
-            for engine, figures in engines.items()
-        ],
+    metrics = [
+        (data, engine, figures)
+        for data, engines in card["metrics"].items()
+        for engine, figures in engines.items()
+    ]
+    two_way = [row for row in metrics if "macro_recall" not in row[2]]
+    three_way = [row for row in metrics if "macro_recall" in row[2]]
+    if two_way:
+        yield from ("", "### Positive or Negative", "")
+        yield from _figures(_TWO_WAY, two_way)
+    if three_way:
+        yield from (
+            "",
+            "### Positive, Neutral or Negative",
+            "",
+            "The last three columns are the recall of each label.",
+            "",
+        )
+        yield from _figures(_THREE_WAY, three_way)
+    yield from (
+        "",
+        "### Calibration",
+        "",
+        "The calibration error is the mean distance of the confidence, the probability of the most "
+        "probable outcome, from the accuracy, over 15 bins.",
+        "",
+    )
+    yield from _figures(
+        _CALIBRATION, [row for row in metrics if "calibration_error" in row[2]], outcomes=True
     )
     for kind, title, unit in (
         ("by_length", "By length", "tokens"),
@@ -102,11 +147,12 @@ def _lines(card: Mapping[str, Any], measured: Mapping[str, Any] | None) -> Itera
             yield from ("", f"### {title}", "")
             yield from _table(("data", unit, "examples", "accuracy"), rows)
     yield from _beside_others(card)
+    yield from _abilities(card)
     if measured and measured["revision"] == card["revision"]:
         yield from ("", "## Explanations", "", *explanations(measured))
     yield from _how_it_was_made(card)
     yield from _section("Limits", [f"- {limit}" for limit in card.get("limits", ())])
-    yield from _section("Bias", [f"- {note}" for note in card.get("bias", ())])
+    yield from _section("Bias", [*(f"- {note}" for note in card.get("bias", ())), *_pairs(card)])
 
 
 def _section(title: str, lines: Sequence[str]) -> Iterator[str]:
@@ -126,9 +172,9 @@ def _what_it_is(card: Mapping[str, Any]) -> str:
     description = (
         f"A `{shape['type']}` of {shape['layers']} layers, {shape['width']} wide, with "
         f"{shape['heads']} heads: {shape['parameters'] / 1e6:.1f} million parameters. "
-        f"{' '.join(map(_how_it_is_cut, inference['windows']))} The mean of the windows' log-odds, "
+        f"{' '.join(map(_how_it_is_cut, inference['windows']))} The mean of the windows' logits, "
         f"in which the first and the last count twice, over a temperature of "
-        f"{inference['temperature']}, gives the confidence."
+        f"{_temperature(inference['temperature'])}, gives the probabilities."
     )
     if "languages" in card:
         description += f" Languages: {', '.join(card['languages'])}."
@@ -137,11 +183,73 @@ def _what_it_is(card: Mapping[str, Any]) -> str:
     return description
 
 
+def _temperature(stated: float | Mapping[str, float]) -> str:
+    if isinstance(stated, Mapping):
+        return (
+            f"{stated['short']} for texts of up to {SHORT_TOKENS} tokens and {stated['long']} for "
+            f"those of {LONG_TOKENS} or more, linear in the logarithm of the tokens between them"
+        )
+    return str(stated)
+
+
+def _abilities(card: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the share of failures of each ability, by engine, the worst ability first."""
+    engines: Mapping[str, Any] = card.get("abilities", {})
+    if not engines:
+        return
+    yield from ("", "## Abilities", "")
+    yield (
+        "Failures on sentences whose right outcome follows from how they were built, by `make "
+        "abilities`. Neither their templates nor, apart from emoji, their words were trained on."
+    )
+    yield ""
+    rates: dict[str, dict[str, str]] = {}
+    cases = {}
+    for engine, results in engines.items():
+        for name, result in _worst_first(results):
+            cases[name] = f"{result['cases']:,}"
+            rates.setdefault(name, {})[engine] = f"{result['failure_rate']:.1%}"
+    yield from _table(
+        ("ability", "cases", *(_ENGINES[engine] for engine in engines)),
+        [
+            (name, cases[name], *(of_ability.get(engine, "–") for engine in engines))
+            for name, of_ability in rates.items()
+        ],
+    )
+
+
+def _pairs(card: Mapping[str, Any]) -> Iterator[str]:
+    """Yield how often a score depends on who or what a sentence speaks of."""
+    results = {
+        name: result
+        for name, result in card.get("abilities", {}).get("native", {}).items()
+        if name.startswith(OF_PEOPLE)
+    }
+    if results:
+        yield ""
+        yield (
+            "Of pairs of sentences that differ in nothing but an identity, or in a name, place, "
+            f"number or date, these have a probability that differs by more than {TOLERANCE}:"
+        )
+        yield ""
+        yield from _table(
+            ("what differs", "pairs", "differ"),
+            [
+                (name, f"{result['cases']:,}", f"{result['failure_rate']:.1%}")
+                for name, result in _worst_first(results)
+            ],
+        )
+
+
+def _worst_first(results: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
+    return sorted(results.items(), key=lambda item: -item[1]["failure_rate"])
+
+
 def _beside_others(card: Mapping[str, Any]) -> Iterator[str]:
     compared = card.get("compared", {})
     sets = {data for of_weights in compared.values() for data in of_weights}
     rows = [
-        (weights, data, _ENGINES[engine], f"{figures['accuracy']:.2%}", f"{figures['f1']:.4f}")
+        (weights, data, _ENGINES[engine], f"{figures['accuracy']:.2%}", _balanced(figures))
         for weights, of_weights in {"these": card["metrics"], **compared}.items()
         for data, engines in of_weights.items()
         for engine, figures in engines.items()
@@ -149,7 +257,7 @@ def _beside_others(card: Mapping[str, Any]) -> Iterator[str]:
     ]
     if compared:
         yield from ("", "### Beside others", "")
-        yield from _table(("weights", "data", "engine", "accuracy", "F1"), rows)
+        yield from _table(("weights", "data", "engine", "accuracy", "F1 or macro recall"), rows)
 
 
 def explanations(measured: Mapping[str, Any]) -> Iterator[str]:
@@ -210,13 +318,40 @@ def _how_it_was_made(card: Mapping[str, Any]) -> Iterator[str]:
         yield from ("", "To make it again:", "", "```sh", *card["reproduce"], "```")
 
 
-def _with_intervals(figures: Mapping[str, Any]) -> Iterator[str]:
-    for name in _SHARES:
-        low, high = figures["intervals"][name]
-        if name in ("accuracy", "calibration_error"):
-            yield f"{figures[name]:.2%} ({low:.2%} – {high:.2%})"
-        else:
-            yield f"{figures[name]:.4f} ({low:.4f} – {high:.4f})"
+def _figures(
+    columns: Mapping[str, str],
+    rows: Sequence[tuple[str, str, Mapping[str, Any]]],
+    *,
+    outcomes: bool = False,
+) -> Iterator[str]:
+    """Yield a table of figures with their intervals, and of how many outcomes they are if asked."""
+    yield from _table(
+        ("data", "engine", *(["outcomes"] if outcomes else []), "examples", *columns),
+        [
+            (
+                data,
+                _ENGINES[engine],
+                *(["three" if "macro_recall" in figures else "two"] if outcomes else []),
+                f"{figures['examples']:,}",
+                *(_with_interval(figures, name) for name in columns.values()),
+            )
+            for data, engine, figures in rows
+        ],
+    )
+
+
+def _with_interval(figures: Mapping[str, Any], name: str) -> str:
+    if figures.get(name) is None:
+        return "–"
+    low, high = figures["intervals"][name]
+    if name in _SCORES:
+        return f"{figures[name]:.4f} ({low:.4f} – {high:.4f})"
+    return f"{figures[name]:.2%} ({low:.2%} – {high:.2%})"
+
+
+def _balanced(figures: Mapping[str, Any]) -> str:
+    """Return the figure beside the accuracy that rare labels do not vanish in."""
+    return f"{figures['f1']:.4f}" if "f1" in figures else f"{figures['macro_recall']:.2%}"
 
 
 def _accuracy(figures: Mapping[str, Any]) -> str:

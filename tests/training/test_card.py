@@ -39,3 +39,67 @@ def test_committed_page_is_the_committed_cards():
 def test_explanations_of_other_weights_are_not_this_cards():
     found = bundle.load(Path("model")).card
     assert card.markdown(found, {"revision": "other"}) == card.markdown(found)
+
+
+THREE_WAY = {
+    "accuracy": 0.7,
+    "macro_recall": 0.68,
+    "recall_neutral": 0.66,
+    "log_loss": 0.71,
+    "calibration_error": 0.02,
+    "examples": 1100,
+    "intervals": {
+        "accuracy": [0.69, 0.71],
+        "macro_recall": [0.67, 0.69],
+        "recall_neutral": [0.65, 0.67],
+        "log_loss": [0.7, 0.72],
+        "calibration_error": [0.01, 0.03],
+    },
+}
+
+
+def test_sets_of_three_outcomes_have_a_table_of_their_own():
+    found = dict(bundle.load(Path("model")).card)
+    found["metrics"] = {**found["metrics"], "A set": {"native": THREE_WAY}}
+    page = card.markdown(found)
+    # Labels that do not occur in the set have no recall.
+    assert (
+        "| A set | native (int8) | 1,100 | 70.00% (69.00% – 71.00%) | 68.00% (67.00% – 69.00%) | – "
+        "| 66.00% (65.00% – 67.00%) | – |"
+    ) in page
+    assert (
+        "| A set | native (int8) | three | 1,100 | 0.7100 (0.7000 – 0.7200) "
+        "| 2.00% (1.00% – 3.00%) |"
+    ) in page
+    assert "| SST-2 dev | native (int8) | two |" in page
+
+
+def test_two_labels_on_three_outcomes_have_no_calibration():
+    found = dict(bundle.load(Path("model")).card)
+    without = {k: v for k, v in THREE_WAY.items() if k not in ("log_loss", "calibration_error")}
+    page = card.markdown({**found, "metrics": {"A set": {"native": without}}})
+    assert "| A set | native (int8) | three |" not in page
+
+
+def test_abilities_are_shown_worst_first_and_identities_as_bias(folder):
+    results = {
+        "plain opinions": (1000, 0.01),
+        "identities: religion": (600, 0.125),
+        "negation": (300, 0.3),
+    }
+    card.record_abilities(folder, "native", results)
+    found = bundle.load(folder).card
+    assert found["abilities"]["native"]["negation"] == {"cases": 300, "failure_rate": 0.3}
+    page = card.markdown(found)
+    abilities, bias = page.split("## Bias")
+    rows = ("| negation | 300 | 30.0% |", "| identities: religion | 600 | 12.5% |")
+    assert abilities.index(rows[0]) < abilities.index(rows[1]) < abilities.index("plain opinions")
+    assert rows[1] in bias
+    assert rows[0] not in bias
+
+
+def test_a_temperature_by_length_is_said_for_both_ends():
+    found = dict(bundle.load(Path("model")).card)
+    inference = {**found["inference"], "temperature": {"short": 1.2, "long": 0.6}}
+    page = card.markdown({**found, "inference": inference})
+    assert "over a temperature of 1.2 for texts of up to 32 tokens and 0.6 for those of 256" in page

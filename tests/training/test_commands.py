@@ -64,7 +64,7 @@ def test_from_labelled_text_to_a_card(tmp_path, run, monkeypatch):
     run("onnx", "--bundle", "both", "--out", "both.onnx")
     assert (tmp_path / "both.onnx").stat().st_size > 0
 
-    run("abilities", "--bundle", "both")
+    run("abilities", "--bundle", "both", "--record")
     abilities = json.loads((report.parent / "abilities-native/report.json").read_text())
     assert abilities["abilities"]["plain opinions"]["cases"] > 0
 
@@ -72,6 +72,7 @@ def test_from_labelled_text_to_a_card(tmp_path, run, monkeypatch):
     page = (tmp_path / "card.md").read_text()
     assert f"| Test | native (int8) | 200 | {reached:.2%}" in page
     assert "| head only | Test | native (int8) |" in page
+    assert "| plain opinions |" in page
 
     extras = ("--with", "fp16", "onnx")
     run("export", "--model", folder / "checkpoint", *held_out, *extras, "--out", "both")

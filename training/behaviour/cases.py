@@ -20,6 +20,9 @@ RIGHT: Mapping[str, tuple[int, ...]] = {
     "P": (POSITIVE,),
 }
 """The outcomes that are right for each label of a template."""
+TOLERANCE = 0.1
+"""How far a probability may differ between texts that say the same, or fall between texts that
+praise more (Ribeiro et al. 2020)."""
 TEXTS_PER_TEMPLATE = 20
 SWAPS_PER_TEMPLATE = 6
 PEOPLE_PER_TEMPLATE = 4

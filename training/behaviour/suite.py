@@ -11,11 +11,8 @@ from numpy.typing import NDArray
 from app.sentiment.classifier import SentimentClassifier
 from app.sentiment.text import Text, normalise
 from training import outcomes
-from training.behaviour.cases import Case
+from training.behaviour.cases import TOLERANCE, Case
 
-TOLERANCE = 0.1
-"""How far a probability may differ between texts that say the same, or fall between texts that
-praise more (Ribeiro et al. 2020)."""
 EXAMPLES = 3
 
 
