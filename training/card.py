@@ -176,6 +176,11 @@ def _what_it_is(card: Mapping[str, Any]) -> str:
         f"in which the first and the last count twice, over a temperature of "
         f"{_temperature(inference['temperature'])}, gives the probabilities."
     )
+    if len(shape.get("labels", ())) == 3:
+        description += (
+            " A window counts by the probability that it is not Neutral. Where only Positive and "
+            "Negative are asked for, half of Neutral's probability goes to each."
+        )
     if "languages" in card:
         description += f" Languages: {', '.join(card['languages'])}."
     if "license" in card:

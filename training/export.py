@@ -190,6 +190,7 @@ def export(
             "layers": model.config.n_layers,
             "width": model.config.dim,
             "heads": model.config.n_heads,
+            "labels": list(model.config.id2label.values()),
             "parameters": sum(value.size for value in weights.values()),
         },
     }

@@ -103,3 +103,11 @@ def test_a_temperature_by_length_is_said_for_both_ends():
     inference = {**found["inference"], "temperature": {"short": 1.2, "long": 0.6}}
     page = card.markdown({**found, "inference": inference})
     assert "over a temperature of 1.2 for texts of up to 32 tokens and 0.6 for those of 256" in page
+
+
+def test_a_network_of_three_labels_says_what_becomes_of_neutral():
+    found = dict(bundle.load(Path("model")).card)
+    shape = {**found["architecture"], "labels": ["Negative", "Neutral", "Positive"]}
+    assert "half of Neutral's probability" in card.markdown({**found, "architecture": shape})
+    shape["labels"] = ["Negative", "Positive"]
+    assert "half of Neutral's probability" not in card.markdown({**found, "architecture": shape})
