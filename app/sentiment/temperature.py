@@ -1,6 +1,7 @@
 """The temperature that logits are divided by (Guo et al. 2017, arXiv:1706.04599), by length."""
 
 import math
+import sys
 from dataclasses import dataclass
 
 SHORT_TOKENS = 32
@@ -22,7 +23,7 @@ class Temperature:
 
     def __post_init__(self) -> None:
         for value in (self.short, self.long):
-            if not 0 < value < math.inf:
+            if not 0 < value <= sys.float_info.max:
                 raise ValueError(f"a temperature must be a positive number, not {value}")
 
     def at(self, tokens: int) -> float:
@@ -39,10 +40,11 @@ def parse(value: object) -> Temperature:
         TypeError: it is neither.
         ValueError: a number is not positive.
     """
-    match value:
-        case int() | float():
-            return Temperature(value, value)
-        case {"short": int() | float() as short, "long": int() | float() as long}:
-            return Temperature(short, long)
-        case _:
-            raise TypeError(f"a temperature is a number, or has a short and a long, not {value!r}")
+    ends = value if isinstance(value, dict) else {"short": value, "long": value}
+    numbers = [each for each in ends.values() if type(each) in (int, float)]
+    if ends.keys() != {"short", "long"} or len(numbers) != 2:
+        raise TypeError(
+            f"a temperature is a number, or has a short and a long one and nothing else, "
+            f"not {value!r}"
+        )
+    return Temperature(**ends)

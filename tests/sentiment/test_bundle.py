@@ -1,4 +1,5 @@
 import hashlib
+import math
 import shutil
 
 import pytest
@@ -74,7 +75,24 @@ def test_windows_that_would_leave_gaps_are_refused(copy, bundle):
         load(copy)
 
 
-@pytest.mark.parametrize("wrong", [0, -1.0, "1", None, {"short": 1.0}, {"short": 1, "long": 0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        0,
+        -1.0,
+        math.nan,
+        math.inf,
+        10**400,
+        True,
+        "1",
+        None,
+        [1.0, 1.0],
+        {"short": 1.0},
+        {"short": 1.0, "long": 0},
+        {"short": True, "long": 1.0},
+        {"short": 1.0, "long": 1.0, "medium": 1.0},
+    ],
+)
 def test_a_temperature_that_is_none_is_refused(copy, bundle, wrong):
     inference = {**bundle.card["inference"], "temperature": wrong}
     write_card(copy, {**bundle.card, "inference": inference})
