@@ -182,8 +182,9 @@ class SentimentClassifier:
         # verdict. On held-out reviews this beat the plain mean for all windows that were tried
         # (docs/training-notes.md). A window counts by how likely it is to hold an opinion, so that
         # pages of plot do not outvote the verdict.
+        opinions = [max(polarity.opinion(logits), MIN_OPINION) for logits in windows]
         weighted = [windows[0], *windows, windows[-1]]
-        shares = [max(polarity.opinion(logits), MIN_OPINION) for logits in weighted]
+        shares = [opinions[0], *opinions, opinions[-1]]
         divisor = math.fsum(shares) * self.bundle.temperature.at(tokens)
         return [
             math.fsum(map(mul, shares, logits)) / divisor for logits in zip(*weighted, strict=True)

@@ -1,5 +1,6 @@
 """Every engine, through the same classifier, on the shipped weights."""
 
+import math
 import re
 import resource
 import time
@@ -171,14 +172,26 @@ class Windows:
         return [self._logits[row[1]] for row in rows]
 
 
-def pooled(bundle: Bundle, *logits: list[float]) -> list[float]:
+def pooled(bundle: Bundle, *logits: list[float], temperature: float = 1) -> list[float]:
     """Return the logits of a text of windows of these logits, one token each."""
-    one_token = replace(bundle, windows=(WindowSize(3, 1),), temperature=Temperature(1, 1))
+    one_token = replace(
+        bundle,
+        windows=(WindowSize(3, 1),),
+        temperature=Temperature(temperature, temperature),
+    )
     classifier = SentimentClassifier(one_token, Windows(*logits))
     return classifier.score_tokens([range(len(logits))]).logits[0]
 
 
-THREE_LOGITS = st.lists(st.floats(-8, 8), min_size=3, max_size=3)
+LOGIT = st.floats(-8, 8)
+TWO_LOGITS = st.lists(LOGIT, min_size=2, max_size=2)
+THREE_LOGITS = st.lists(LOGIT, min_size=3, max_size=3)
+SURELY_NEUTRAL = st.tuples(LOGIT, st.just(15.0), LOGIT).map(list)
+
+
+def margin(logits: list[float]) -> float:
+    """How far Positive lies above Negative."""
+    return logits[-1] - logits[0]
 
 
 @given(THREE_LOGITS)
@@ -192,6 +205,55 @@ def test_pooled_logits_lie_between_those_of_the_windows(bundle, windows):
         assert min(values) - 1e-9 <= of_label <= max(values) + 1e-9
 
 
+@given(st.lists(TWO_LOGITS, min_size=1, max_size=6), st.floats(0.1, 10))
+def test_windows_of_two_labels_count_alike_but_for_the_first_and_the_last(
+    bundle, windows, temperature
+):
+    weighted = [windows[0], *windows, windows[-1]]
+    expected = [
+        math.fsum(values) / (len(weighted) * temperature) for values in zip(*weighted, strict=True)
+    ]
+    assert pooled(bundle, *windows, temperature=temperature) == expected
+
+
+@given(THREE_LOGITS, st.lists(THREE_LOGITS, min_size=2, max_size=5), THREE_LOGITS, st.randoms())
+def test_the_order_of_windows_between_the_first_and_the_last_does_not_matter(
+    bundle, first, between, last, random
+):
+    shuffled = random.sample(between, len(between))
+    assert pooled(bundle, first, *shuffled, last) == pooled(bundle, first, *between, last)
+
+
+@given(st.lists(THREE_LOGITS, min_size=1, max_size=6))
+def test_the_margin_of_positive_lies_between_those_of_the_windows(bundle, windows):
+    """So a text is on the side on which all its windows are."""
+    margins = [margin(window) for window in windows]
+    of_text = pooled(bundle, *windows)
+    assert min(margins) - 1e-9 <= margin(of_text) <= max(margins) + 1e-9
+    assert margin(of_text) * polarity.log_odds(of_text) >= -1e-9
+
+
+@given(st.lists(THREE_LOGITS, min_size=2, max_size=5), SURELY_NEUTRAL, st.data())
+def test_a_neutral_window_between_others_moves_a_text_by_no_more_than_its_weight(
+    bundle, windows, neutral, data
+):
+    """The log-odds move by at most the window's share of the weight, times how far it lies off.
+
+    The text changes sides only if the weighted margin of the neutral window exceeds its own.
+    """
+    at = data.draw(st.integers(1, len(windows) - 1))
+    before = pooled(bundle, *windows)
+    after = pooled(bundle, *windows[:at], neutral, *windows[at:])
+    weights = [max(polarity.opinion(window), 0.01) for window in windows]
+    others = weights[0] + sum(weights) + weights[-1]
+    weight = max(polarity.opinion(neutral), 0.01)
+    apart = [new - old for new, old in zip(neutral, before, strict=True)]
+    moved = abs(polarity.log_odds(after) - polarity.log_odds(before))
+    assert moved <= weight / (others + weight) * (max(apart) - min(apart)) + 1e-9
+    if others * abs(margin(before)) > weight * abs(margin(neutral)) + 1e-9:
+        assert margin(after) * margin(before) > 0
+
+
 def test_windows_of_plot_do_not_outvote_the_verdict(bundle):
     plot, verdict = [0.5, 5.0, 1.5], [-2.0, 0.0, 3.0]
     alone = polarity.positive(pooled(bundle, verdict))
@@ -202,6 +264,26 @@ def test_a_text_of_neutral_windows_is_neutral(bundle):
     negative, neutral, positive = polarity.probabilities(pooled(bundle, *[[0.0, 30.0, 0.0]] * 4))
     assert neutral > 0.99
     assert negative == positive
+
+
+@given(st.lists(THREE_LOGITS, min_size=1, max_size=6))
+def test_a_text_is_as_neutral_as_the_least_neutral_of_its_windows(bundle, windows):
+    leads = [neutral - max(negative, positive) for negative, neutral, positive in windows]
+    negative, neutral, positive = pooled(bundle, *windows)
+    assert neutral - max(negative, positive) >= min(leads) - 1e-9
+
+
+@given(THREE_LOGITS)
+def test_three_labels_are_answered_as_two_outcomes(bundle, logits):
+    untempered = replace(bundle, temperature=Temperature(1, 1))
+    classifier = SentimentClassifier(untempered, Windows(logits))
+    [prediction] = classifier._predictions(classifier.score_tokens([[0]]))
+    assert list(prediction.scores) == ["Negative", "Positive"]
+    assert sum(prediction.scores.values()) == pytest.approx(1, abs=1.01e-4)
+    assert prediction.confidence == prediction.scores[prediction.sentiment]
+    assert prediction.confidence == max(prediction.scores.values()) >= 0.5
+    _, neutral, positive = polarity.probabilities(logits)
+    assert prediction.scores["Positive"] == pytest.approx(positive + neutral / 2, abs=1e-4)
 
 
 @pytest.mark.parametrize("count", [0, 1])
