@@ -3,6 +3,7 @@
 import itertools
 import math
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from app.deadline import Deadline
 from app.explanation import explain as module
 from app.explanation.explain import Explanation
 from app.explanation.words import words
+from app.sentiment.classifier import SentimentClassifier
 from app.sentiment.polarity import log_odds
 from app.sentiment.text import Text
 
@@ -51,6 +53,29 @@ def test_value_is_the_log_odds_of_the_prediction(native, reviews):
         explanation = explain(native, review, 20)
         probability = 1 / (1 + math.exp(-explanation.value))
         assert explanation.scores["Positive"] == pytest.approx(probability, abs=1e-3)
+
+
+class ThreeLabels:
+    """An engine of three labels: the logit of each is the sum of every third id."""
+
+    start_token = end_token = 0
+
+    def tokenise(self, texts: Sequence[str]) -> list[list[int]]:
+        return [[len(word) for word in text.split()] for text in texts]
+
+    def logits(self, rows: Sequence[Sequence[int]]) -> list[list[float]]:
+        return [[float(sum(row[i::3])) for i in range(3)] for row in rows]
+
+
+@pytest.mark.parametrize("budget", [2, 5, 400])
+def test_three_labels_are_explained_as_the_two_outcomes(bundle, budget):
+    sent = "I expected the worst of this film. It was a wonderful evening, a few songs aside."
+    three = SentimentClassifier(bundle, ThreeLabels())
+    explanation = explain(three, sent, budget)
+    total = explanation.base_value + sum(word.weight for word in explanation.words)
+    assert total == pytest.approx(explanation.value, abs=1e-4)
+    probability = 1 / (1 + math.exp(-explanation.value))
+    assert explanation.scores["Positive"] == pytest.approx(probability, abs=1e-4)
 
 
 def test_base_value_is_the_same_whatever_the_text(native):
