@@ -143,8 +143,9 @@ def test_lower_layers_learn_more_slowly(model):
     np.testing.assert_allclose(rates, [0.5**i for i in range(6)])
 
 
-def test_shipped_recipe_is_valid():
-    assert load(training.Path("training/configs/shipped.toml")).phases[0].layers == -1
+@pytest.mark.parametrize("name", ["shipped", "three-labels", "teacher", "two-phase", "tune"])
+def test_a_recipe_of_the_repository_is_valid(name):
+    assert load(training.Path(f"training/configs/{name}.toml")).name == name
 
 
 @pytest.mark.parametrize("wrong", ["length = 1000", "label_share = 3", "batch_size = 0"])
