@@ -8,7 +8,7 @@ Labelled text is any of:
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from itertools import chain
 from pathlib import Path
@@ -38,15 +38,24 @@ CACHE = Path(".cache")
 EVALUATIONS = Path("runs/evaluations")
 
 
-def _split(args: argparse.Namespace, chosen: Recipe) -> tuple[Examples, Examples]:
-    """Return what to train on and what is held out of the first of the data."""
+def _split(
+    args: argparse.Namespace, chosen: Recipe, also: Sequence[str] = ()
+) -> tuple[Examples, Examples, Examples]:
+    """Return what to train on, what is held out of the first of the data, and what is also learnt.
+
+    ``also``: sources to learn whole, as `--also` names them.
+    """
     tested = [text for path in args.test for text in data.read(path).texts]
     reviews, *others = [data.read(*data.source(argument)) for argument in args.data]
     reviews = data.without(reviews, tested)
     training, held_out = data.hold_out(reviews, chosen.held_out, chosen.seed)
-    training = data.without(data.join([training, *others]), [*tested, *held_out.texts])
-    training = _unseen(training, [*tested, *held_out.texts], args.exclude)
-    return training, held_out
+    known = [*tested, *held_out.texts]
+    training = data.without(data.join([training, *others]), known)
+    whole = [data.read(*data.source(argument)) for argument in also] or [training.take([])]
+    count = len(training)
+    both = data.join([training, data.without(data.join(whole), known)])
+    both = _unseen(both, known, args.exclude)
+    return both.take(range(count)), held_out, both.take(range(count, len(both)))
 
 
 def _unseen(training: Examples, others: list[str], excluded: list[Path]) -> Examples:
@@ -69,7 +78,7 @@ def _keys(path: Path) -> list[str]:
 
 def _label(args: argparse.Namespace) -> None:
     taught = recipe.of_checkpoint(args.model)
-    training, _ = _split(args, taught)
+    training, _, _ = _split(args, taught)
     pieces = distil.cut(training.texts, taught.seed)
     distil.label(args.model, taught.length, pieces, args.out)
     print(f"{args.out}: the scores of {len(pieces.texts)} pieces")
@@ -77,20 +86,14 @@ def _label(args: argparse.Namespace) -> None:
 
 def _train(args: argparse.Namespace) -> None:
     chosen = recipe.load(args.recipe)
-    training, held_out = _split(args, chosen)
+    training, held_out, others = _split(args, chosen, args.also)
     if args.labels:
         pieces = distil.cut(training.texts, chosen.seed)
         training = distil.learnable(
             training, pieces, args.labels, chosen.softness, chosen.label_share
         )
         print(f"{len(training)} pieces of them with a teacher's scores")
-    if args.also:
-        tested = [text for path in args.test for text in data.read(path).texts]
-        others = data.join([data.read(*data.source(argument)) for argument in args.also])
-        tested += held_out.texts
-        training = data.join(
-            [training, _unseen(data.without(others, tested), tested, args.exclude)]
-        )
+    training = data.join([training, others])
     if chosen.lessons:
         taught = _lessons(chosen)
         training = data.join([training, taught])
@@ -198,7 +201,7 @@ def _tune(args: argparse.Namespace) -> None:
     from training import tune  # optuna, which nothing else needs
 
     base = recipe.load(args.recipe)
-    training, held_out = _split(args, base)
+    training, held_out, _ = _split(args, base)
     if args.texts < len(training):
         _, training = data.hold_out(training, args.texts, base.seed)
     tune.tune(base, training, held_out, args.trials, args.out, CACHE)

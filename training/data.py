@@ -71,13 +71,14 @@ class Examples:
         return Examples(texts, self.labels[chosen], self.weights[chosen], self.targets[chosen])
 
 
-def three_way(positive: np.ndarray) -> np.ndarray:
+def three_way(positive: np.ndarray, doubt: np.ndarray | None = None) -> np.ndarray:
     """Return the probabilities of three labels, (examples, 3), that stand for one of Positive.
 
     Where two labels are all that was asked for, a text without an opinion gets a half. So the
     nearer a probability is to a half, the more of it is Neutral's; the two sides share the rest.
+    ``doubt``: the probability of Positive that Neutral's share follows from, if it is another.
     """
-    neutral = NEUTRAL_SHARE * (1 - np.abs(2 * positive - 1))
+    neutral = NEUTRAL_SHARE * (1 - np.abs(2 * (positive if doubt is None else doubt) - 1))
     sides = 1 - neutral
     return np.stack([(1 - positive) * sides, neutral, positive * sides], axis=1)
 
@@ -282,7 +283,7 @@ def unseen(
     its runs of six words, as an edited twin does, and one whose `key` is excluded. It keeps its
     place: what a teacher scored of the texts stays valid when another test set is added.
     """
-    keys = {_folded(text) for text in others} - {""}
+    keys = {folded(text) for text in others} - {""}
     other_runs = np.unique(np.concatenate([np.empty(0, np.int64), *map(_runs, others)]))
     weights = examples.weights.copy()
     for i, text in enumerate(examples.texts):
@@ -292,13 +293,14 @@ def unseen(
             if len(other_runs)
             else runs[:0]
         )
-        twin = _folded(text) in keys or (len(runs) and shared.mean() > TWIN)
+        twin = folded(text) in keys or (len(runs) and shared.mean() > TWIN)
         if twin or key(text) in excluded:
             weights[i] = 0
     return replace(examples, weights=weights)
 
 
-def _folded(text: str) -> str:
+def folded(text: str) -> str:
+    """Return the letters and digits of a text, without regard to case."""
     return "".join(filter(str.isalnum, text.casefold()))
 
 

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from transformers import AutoModelForSequenceClassification
 
 from training import data
-from training.data import NEGATIVE, NEUTRAL, POSITIVE, Examples
+from training.data import NEGATIVE, POSITIVE, Examples
 from training.train import bf16_is_faster, predict
 
 WINDOW = 190
@@ -147,7 +147,8 @@ def learnable(
         )
     own = examples.targets[pieces.sources]
     share = np.where(pieces.whole, label_share, 0.0)[:, None]
-    targets = share * own + (1 - share) * _softened(log_odds, temperature)
+    softened = data.three_way(_sigmoid(log_odds / temperature), doubt=_sigmoid(log_odds))
+    targets = share * own + (1 - share) * softened
     sides = targets[:, POSITIVE] >= targets[:, NEGATIVE]
     return Examples(
         pieces.texts,
@@ -157,8 +158,6 @@ def learnable(
     )
 
 
-def _softened(log_odds: np.ndarray, temperature: float) -> np.ndarray:
-    """Return the probabilities of three labels, (pieces, 3), that a teacher of two stands for."""
-    neutral = data.three_way(1 / (1 + np.exp(-log_odds)))[:, NEUTRAL]
-    positive = 1 / (1 + np.exp(-log_odds / temperature))
-    return np.stack([(1 - positive) * (1 - neutral), neutral, positive * (1 - neutral)], axis=1)
+def _sigmoid(log_odds: np.ndarray) -> np.ndarray:
+    probabilities: np.ndarray = 1 / (1 + np.exp(-log_odds))
+    return probabilities

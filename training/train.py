@@ -40,37 +40,31 @@ NEUTRAL_MARGIN = 0.5
 """What Neutral's logit is below the mean of the others' where a model of two labels gets it."""
 LOG_STEPS = 20
 """Optimiser steps between lines of metrics."""
+_LABELS: dict[str, Any] = {
+    "id2label": dict(enumerate(LABELS)),
+    "label2id": {label: i for i, label in enumerate(LABELS)},
+}
 
 
 def initial_model(recipe: Recipe, cache: Path) -> tuple[PreTrainedModel, Tokenizer]:
     """Return the recipe's base encoder under a fresh classification head, seeded."""
     torch.manual_seed(recipe.seed)
-    labels = {
-        "id2label": dict(enumerate(LABELS)),
-        "label2id": {label: i for i, label in enumerate(LABELS)},
-    }
     if recipe.base == "mpnet":
         folder = base.mpnet_folder(cache)
         dropout = {
             "hidden_dropout_prob": recipe.dropout,
             "attention_probs_dropout_prob": recipe.attention_dropout,
         }
-        model = AutoModelForSequenceClassification.from_pretrained(folder, **labels, **dropout)
+        model = AutoModelForSequenceClassification.from_pretrained(folder, **_LABELS, **dropout)
     else:
         folder = base.minilm_folder()
         encoder = base.to_distilbert(BertModel.from_pretrained(folder, add_pooling_layer=False))
-        dropout = {
-            "dropout": recipe.dropout,
-            "attention_dropout": recipe.attention_dropout,
-            "seq_classif_dropout": recipe.dropout,
-        }
-        config = DistilBertConfig.from_dict({**encoder.config.to_dict(), **labels, **dropout})
+        config = DistilBertConfig.from_dict(
+            {**encoder.config.to_dict(), **_LABELS, **_dropout(recipe)}
+        )
         model = DistilBertForSequenceClassification(config)
         model.distilbert.load_state_dict(encoder.state_dict())
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    return model, tokenizer
+    return model, _tokenizer(folder)
 
 
 def started_from(source: Path, recipe: Recipe) -> tuple[PreTrainedModel, Tokenizer]:
@@ -80,13 +74,8 @@ def started_from(source: Path, recipe: Recipe) -> tuple[PreTrainedModel, Tokeniz
     a half, so that the other two keep their odds.
     """
     folder = reference.checkpoint(bundle.load(source)) if (source / CHECKSUMS).exists() else source
-    dropout = {
-        "dropout": recipe.dropout,
-        "attention_dropout": recipe.attention_dropout,
-        "seq_classif_dropout": recipe.dropout,
-    }
     model = DistilBertForSequenceClassification.from_pretrained(
-        folder, dtype=torch.float32, **dropout
+        folder, dtype=torch.float32, **_dropout(recipe)
     )
     if model.config.num_labels == 2:
         negative, positive = model.classifier.weight.data
@@ -96,12 +85,25 @@ def started_from(source: Path, recipe: Recipe) -> tuple[PreTrainedModel, Tokeniz
         classifier.bias.data = torch.stack([bias[0], bias.mean() - NEUTRAL_MARGIN, bias[1]])
         model.classifier = classifier
         model.num_labels = len(LABELS)
-        model.config.id2label = dict(enumerate(LABELS))
-        model.config.label2id = {label: i for i, label in enumerate(LABELS)}
+        model.config.update(_LABELS)
+    return model, _tokenizer(folder)
+
+
+def _dropout(recipe: Recipe) -> dict[str, float]:
+    """Return the recipe's dropout as a DistilBERT's settings."""
+    return {
+        "dropout": recipe.dropout,
+        "attention_dropout": recipe.attention_dropout,
+        "seq_classif_dropout": recipe.dropout,
+    }
+
+
+def _tokenizer(folder: Path) -> Tokenizer:
+    """Return the tokenizer of a checkpoint, which neither pads nor truncates."""
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    return model, tokenizer
+    return tokenizer
 
 
 def parameter_groups(

@@ -23,11 +23,6 @@ def sides(logits: Sequence[float]) -> tuple[float, float]:
     return negative + half, positive + half
 
 
-def positive(logits: Sequence[float]) -> float:
-    """Return the probability of Positive."""
-    return sides(logits)[1]
-
-
 def log_odds(logits: Sequence[float]) -> float:
     """Return the log-odds of Positive against Negative, finite for all finite logits."""
     negative, *neutral, positive = logits

@@ -256,8 +256,8 @@ def test_a_neutral_window_between_others_moves_a_text_by_no_more_than_its_weight
 
 def test_windows_of_plot_do_not_outvote_the_verdict(bundle):
     plot, verdict = [0.5, 5.0, 1.5], [-2.0, 0.0, 3.0]
-    alone = polarity.positive(pooled(bundle, verdict))
-    assert polarity.positive(pooled(bundle, *[plot] * 8, verdict)) > alone - 0.1
+    alone = polarity.sides(pooled(bundle, verdict))[1]
+    assert polarity.sides(pooled(bundle, *[plot] * 8, verdict))[1] > alone - 0.1
 
 
 def test_a_text_of_neutral_windows_is_neutral(bundle):
@@ -292,4 +292,4 @@ def test_few_texts_give_as_many_predictions(native, count):
 
 
 def _positive(logits: list[list[float]]) -> np.ndarray:
-    return np.array(list(map(polarity.positive, logits)))
+    return np.array([polarity.sides(each)[1] for each in logits])

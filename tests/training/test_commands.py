@@ -122,7 +122,7 @@ def test_what_is_held_out_or_tested_is_not_trained_on(tmp_path):
     data.write(second.take(range(10)), tmp_path / "test.csv")
     paths = [str(tmp_path / name) for name in ("a.csv", "b.csv")]
     args = Namespace(data=paths, test=[tmp_path / "test.csv"], exclude=[])
-    training, held_out = commands._split(args, replace(RECIPE, held_out=20))
+    training, held_out, _ = commands._split(args, replace(RECIPE, held_out=20))
     seen = {t for t, weight in zip(training.texts, training.weights, strict=True) if weight}
     assert len(held_out) == 20
     assert not seen & {*held_out.texts, *second.texts[:10]}
@@ -134,3 +134,17 @@ def test_what_cannot_be_used_ends_the_command_with_the_reason(run, capsys):
         run("train", "--data", "reviews.txt")
     assert ended.value.code == 1
     assert "expected a file ending in .parquet, .csv, .jsonl" in capsys.readouterr().err
+
+
+def test_what_is_also_learnt_stays_whole_and_leaves_out_what_is_tested(tmp_path):
+    reviews, more = sentences(60, 1), sentences(40, 2)
+    data.write(reviews, tmp_path / "a.csv")
+    data.write(more, tmp_path / "more.csv")
+    data.write(more.take(range(10)), tmp_path / "test.csv")
+    args = Namespace(data=[str(tmp_path / "a.csv")], test=[tmp_path / "test.csv"], exclude=[])
+    also = [f"{tmp_path / 'more.csv'}=2"]
+    training, held_out, others = commands._split(args, replace(RECIPE, held_out=20), also)
+    assert not {*training.texts} & {*more.texts}
+    seen = {t for t, weight in zip(others.texts, others.weights, strict=True) if weight == 2}
+    assert seen
+    assert seen <= {*more.texts} - {*more.texts[:10], *held_out.texts}

@@ -15,7 +15,7 @@ def test_outcomes_are_those_that_are_served(labels):
     np.testing.assert_allclose(
         outcomes.probabilities(logits), [polarity.probabilities(each) for each in one_by_one]
     )
-    positive = np.array([polarity.positive(each) > 0.5 for each in one_by_one])
+    positive = np.array([polarity.sides(each)[1] > 0.5 for each in one_by_one])
     assert (outcomes.two_way(logits) == np.where(positive, POSITIVE, NEGATIVE)).all()
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from training.behaviour.changes import contracted, handle, hashtag, link, with_typo
 from training.behaviour.lexicon import Lexicon
 from training.behaviour.templates import TESTS, TRAINING
+from training.data import folded
 
 Target = tuple[float, float, float]
 """The probabilities of Negative, Neutral and Positive."""
@@ -48,22 +49,17 @@ def lessons(attempts: int, seed: int) -> Iterator[tuple[str, Target]]:
     """
     rng = random.Random(seed)
     lexicon = Lexicon(tests=False)
-    tested = {key(template.text) for templates in TESTS.values() for template in templates}
+    tested = {folded(template.text) for templates in TESTS.values() for template in templates}
     taken: set[str] = set()
     weights = [WEIGHTS.get(ability, 1.0) for ability in TRAINING]
     for templates in rng.choices(list(TRAINING.values()), weights, k=attempts):
         for _ in range(TRIES):
             template = rng.choice(templates)
             text = as_typed(lexicon.fill(template.text, rng), rng)
-            if text not in taken and (not key(text) or key(text) not in tested):
+            if text not in taken and (not folded(text) or folded(text) not in tested):
                 taken.add(text)
                 yield text, TARGETS[template.label]
                 break
-
-
-def key(text: str) -> str:
-    """Return the letters and digits of a text, in lower case."""
-    return "".join(filter(str.isalnum, text.casefold()))
 
 
 def as_typed(text: str, rng: random.Random) -> str:
