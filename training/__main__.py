@@ -9,7 +9,7 @@ Labelled text is any of:
 import argparse
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -33,15 +33,27 @@ REVIEWS = Path(__file__).with_name("reviews.csv")
 CONFIGS = Path(__file__).with_name("configs")
 LABELS = Path(__file__).with_name("teacher.npz")
 HELD_OUT = "held_out.csv"
+ALSO_HELD_OUT = "also_held_out.csv"
 MODEL = Path("model")
 CACHE = Path(".cache")
 EVALUATIONS = Path("runs/evaluations")
 
 
-def _split(
-    args: argparse.Namespace, chosen: Recipe, also: Sequence[str] = ()
-) -> tuple[Examples, Examples, Examples]:
-    """Return what to train on, what is held out of the first of the data, and what is also learnt.
+@dataclass(frozen=True)
+class _Split:
+    """What a run learns, and what it keeps out to choose, calibrate and verify by."""
+
+    training: Examples
+    held_out: Examples
+    """Of the first of the data."""
+    also: Examples
+    """To learn whole."""
+    also_held_out: Examples
+    """Of what is to learn whole, the texts that are certain of their label."""
+
+
+def _split(args: argparse.Namespace, chosen: Recipe, also: Sequence[str] = ()) -> _Split:
+    """Read the data and keep out of it what the recipe holds out and what nearly repeats a test.
 
     ``also``: sources to learn whole, as `--also` names them.
     """
@@ -50,12 +62,22 @@ def _split(
     reviews = data.without(reviews, tested)
     training, held_out = data.hold_out(reviews, chosen.held_out, chosen.seed)
     known = [*tested, *held_out.texts]
-    training = data.without(data.join([training, *others]), known)
     whole = [data.read(*data.source(argument)) for argument in also] or [training.take([])]
+    learnt_whole = data.without(data.join(whole), known)
+    also_held_out = learnt_whole.take([])
+    if chosen.also_held_out:
+        certain = learnt_whole.targets.max(axis=1) == 1
+        _, also_held_out = data.hold_out(
+            learnt_whole.take(np.flatnonzero(certain)), chosen.also_held_out, chosen.seed
+        )
+    training = data.without(data.join([training, *others]), known)
     count = len(training)
-    both = data.join([training, data.without(data.join(whole), known)])
-    both = _unseen(both, known, args.exclude)
-    return both.take(range(count)), held_out, both.take(range(count, len(both)))
+    # What else is held out is dropped by weight alone: a teacher's scores belong to all pieces.
+    both = data.join([training, learnt_whole])
+    both = _unseen(both, [*known, *also_held_out.texts], args.exclude)
+    return _Split(
+        both.take(range(count)), held_out, both.take(range(count, len(both))), also_held_out
+    )
 
 
 def _unseen(training: Examples, others: list[str], excluded: list[Path]) -> Examples:
@@ -78,22 +100,22 @@ def _keys(path: Path) -> list[str]:
 
 def _label(args: argparse.Namespace) -> None:
     taught = recipe.of_checkpoint(args.model)
-    training, _, _ = _split(args, taught)
-    pieces = distil.cut(training.texts, taught.seed)
+    pieces = distil.cut(_split(args, taught).training.texts, taught.seed)
     distil.label(args.model, taught.length, pieces, args.out)
     print(f"{args.out}: the scores of {len(pieces.texts)} pieces")
 
 
 def _train(args: argparse.Namespace) -> None:
     chosen = recipe.load(args.recipe)
-    training, held_out, others = _split(args, chosen, args.also)
+    split = _split(args, chosen, args.also)
+    training, held_out = split.training, split.held_out
     if args.labels:
         pieces = distil.cut(training.texts, chosen.seed)
         training = distil.learnable(
             training, pieces, args.labels, chosen.softness, chosen.label_share
         )
         print(f"{len(training)} pieces of them with a teacher's scores")
-    training = data.join([training, others])
+    training = data.join([training, split.also])
     if chosen.lessons:
         taught = _lessons(chosen)
         training = data.join([training, taught])
@@ -101,6 +123,8 @@ def _train(args: argparse.Namespace) -> None:
     folder = args.out or Path("runs") / chosen.name
     run = Run(folder, chosen, data.digest([training, held_out]))
     data.write(held_out, folder / HELD_OUT)
+    if chosen.also_held_out:
+        data.write(split.also_held_out, folder / ALSO_HELD_OUT)
     model = started_from(args.start, chosen) if args.start else initial_model(chosen, CACHE)
     train(run, *model, training, held_out)
     print(f"trained: {folder / 'checkpoint'}; held out: {folder / HELD_OUT}")
@@ -201,10 +225,11 @@ def _tune(args: argparse.Namespace) -> None:
     from training import tune  # optuna, which nothing else needs
 
     base = recipe.load(args.recipe)
-    training, held_out, _ = _split(args, base)
+    split = _split(args, base)
+    training = split.training
     if args.texts < len(training):
         _, training = data.hold_out(training, args.texts, base.seed)
-    tune.tune(base, training, held_out, args.trials, args.out, CACHE)
+    tune.tune(base, training, split.held_out, args.trials, args.out, CACHE)
 
 
 def _snippets(args: argparse.Namespace) -> None:

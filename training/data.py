@@ -25,7 +25,7 @@ RUN = 6
 """Words that two texts must have in a row for it to be more than a phrase they share."""
 TWIN = 1 / 3
 """Share of a text's runs of words found in others, from which it is taken for an edit of one."""
-NEUTRAL_SHARE = 0.7
+NEUTRAL_SHARE = 0.5
 """The share of Neutral in a target that was a probability of Positive of a half (`three_way`)."""
 _NAMES = {
     "negative": NEGATIVE,

@@ -47,6 +47,8 @@ class Recipe:
     """Tokens a text may have in training; a longer one keeps its head and its tail."""
     held_out: PositiveInt = 1000
     """Reviews kept out of training, for choosing, calibrating and verifying."""
+    also_held_out: NonNegativeInt = 0
+    """Texts kept out, likewise, of what is learnt whole beside the reviews."""
     warmup: Share = 0.06
     """Share of a phase's steps in which the learning rate rises; then it falls to 0."""
     weight_decay: NonNegativeFloat = 0.01

@@ -122,7 +122,8 @@ def test_what_is_held_out_or_tested_is_not_trained_on(tmp_path):
     data.write(second.take(range(10)), tmp_path / "test.csv")
     paths = [str(tmp_path / name) for name in ("a.csv", "b.csv")]
     args = Namespace(data=paths, test=[tmp_path / "test.csv"], exclude=[])
-    training, held_out, _ = commands._split(args, replace(RECIPE, held_out=20))
+    split = commands._split(args, replace(RECIPE, held_out=20))
+    training, held_out = split.training, split.held_out
     seen = {t for t, weight in zip(training.texts, training.weights, strict=True) if weight}
     assert len(held_out) == 20
     assert not seen & {*held_out.texts, *second.texts[:10]}
@@ -143,8 +144,11 @@ def test_what_is_also_learnt_stays_whole_and_leaves_out_what_is_tested(tmp_path)
     data.write(more.take(range(10)), tmp_path / "test.csv")
     args = Namespace(data=[str(tmp_path / "a.csv")], test=[tmp_path / "test.csv"], exclude=[])
     also = [f"{tmp_path / 'more.csv'}=2"]
-    training, held_out, others = commands._split(args, replace(RECIPE, held_out=20), also)
-    assert not {*training.texts} & {*more.texts}
-    seen = {t for t, weight in zip(others.texts, others.weights, strict=True) if weight == 2}
-    assert seen
-    assert seen <= {*more.texts} - {*more.texts[:10], *held_out.texts}
+    split = commands._split(args, replace(RECIPE, held_out=20, also_held_out=8), also)
+    assert not {*split.training.texts} & {*more.texts}
+    weighted = zip(split.also.texts, split.also.weights, strict=True)
+    learnt = {text for text, weight in weighted if weight == 2}
+    held_out = {*split.held_out.texts, *split.also_held_out.texts}
+    assert len(split.also_held_out) == 8
+    assert learnt
+    assert learnt <= {*more.texts} - {*more.texts[:10]} - held_out

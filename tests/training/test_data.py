@@ -49,7 +49,7 @@ def test_labels_may_be_probabilities(tmp_path):
     path = tmp_path / "reviews.csv"
     path.write_text("text,label\na,0.9\nb,0.25\n")
     found = data.read(path)
-    np.testing.assert_allclose(found.targets, [[0.086, 0.14, 0.774], [0.4875, 0.35, 0.1625]])
+    np.testing.assert_allclose(found.targets, [[0.09, 0.1, 0.81], [0.5625, 0.25, 0.1875]])
     assert found.labels.tolist() == [POSITIVE, NEGATIVE]
 
 
