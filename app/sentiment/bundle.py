@@ -46,6 +46,18 @@ class Bundle:
         cut = next(cut for cut in self.windows if cut.up_to is None or tokens + 2 <= cut.up_to)
         return windowing.spans(tokens, cut.length - 2, cut.stride)
 
+    def verify_outputs(self, outputs: int) -> None:
+        """Verify that the network has as many outputs as the configuration has labels.
+
+        Raises:
+            BundleError: it has another number.
+        """
+        if outputs != len(self.labels):
+            raise BundleError(
+                f"{self.folder / 'config.json'} has {len(self.labels)} labels "
+                f"({', '.join(self.labels)}), but the weights compute {outputs} logits"
+            )
+
     def file(self, name: str) -> Path:
         """Return the path of a file of the bundle, whose checksum is verified.
 

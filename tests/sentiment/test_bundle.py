@@ -1,11 +1,12 @@
 import hashlib
+import json
 import math
 import shutil
 
 import pytest
 
 from app.scoring.configuration import load_classifier
-from app.sentiment.bundle import BundleError, load
+from app.sentiment.bundle import LABELS, BundleError, load
 from app.settings import Settings
 from training.card import write as write_card
 
@@ -109,6 +110,19 @@ def test_labels_that_are_no_sentiments_are_refused(copy):
     (copy / "SHA256SUMS").write_text(sums.replace(before, after))
     with pytest.raises(BundleError, match="the labels are cat, (Neutral, )?dog, not"):
         load(copy)
+
+
+@pytest.mark.parametrize("engine", ["native", "torch"])
+def test_weights_with_another_number_of_labels_than_the_configuration_are_refused(copy, engine):
+    bundle = load(copy)
+    labels = next(labels for labels in LABELS if labels != bundle.labels)
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps({**config, "id2label": dict(enumerate(labels))}))
+    write_card(copy, bundle.card)
+    logits = len(bundle.labels)
+    reason = f"config.json has {len(labels)} labels .* but the weights compute {logits} logits"
+    with pytest.raises(BundleError, match=reason):
+        load_classifier(Settings(engine=engine, model_dir=copy))
 
 
 def test_windows_that_are_not_for_every_text_are_refused(copy, bundle):

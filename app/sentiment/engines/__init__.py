@@ -30,8 +30,17 @@ def load(name: str, bundle: Bundle, threads: int) -> Engine:
     """Load a bundle into an engine; imports only the libraries of that engine.
 
     ``threads``: compute threads; 0 means one for each processor available to this process.
+
+    Raises:
+        BundleError: a file is missing or damaged, or the network's outputs are not the labels.
     """
-    threads = threads or processors()
+    engine = _load(name, bundle, threads or processors())
+    [logits] = engine.logits([[engine.start_token, engine.end_token]])
+    bundle.verify_outputs(len(logits))
+    return engine
+
+
+def _load(name: str, bundle: Bundle, threads: int) -> Engine:
     if name == "torch":
         from app.sentiment.engines.torch import TorchEngine
 

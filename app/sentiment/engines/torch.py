@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import cast
 
 import torch
+from safetensors import safe_open
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from app.sentiment.bundle import Bundle
@@ -15,6 +16,9 @@ class TorchEngine:
 
     def __init__(self, bundle: Bundle, threads: int = 0) -> None:
         checkpoint = reference.checkpoint(bundle)
+        # Before transformers rejects a mismatch with a message that does not name the bundle.
+        with safe_open(checkpoint / reference.WEIGHTS, "pt") as weights:
+            bundle.verify_outputs(*weights.get_slice("classifier.bias").get_shape())
         if threads:
             torch.set_num_threads(threads)
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
