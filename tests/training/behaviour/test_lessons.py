@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 
 import pytest
 
@@ -6,8 +7,10 @@ from training.behaviour.cases import cases
 from training.behaviour.lessons import TARGETS, lessons
 from training.behaviour.lexicon import SLOT, Lexicon
 from training.behaviour.templates import TESTS, TRAINING
+from training.recipe import load
 
 ATTEMPTS = 5000
+CONFIGS = Path("training/configs")
 
 
 def key(text: str) -> str:
@@ -28,27 +31,40 @@ def test_no_lesson_is_a_case_that_tests(taught):
     assert not tested & {key(text) for text, _ in taught}
 
 
-@pytest.mark.parametrize(
-    "sentence",
-    [
-        "One star",
-        "2 stars out of 5",
-        "Average.",
-        "👎",
-        "😡😡",
-        "❤️",
-        "The package arrived on Tuesday.",
-        "Refund processed in a day.",
-        "I have never been so bored.",
-        "I wanted to love it, but it never once made me care.",
-        "Not the worst thing I've ever watched.",
-        "Yeah right, best customer service ever, only waited 3 hours.",
-    ],
+FAILED_ONCE = (
+    "One star",
+    "2 stars out of 5",
+    "Average.",
+    "👎",
+    "😡😡",
+    "❤️",
+    "The package arrived on Tuesday.",
+    "Refund processed in a day.",
+    "I have never been so bored.",
+    "I wanted to love it, but it never once made me care.",
+    "Not the worst thing I've ever watched.",
+    "Yeah right, best customer service ever, only waited 3 hours.",
 )
-def test_a_sentence_that_weights_once_failed_tests_and_never_trains(sentence, taught):
+"""Sentences that earlier weights failed: later ones must get them right without training."""
+
+
+def plain(text: str) -> str:
+    """Return the text without case, spaces, punctuation and variation selectors."""
+    return re.sub(r"[\s.,'!\ufe0f]", "", text.casefold())
+
+
+@pytest.fixture(scope="module")
+def taught_by_the_recipe():
+    recipe = load(CONFIGS / "three-labels.toml")
+    return {plain(text) for text, _ in lessons(recipe.lessons, recipe.seed)}
+
+
+@pytest.mark.parametrize("sentence", FAILED_ONCE)
+def test_a_sentence_that_weights_once_failed_tests_and_never_trains(sentence, taught_by_the_recipe):
+    assert sentence in {template.text for templates in TESTS.values() for template in templates}
     assert (sentence,) in {case.texts for case in cases()}
-    bare = sentence.replace("\ufe0f", "").casefold()
-    assert bare not in {text.replace("\ufe0f", "").casefold() for text, _ in taught}
+    training = {plain(each.text) for templates in TRAINING.values() for each in templates}
+    assert plain(sentence) not in training | taught_by_the_recipe
 
 
 def test_most_attempts_give_a_new_lesson(taught):
