@@ -149,7 +149,7 @@ export: $(VENV)/train.installed ## Export the checkpoint MODEL=folder or hub id 
 onnx: $(VENV)/train.installed ## Write the int8 ONNX graph of BUNDLE=model into OUT=file, by default where the onnx engine looks
 	@$(BIN)/python -m training onnx $(if $(BUNDLE),--bundle $(BUNDLE)) $(if $(DATA),--data $(DATA)) $(if $(OUT),--out $(OUT))
 
-evaluate: $(VENV)/train.installed ## Evaluate BUNDLE=model on labelled texts, DATA= (RECORD= adds the result to the card)
+evaluate: $(VENV)/train.installed ## Evaluate BUNDLE=model on labelled texts, DATA=, and by the suite of abilities (RECORD= adds the results to the card)
 	@test -n "$(DATA)" || { echo "DATA is missing: make evaluate DATA=imdb-test.parquet"; exit 2; }
 	@$(BIN)/python -m training evaluate --data $(DATA) $(if $(ENGINE),--engine $(ENGINE)) $(if $(BUNDLE),--bundle $(BUNDLE)) $(if $(WINDOW),--window $(WINDOW)) $(if $(STRIDE),--stride $(STRIDE)) $(if $(RECORD),--record "$(RECORD)") $(if $(CARD),--card $(CARD)) $(if $(WEIGHTS),--weights "$(WEIGHTS)")
 

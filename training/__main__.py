@@ -22,9 +22,9 @@ from app.sentiment.engines.onnx import find_graph
 from app.sentiment.text import normalise
 from app.sentiment.windows import Windows
 from training import card, data, distil, evaluate, export, plots, recipe, snippets
-from training.behaviour import suite
-from training.behaviour.cases import cases
+from training.behaviour import report, suite
 from training.behaviour.lessons import lessons
+from training.behaviour.suite import Result
 from training.data import Examples
 from training.recipe import Recipe
 from training.train import Run, initial_model, started_from, train
@@ -182,43 +182,59 @@ def _evaluate(args: argparse.Namespace) -> None:
         name += f"-{args.window}-{args.stride}"
     if (args.card is None) != (args.weights is None):
         raise ValueError("--card and --weights go together: whose card, and who is beside it")
-    scored = evaluate.score(
-        SentimentClassifier(served, engines.load(args.engine, served, threads=0)), examples
-    )
+    loaded = SentimentClassifier(served, engines.load(args.engine, served, threads=0))
+    scored = evaluate.score(loaded, examples)
     figures = evaluate.report(scored, data.ratings(args.data))
     print(json.dumps({k: v for k, v in figures.items() if k != "reliability"}, indent=2))
     mistakes = evaluate.mistakes(scored, examples.texts)
+    beside = args.out / "abilities" if args.out else _of_abilities(args)
+    # Other windows than the bundle's own are for long texts, and the suite's are short.
+    abilities = {} if args.window else _measure_abilities(loaded, args.engine, beside)
     folder = args.out or EVALUATIONS / args.bundle.name / name
     folder.mkdir(parents=True, exist_ok=True)
     temperature = asdict(served.temperature)
     how = {"revision": served.revision, "engine": args.engine, "temperature": temperature}
     windows = [asdict(each) for each in served.windows]
-    report = {"data": str(args.data), **how, "windows": windows, **figures, "mistakes": mistakes}
-    (folder / "report.json").write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    measured = {
+        "data": str(args.data),
+        **how,
+        "windows": windows,
+        **figures,
+        "mistakes": mistakes,
+        **suite.summary(abilities),
+    }
+    (folder / "report.json").write_text(json.dumps(measured, indent=2, ensure_ascii=False) + "\n")
     title = f"{args.data.stem}, {args.engine} engine"
-    (folder / "report.html").write_text(plots.page(title, figures, mistakes))
+    (folder / "report.html").write_text(plots.page(title, figures, mistakes, abilities))
     print(f"plots and mistakes: {folder / 'report.html'}")
     if args.record:
         card.record(args.card or args.bundle, args.record, args.engine, figures, args.weights)
+        if not args.card:
+            card.record_abilities(args.bundle, args.engine, abilities)
 
 
 def _abilities(args: argparse.Namespace) -> None:
     loaded = classifier.load(args.bundle, args.engine)
-    results = suite.measure(loaded, cases())
-    print(suite.table(results))
-    folder = args.out or EVALUATIONS / args.bundle.name / f"abilities-{args.engine}"
-    folder.mkdir(parents=True, exist_ok=True)
-    report = {
-        "revision": loaded.bundle.revision,
-        "engine": args.engine,
-        "abilities": {name: asdict(result) for name, result in results.items()},
-    }
-    path = folder / "report.json"
-    path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
-    print(f"with examples of the failures: {path}")
+    results = _measure_abilities(loaded, args.engine, args.out or _of_abilities(args), again=True)
     if args.record:
-        shares = {name: (result.cases, result.rate) for name, result in results.items()}
-        card.record_abilities(args.bundle, args.engine, shares)
+        card.record_abilities(args.bundle, args.engine, results)
+
+
+def _of_abilities(args: argparse.Namespace) -> Path:
+    """Return the folder for the report of a bundle's abilities."""
+    bundle_folder: Path = args.bundle
+    return EVALUATIONS / bundle_folder.name / f"abilities-{args.engine}"
+
+
+def _measure_abilities(
+    loaded: SentimentClassifier, engine: str, folder: Path, *, again: bool = False
+) -> dict[str, Result]:
+    """Print the table of abilities and return their results; see `training.behaviour.report`."""
+    path = folder / "report.json"
+    results = report.abilities(loaded, engine, path, again=again)
+    print(suite.table(results))
+    print(f"with examples of the failures: {path}")
+    return results
 
 
 def _tune(args: argparse.Namespace) -> None:

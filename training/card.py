@@ -9,11 +9,11 @@ from typing import Any
 from app.sentiment import bundle
 from app.sentiment.bundle import CHECKSUMS
 from app.sentiment.temperature import LONG_TOKENS, SHORT_TOKENS
-from training.behaviour.cases import TOLERANCE
+from training.behaviour import suite
+from training.behaviour.cases import OF_PEOPLE, TOLERANCE
+from training.behaviour.suite import SUMMARY, Result
 
 FILE = "card.json"
-OF_PEOPLE = ("identities", "names")
-"""How the abilities begin whose pairs of texts differ in who or what they speak of."""
 _TWO_WAY = {"accuracy": "accuracy", "F1": "f1", "ROC AUC": "roc_auc"}
 _THREE_WAY = {
     "accuracy": "accuracy",
@@ -61,13 +61,11 @@ def record(
     print(f"recorded in {folder / FILE} as {data}{f' of {weights}' if weights else ''}")
 
 
-def record_abilities(folder: Path, engine: str, results: Mapping[str, tuple[int, float]]) -> None:
-    """Write how many cases each ability has, and the share that failed, into the bundle's card."""
+def record_abilities(folder: Path, engine: str, results: Mapping[str, Result]) -> None:
+    """Write the share of each ability's cases that failed, and what sums them up, into the card."""
     card = dict(bundle.load(folder).card)
-    card.setdefault("abilities", {})[engine] = {
-        name: {"cases": cases, "failure_rate": round(rate, 4)}
-        for name, (cases, rate) in results.items()
-    }
+    for name, values in suite.summary(results).items():
+        card.setdefault(name, {})[engine] = values
     write(folder, card)
     print(f"recorded in {folder / FILE}: {len(results)} abilities")
 
@@ -208,6 +206,16 @@ def _abilities(card: Mapping[str, Any]) -> Iterator[str]:
         "abilities`. Neither their templates nor, apart from emoji, their words were trained on."
     )
     yield ""
+    summaries: Mapping[str, Any] = card.get("behaviour", {})
+    if summaries:
+        yield from _table(
+            ("in all", *(_ENGINES[engine] for engine in summaries)),
+            [
+                (text, *(_percent(of_engine.get(name)) for of_engine in summaries.values()))
+                for name, text in SUMMARY.items()
+            ],
+        )
+        yield ""
     rates: dict[str, dict[str, str]] = {}
     cases = {}
     for engine, results in engines.items():
@@ -221,6 +229,10 @@ def _abilities(card: Mapping[str, Any]) -> Iterator[str]:
             for name, of_ability in rates.items()
         ],
     )
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{share:.1%}"
 
 
 def _pairs(card: Mapping[str, Any]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 import html
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from training.behaviour import suite
+from training.behaviour.suite import Result
 from training.data import LABELS
 from training.outcomes import SIDES
 
@@ -66,7 +68,12 @@ def curves(folder: Path) -> None:
     plt.close(figure)
 
 
-def page(title: str, report: Mapping[str, Any], mistakes: Sequence[Mapping[str, Any]]) -> str:
+def page(
+    title: str,
+    report: Mapping[str, Any],
+    mistakes: Sequence[Mapping[str, Any]],
+    abilities: Mapping[str, Result] | None = None,
+) -> str:
     """Return an evaluation as one HTML page that needs no other file."""
     rows = [
         f"<tr><th>{name.replace('_', ' ')}</th><td>{report[name]:.4f}</td>"
@@ -96,9 +103,26 @@ def page(title: str, report: Mapping[str, Any], mistakes: Sequence[Mapping[str, 
             "<h2>Mistakes made most confidently</h2>",
             "<table><tr><th>row</th><th>label</th><th>confidence</th><th>tokens</th><th></th></tr>",
             *wrong,
-            "</table></html>",
+            "</table>",
+            *(_abilities(abilities) if abilities else ()),
+            "</html>",
         ]
     )
+
+
+def _abilities(results: Mapping[str, Result]) -> Iterator[str]:
+    """Yield tables of what sums the abilities up, and of each ability, the worst first."""
+    yield "<h2>Abilities</h2><table>"
+    for name, share in suite.figures(results).items():
+        yield f"<tr><td class=text>{suite.SUMMARY[name]}</td><td>{share:.1%}</td></tr>"
+    yield "</table><table><tr><th>ability</th><th>cases</th><th>fail</th><th>for example</th></tr>"
+    for name, result in suite.worst_first(results):
+        example = html.escape(result.examples[0]) if result.examples else ""
+        yield (
+            f"<tr><td class=text>{name}</td><td>{result.cases:,}</td><td>{result.rate:.1%}</td>"
+            f"<td>{example}</td></tr>"
+        )
+    yield "</table>"
 
 
 def _svg(picture: Any, report: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ import pytest
 
 from app.sentiment import bundle
 from training import card
+from training.behaviour.suite import Result
 
 FIGURES = {"accuracy": 0.875, "f1": 0.9, "reliability": [1, 2]}
 
@@ -83,9 +84,10 @@ def test_two_labels_on_three_outcomes_have_no_calibration():
 
 def test_abilities_are_shown_worst_first_and_identities_as_bias(folder):
     results = {
-        "plain opinions": (1000, 0.01),
-        "identities: religion": (600, 0.125),
-        "negation": (300, 0.3),
+        "plain opinions": Result(1000, 10),
+        "identities: religion": Result(600, 75),
+        "negation": Result(300, 90),
+        "grades in all notations": Result(200, 4),
     }
     card.record_abilities(folder, "native", results)
     found = bundle.load(folder).card
@@ -94,6 +96,9 @@ def test_abilities_are_shown_worst_first_and_identities_as_bias(folder):
     abilities, bias = page.split("## Bias")
     rows = ("| negation | 300 | 30.0% |", "| identities: religion | 600 | 12.5% |")
     assert abilities.index(rows[0]) < abilities.index(rows[1]) < abilities.index("plain opinions")
+    assert "grades that come out on the right side | 98.0% |" in abilities
+    assert "in a probability by more than 0.1 | 12.5% |" in abilities
+    assert "failures of the worst ability, such pairs aside | 30.0% |" in abilities
     assert rows[1] in bias
     assert rows[0] not in bias
 

@@ -25,7 +25,7 @@ def run(tmp_path, monkeypatch):
     return command
 
 
-def test_from_labelled_text_to_a_card(tmp_path, run, monkeypatch):
+def test_from_labelled_text_to_a_card(tmp_path, run, monkeypatch, capsys):
     data.write(sentences(900, 1), tmp_path / "train.csv")
     data.write(sentences(200, 2), tmp_path / "test.csv")
     config = (commands.CONFIGS / "two-phase.toml").read_text()
@@ -49,6 +49,7 @@ def test_from_labelled_text_to_a_card(tmp_path, run, monkeypatch):
         run("export", "--model", folder / checkpoint, *held_out, "--out", bundle)
     recorded = ("--data", "test.csv", "--record", "Test")
     run("evaluate", "--bundle", "both", *recorded)
+    assert "| plain opinions |" in capsys.readouterr().out
     run("evaluate", "--bundle", "head", *recorded, "--card", "both", "--weights", "head only")
     card = json.loads((tmp_path / "both" / "card.json").read_text())
     reached = card["metrics"]["Test"]["native"]["accuracy"]
@@ -57,6 +58,10 @@ def test_from_labelled_text_to_a_card(tmp_path, run, monkeypatch):
     report = tmp_path / "runs/evaluations/both/test-native"
     assert json.loads((report / "report.json").read_text())["accuracy"] == reached
     assert f"{reached:.4f}" in (report / "report.html").read_text()
+    # The suite is measured with the first set, and recorded with it.
+    assert "<td class=text>plain opinions</td>" in (report / "report.html").read_text()
+    assert card["abilities"]["native"]["plain opinions"]["cases"] > 0
+    assert 0 <= card["behaviour"]["native"]["emoji_and_grades_right"] <= 1
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     for engine in ("onnx", "torch"):  # what they load is derived, as the bundle holds neither

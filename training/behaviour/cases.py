@@ -97,6 +97,33 @@ WITH_EMOJI = (
 )
 EMOJI_FRAMES = 2
 """How many of these each emoji is put in."""
+COMMONEST_EMOJI: Mapping[str, str] = {
+    "P": "😂 ❤️ 🤣 👍 🙏 😘 🥰 😍 😊 🎉 😁 💕 🔥 ☺️ ♥️ 😆 🤗 👏 🙂 🥳 😎 👌 💜 💪 ✨ "
+    "💖 😋 💗 💯 🌹 💞 💙 😃 💐 😄 🙌 ❣️ 😀 💋 😌 💓 🤩 😇 🌸 🎊 💚 ☀️ 😚 👑 🎁",
+    "p": "😅 😉 🎂 😏 🎈 😜 🙈 🤞 🤤 🤪 🤭 🌞 😈 🎶 ✌️ 🖤 💰 💥 🙋 ✅ 👋",
+    "O": "👀 👉 👇 👈 😐",
+    "n": "🤷 🤔 😳 💀 🙃 🥵 😑",
+    "N": "😭 🥺 🤦 🙄 😔 😢 😩 😡 💔 😬 😱 😴 😒 😞 ☹️ 🥴 💩",
+}
+"""The hundred commonest emoji in 2021, as the Unicode Consortium counted, by their labels."""
+NOTATIONS: Mapping[str, tuple[str, ...]] = {
+    "P": ("highstar", "highgrade", "highletter", "highrow", "highpercent"),
+    "O": ("midstar", "midgrade", "midletter", "midrow"),
+    "N": ("lowstar", "lowgrade", "lowletter", "lowrow", "lowpercent"),
+}
+"""The slots that hold all grades in all notations, by the label of their grades."""
+WITH_NOTATION = (
+    "{name}'s verdict: {grade}",
+    "After {number} days, {grade} for our {thing}",
+    "{thing}, {weekday}: {grade}",
+    "We settled on {grade} for our {thing}.",
+)
+NOTATION_FRAMES = 2
+"""How many of these each grade is put in."""
+COMMONEST_EMOJI_ABILITY = "emoji, the hundred commonest"
+NOTATIONS_ABILITY = "grades in all notations"
+OF_PEOPLE = ("identities", "names")
+"""How the abilities begin whose pairs of texts differ in who or what they speak of."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +159,8 @@ def cases(seed: int = 0) -> list[Case]:
                 *_people(lexicon, reviews, rng),
                 *_details(lexicon, reviews, rng),
                 *_noise(lexicon, reviews, rng),
+                *_commonest_emoji(lexicon, rng),
+                *_notations(lexicon, rng),
             ]
         )
     )
@@ -151,6 +180,24 @@ def _emoji(lexicon: Lexicon, rng: random.Random) -> Iterator[Case]:
             for template in rng.sample(WITH_EMOJI, EMOJI_FRAMES):
                 text = lexicon.fill(template, rng, {"emoji": emoji})
                 yield Case("emoji, all with a side", (text,), (right,))
+
+
+def _commonest_emoji(lexicon: Lexicon, rng: random.Random) -> Iterator[Case]:
+    """Yield each of the commonest emoji alone and beside neutral words."""
+    for label, group in COMMONEST_EMOJI.items():
+        for emoji in group.split():
+            text = lexicon.fill(rng.choice(WITH_EMOJI), rng, {"emoji": emoji})
+            yield Case(COMMONEST_EMOJI_ABILITY, (emoji,), RIGHT[label])
+            yield Case(COMMONEST_EMOJI_ABILITY, (text,), RIGHT[label])
+
+
+def _notations(lexicon: Lexicon, rng: random.Random) -> Iterator[Case]:
+    """Yield every grade in each notation beside neutral words."""
+    for label, slots in NOTATIONS.items():
+        for grade in (grade for slot in slots for grade in lexicon.options(slot)):
+            for template in rng.sample(WITH_NOTATION, NOTATION_FRAMES):
+                text = lexicon.fill(template, rng, {"grade": grade})
+                yield Case(NOTATIONS_ABILITY, (text,), RIGHT[label])
 
 
 def _grades(lexicon: Lexicon, rng: random.Random) -> Iterator[Case]:

@@ -4,7 +4,19 @@ import numpy as np
 import pytest
 
 from training.behaviour import suite
-from training.behaviour.cases import NEUTRAL, POSITIVE, Case, cases
+from training.behaviour.cases import (
+    COMMONEST_EMOJI,
+    COMMONEST_EMOJI_ABILITY,
+    NEUTRAL,
+    NOTATIONS,
+    NOTATIONS_ABILITY,
+    POSITIVE,
+    RIGHT,
+    Case,
+    cases,
+)
+from training.behaviour.lexicon import EMOJI, Lexicon
+from training.data import LABELS
 
 
 class Scores:
@@ -65,6 +77,46 @@ def test_the_worst_ability_comes_first():
     results = {"good": suite.Result(10, 0), "bad": suite.Result(10, 9, ["a text"])}
     rows = suite.table(results).splitlines()[2:]
     assert rows[0] == "| bad | 10 | 90.0% | a text |"
+
+
+def test_figures_sum_the_results_up():
+    results = {
+        "emoji, the hundred commonest": suite.Result(200, 2),
+        "grades in all notations": suite.Result(300, 8),
+        "identities: race": suite.Result(60, 30),
+        "names, places, numbers, dates": suite.Result(40, 2),
+        "grades": suite.Result(10, 1),
+    }
+    assert suite.figures(results) == {
+        "emoji_and_grades_right": 0.98,
+        "pairs_that_differ": 0.32,
+        "worst_failure_rate": 0.1,
+    }
+    assert "by more than 0.1: 32.0%" in suite.table(results)
+
+
+def test_what_has_no_cases_has_no_figure():
+    assert suite.figures({"identities: race": suite.Result(60, 30)}) == {"pairs_that_differ": 0.5}
+
+
+def test_a_hundred_emoji_and_each_notation_of_grades_are_cases():
+    emoji = [one for group in COMMONEST_EMOJI.values() for one in group.split()]
+    assert len(emoji) == len(set(emoji)) == 100
+    tested = [case for case in cases() if case.ability == COMMONEST_EMOJI_ABILITY]
+    assert {case.texts[0] for case in tested} >= set(emoji)
+    notations = [case for case in cases() if case.ability == NOTATIONS_ABILITY]
+    for label, slots in NOTATIONS.items():
+        of_label = [case.texts[0].lower() for case in notations if case.right == RIGHT[label]]
+        for slot in slots:
+            for grade in Lexicon(tests=True).options(slot):
+                assert any(grade.lower() in text for text in of_label)
+
+
+def test_an_emoji_has_the_side_that_lessons_give_it():
+    side = {each: LABELS.index(name) for name, group in EMOJI.items() for each in group}
+    for label, group in COMMONEST_EMOJI.items():
+        for emoji in group.replace("\ufe0f", "").split():
+            assert emoji not in side or side[emoji] in RIGHT[label]
 
 
 def test_the_cases_are_the_same_each_time():
