@@ -13,8 +13,8 @@ from pathlib import Path
 
 _logger = logging.getLogger(__name__)
 
-_PACKAGE = __name__.partition(".")[0]
-_ROOT = Path(__file__).parents[2]
+_PACKAGE = __name__.removesuffix(".telemetry.exceptions")
+_FOLDER = Path(__file__).parents[1]
 
 FRAMES = 30
 """Maximum number of logged frames of an exception; the innermost are kept."""
@@ -28,7 +28,7 @@ class InternalError(Exception):
 
 def is_ours(error: BaseException) -> bool:
     """Return whether an exception is the application's own, so that its message has no content."""
-    return type(error).__module__.partition(".")[0] == _PACKAGE
+    return f"{type(error).__module__}.".startswith(f"{_PACKAGE}.")
 
 
 def headline(error: BaseException, *, unredacted: bool = False) -> str:
@@ -85,8 +85,8 @@ def located(error: BaseException) -> str:
     location = "an unknown location"
     for frame, line in traceback.walk_tb(error.__traceback__):
         path = Path(frame.f_code.co_filename)
-        if path.is_relative_to(_ROOT / _PACKAGE) and path != Path(__file__):
-            location = f"{path.relative_to(_ROOT)}:{line}"
+        if path.is_relative_to(_FOLDER) and path != Path(__file__):
+            location = f"{path.relative_to(_FOLDER.parent)}:{line}"
     return f"{type(error).__name__} at {location}"
 
 

@@ -19,7 +19,8 @@ SERVICE = "sentiment"
 REDACTED = "redacted: it may quote what a caller sent"
 
 _logger = logging.getLogger(__name__)
-_OURS = ("app", "handler", "uvicorn.error")
+_PACKAGE = __name__.removesuffix(".telemetry.logs")
+_OURS = (_PACKAGE, "handler", "uvicorn.error")
 """Loggers whose messages have no content: the application's own, and the server's lifecycle."""
 
 
@@ -124,7 +125,7 @@ def configure(level: str, *, unredacted: bool = False, stream: TextIO | None = N
         unredacted: log messages that may quote what a caller sent.
         stream: where to write the lines instead. Other handlers then stay as they are.
     """
-    logging.getLogger("app").setLevel(level)
+    logging.getLogger(_PACKAGE).setLevel(level)
     root = logging.getLogger()
     root.handlers = [one for one in root.handlers if not isinstance(one, Handler)]
     handlers = root.handlers

@@ -39,7 +39,7 @@ GROUP_BYTES = 32 * 1024 * 1024
 MIN_GROUP_ROWS = 128
 MAX_GROUP_ROWS = 65_536
 _MAGIC = b"PAR1"
-_COMMAND = [sys.executable, "-P", "-m", "app.objects.formats.parquet.worker"]
+_COMMAND = [sys.executable, "-P", "-m", f"{__name__}.worker"]
 _DAMAGED = (
     "is damaged, or uses a feature of Parquet that is not supported, or takes too much memory to "
     "decode"
