@@ -14,7 +14,7 @@ import sys
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from tqdm import tqdm
 
@@ -31,6 +31,9 @@ from app.settings import SettingsError
 from app.settings import load as load_settings
 
 BLOCK = "█"
+INTERRUPTED = "interrupted; the same command resumes here"
+FAILURES = (UnreadableObject, BundleError, SettingsError, OSError)
+"""What `score` raises."""
 
 
 def score(source: str, scored: str, options: ReadOptions, keep_rejected: bool = False) -> Summary:
@@ -124,9 +127,9 @@ def report(summary: Summary, columns: int, block: str) -> str:
         summary.scored_to,
     ]
     if summary.column:
-        others = ", ".join(map(_printable, summary.other_columns))
+        others = ", ".join(map(printable, summary.other_columns))
         lines.append(
-            f"text is from the column {_printable(summary.column)}"
+            f"text is from the column {printable(summary.column)}"
             + (f", not from {others}; --column would change that" if others else "")
         )
     if summary.rejected_to:
@@ -157,15 +160,16 @@ def _bar(name: str, rows: int, of: int, columns: int, block: str) -> str:
     return (label + block * blocks).rstrip()
 
 
-def _block() -> str:
+def block_of(stream: TextIO) -> str:
+    """Return the character of which bars are made, which the output can encode."""
     try:
-        BLOCK.encode(sys.stdout.encoding or "ascii")
+        BLOCK.encode(stream.encoding or "ascii")
     except UnicodeEncodeError:
         return "#"
     return BLOCK
 
 
-def _printable(name: str) -> str:
+def printable(name: str) -> str:
     """Return the name of a column with its control characters escaped, for a terminal."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in name)
 
@@ -173,29 +177,53 @@ def _printable(name: str) -> str:
 def main() -> None:
     """Run the command."""
     args = _arguments()
-    options = ReadOptions(args.column, args.delimiter, args.header, args.encoding)
     try:
-        summary = score(args.source, args.scored, options, args.keep_rejected)
+        summary = score_as(args, args.source, args.scored)
     except KeyboardInterrupt:
-        _end(130, "interrupted; the same command resumes here")
-    except UnreadableObject as error:
-        columns = ", ".join(map(_printable, error.columns))
-        _end(1, f"{error}: {columns}" if columns else str(error))
-    except (BundleError, SettingsError) as error:
-        _end(1, str(error))
-    except OSError as error:
-        _end(1, _reason(error))
-    # Without a terminal, assume the usual 80 columns.
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 80
-    _print(report(summary, width, _block()))
-    if summary.rejected and summary.rejected == summary.rows:
+        _end(130, INTERRUPTED)
+    except FAILURES as error:
+        _end(1, message(error))
+    _print(report(summary, width_of(sys.stdout), block_of(sys.stdout)))
+    if not any_scored(summary):
         _end(1, f"no row could be scored; the reasons are in {summary.rejected_to}")
+
+
+def score_as(args: argparse.Namespace, source: str, scored: str) -> Summary:
+    """Score an object as the options of `add_options` say; `score` lists what is raised."""
+    options = ReadOptions(args.column, args.delimiter, args.header, args.encoding)
+    return score(source, scored, options, args.keep_rejected)
+
+
+def message(error: Exception) -> str:
+    """Return the message of one of the `FAILURES`, for a terminal."""
+    if isinstance(error, UnreadableObject) and error.columns:
+        return f"{error}: {', '.join(map(printable, error.columns))}"
+    if isinstance(error, OSError) and error.strerror:
+        name = f"{os.fsdecode(error.filename)}: " if error.filename else ""
+        return name + error.strerror
+    return str(error)
+
+
+def any_scored(summary: Summary) -> bool:
+    """Return whether a row was scored, or there were no rows."""
+    return not summary.rejected or summary.rejected < summary.rows
+
+
+def width_of(stream: TextIO) -> int:
+    """Return the width of a terminal in characters; for other outputs, the usual 80."""
+    return shutil.get_terminal_size().columns if stream.isatty() else 80
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m app.score", description=__doc__)
     parser.add_argument("source", metavar="IN", help=formats.ACCEPTED)
     parser.add_argument("scored", metavar="OUT", help="of the same format")
+    add_options(parser)
+    return parser.parse_args()
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of reading and writing."""
     parser.add_argument("--column", default="", help="name of the text column")
     parser.add_argument(
         "--delimiter", default="", type=_delimiter, help="delimiter of CSV fields, such as ; or tab"
@@ -207,7 +235,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--keep-rejected", action="store_true", help="rejected rows stay, without scores"
     )
-    return parser.parse_args()
 
 
 def _delimiter(value: str) -> str:
@@ -231,12 +258,6 @@ def _print(text: str) -> None:
 def _end(status: int, message: str) -> NoReturn:
     sys.stderr.write(f"{message}\n")
     sys.exit(status)
-
-
-def _reason(error: OSError) -> str:
-    if error.filename and error.strerror:
-        return f"{os.fsdecode(error.filename)}: {error.strerror}"
-    return error.strerror or str(error)
 
 
 if __name__ == "__main__":
