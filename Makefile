@@ -117,41 +117,44 @@ invoke: $(VENV)/invoke.installed $(EMULATOR) ## Run EVENT=file.json through the 
 	@test -n "$(EVENT)" || { echo "EVENT is missing: make invoke EVENT=tests/events/rest-api.json"; exit 2; }
 	@$(BIN)/python -m scripts.invoke $(EVENT)
 
+# How labelled tables are read.
+TABLE = $(if $(TEXT_COLUMN),--text-column "$(TEXT_COLUMN)") $(if $(LABEL_COLUMN),--label-column "$(LABEL_COLUMN)") $(if $(STARS),--stars="$(STARS)")
+
 # torch allocates and frees tensors of many megabytes in each step. With these settings glibc keeps
 # them in its heap, in huge pages, which saves the page faults: a third of a step's time.
 train label tune: export MALLOC_MMAP_MAX_ = 0
 train label tune: export MALLOC_TRIM_THRESHOLD_ = 100000000000
 train label tune: export MALLOC_TOP_PAD_ = 268435456
 train label tune: export GLIBC_TUNABLES = glibc.malloc.hugetlb=1
-train: $(VENV)/$(if $(findstring teacher,$(RECIPE)),teacher,train).installed ## Fine-tune on DATA="files", without the texts of TEST="files", into OUT=
+train: $(VENV)/$(if $(findstring teacher,$(RECIPE)),teacher,train).installed ## Fine-tune on DATA="files", without the texts of TEST="files", into OUT= (TEXT_COLUMN=, LABEL_COLUMN= and STARS=1-5 say how tables are read, RECIPE= and START=model how it learns)
 	@test -n "$(DATA)" || { echo 'DATA is missing: make train DATA="imdb-train.parquet sst2-train.parquet" TEST="imdb-test.parquet"'; exit 2; }
-	@$(BIN)/python -m training train --data $(DATA) $(if $(TEST),--test $(TEST)) $(if $(OUT),--out $(OUT)) $(if $(RECIPE),--recipe $(RECIPE)) $(if $(LABELS),--labels $(LABELS)) $(if $(ALSO),--also $(ALSO)) $(if $(START),--start $(START)) $(if $(EXCLUDE),--exclude $(EXCLUDE))
+	@$(BIN)/python -m training train --data $(DATA) $(TABLE) $(if $(TEST),--test $(TEST)) $(if $(OUT),--out $(OUT)) $(if $(RECIPE),--recipe $(RECIPE)) $(if $(LABELS),--labels $(LABELS)) $(if $(ALSO),--also $(ALSO)) $(if $(START),--start $(START)) $(if $(EXCLUDE),--exclude $(EXCLUDE))
 
 label: $(VENV)/train.installed ## Score pieces of DATA= with the teacher MODEL=folder into OUT=
 	@test -n "$(MODEL)" -a -n "$(DATA)" || { echo 'MODEL or DATA is missing: make label MODEL=runs/teacher/checkpoint DATA="what it was trained on" TEST="texts to leave out"'; exit 2; }
-	@$(BIN)/python -m training label --model $(MODEL) --data $(DATA) $(if $(TEST),--test $(TEST)) $(if $(OUT),--out $(OUT))
+	@$(BIN)/python -m training label --model $(MODEL) --data $(DATA) $(TABLE) $(if $(TEST),--test $(TEST)) $(if $(OUT),--out $(OUT))
 
 tune: $(VENV)/train.installed ## Search for a better recipe with TEXTS=2000 texts of DATA= and TRIALS=20 trials
 	@test -n "$(DATA)" || { echo 'DATA is missing: make tune DATA="imdb-train.parquet" TEST="imdb-test.parquet"'; exit 2; }
-	@$(BIN)/python -m training tune --data $(DATA) $(if $(TEST),--test $(TEST)) $(if $(RECIPE),--recipe $(RECIPE)) $(if $(TEXTS),--texts $(TEXTS)) $(if $(TRIALS),--trials $(TRIALS)) $(if $(OUT),--out $(OUT))
+	@$(BIN)/python -m training tune --data $(DATA) $(TABLE) $(if $(TEST),--test $(TEST)) $(if $(RECIPE),--recipe $(RECIPE)) $(if $(TEXTS),--texts $(TEXTS)) $(if $(TRIALS),--trials $(TRIALS)) $(if $(OUT),--out $(OUT))
 
 divide: $(VENV)/train.installed ## Divide the texts of DATA=file: a fifth into data/NAME-test.csv, the rest into data/NAME-train.csv
 	@test -n "$(DATA)" || { echo 'DATA is missing: make divide DATA=neutral.parquet'; exit 2; }
-	@$(BIN)/python -m training divide --data $(DATA)
+	@$(BIN)/python -m training divide --data $(DATA) $(TABLE)
 
 snippets: $(VENV)/train.installed ## Download rated sentences of product reviews and tweets into data/
 	@$(BIN)/python -m training snippets
 
 export: $(VENV)/train.installed ## Export the checkpoint MODEL=folder or hub id as a bundle into OUT=model (WITH="fp16 onnx" adds these weights)
 	@test -n "$(MODEL)" || { echo "MODEL is missing: make export MODEL=runs/shipped/checkpoint DATA=runs/shipped/held_out.csv"; exit 2; }
-	@$(BIN)/python -m training export --model $(MODEL) $(if $(DATA),--data $(DATA)) $(if $(CARD),--card $(CARD)) $(if $(LOSS),--loss $(LOSS)) $(if $(WITH),--with $(WITH)) $(if $(OUT),--out $(OUT))
+	@$(BIN)/python -m training export --model $(MODEL) $(if $(DATA),--data $(DATA)) $(TABLE) $(if $(CARD),--card $(CARD)) $(if $(LOSS),--loss $(LOSS)) $(if $(WITH),--with $(WITH)) $(if $(OUT),--out $(OUT))
 
 onnx: $(VENV)/train.installed ## Write the int8 ONNX graph of BUNDLE=model into OUT=file, by default where the onnx engine looks
 	@$(BIN)/python -m training onnx $(if $(BUNDLE),--bundle $(BUNDLE)) $(if $(DATA),--data $(DATA)) $(if $(OUT),--out $(OUT))
 
 evaluate: $(VENV)/train.installed ## Evaluate BUNDLE=model on labelled texts, DATA=, and by the suite of abilities (RECORD= adds the results to the card)
 	@test -n "$(DATA)" || { echo "DATA is missing: make evaluate DATA=imdb-test.parquet"; exit 2; }
-	@$(BIN)/python -m training evaluate --data $(DATA) $(if $(ENGINE),--engine $(ENGINE)) $(if $(BUNDLE),--bundle $(BUNDLE)) $(if $(WINDOW),--window $(WINDOW)) $(if $(STRIDE),--stride $(STRIDE)) $(if $(RECORD),--record "$(RECORD)") $(if $(CARD),--card $(CARD)) $(if $(WEIGHTS),--weights "$(WEIGHTS)")
+	@$(BIN)/python -m training evaluate --data $(DATA) $(TABLE) $(if $(ENGINE),--engine $(ENGINE)) $(if $(BUNDLE),--bundle $(BUNDLE)) $(if $(WINDOW),--window $(WINDOW)) $(if $(STRIDE),--stride $(STRIDE)) $(if $(RECORD),--record "$(RECORD)") $(if $(CARD),--card $(CARD)) $(if $(WEIGHTS),--weights "$(WEIGHTS)")
 
 abilities: $(VENV)/train.installed ## Test what BUNDLE=model understands, by sentences built for each ability (RECORD=1 adds the result to the card)
 	@$(BIN)/python -m training abilities $(if $(RECORD),--record) $(if $(ENGINE),--engine $(ENGINE)) $(if $(BUNDLE),--bundle $(BUNDLE))

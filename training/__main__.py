@@ -1,7 +1,8 @@
 """From labelled text to a model bundle: train, export, evaluate, card.
 
 Labelled text is any of:
-  reviews.parquet, .csv, .jsonl   columns text (sentence, content) and label (0/1, neg/pos, ...)
+  reviews.parquet, .csv, .jsonl   columns text (review, comment, ...) and label (0/1, neg/pos, ...),
+                                  or those that --text-column and --label-column name
   aclImdb/train                   a folder with a text a file under neg and pos
   owner/name[:split]              a data set of the Hugging Face hub
 """
@@ -21,12 +22,13 @@ from app.sentiment.classifier import SentimentClassifier
 from app.sentiment.engines.onnx import find_graph
 from app.sentiment.text import normalise
 from app.sentiment.windows import Windows
-from training import card, data, distil, evaluate, export, plots, recipe, snippets
+from training import card, data, distil, evaluate, export, plots, recipe, snippets, stars, tables
 from training.behaviour import report, suite
 from training.behaviour.lessons import lessons
 from training.behaviour.suite import Result
 from training.data import Examples
 from training.recipe import Recipe
+from training.tables import Columns
 from training.train import Run, initial_model, started_from, train
 
 REVIEWS = Path(__file__).with_name("reviews.csv")
@@ -52,15 +54,23 @@ class _Split:
     """Of what is to learn whole, the texts that are certain of their label."""
 
 
-def _split(args: argparse.Namespace, chosen: Recipe, also: Sequence[str] = ()) -> _Split:
+def _split(
+    args: argparse.Namespace,
+    chosen: Recipe,
+    also: Sequence[str] = (),
+    columns: Columns = Columns(),  # noqa: B008
+) -> _Split:
     """Read the data and keep out of it what the recipe holds out and what nearly repeats a test.
 
-    ``also``: sources to learn whole, as `--also` names them.
+    ``also``: sources to learn whole, as `--also` names them. ``columns``: those of the data and the
+    tests.
     """
-    tested = [text for path in args.test for text in data.read(path).texts]
-    reviews, *others = [data.read(*data.source(argument)) for argument in args.data]
+    tested = [text for path in args.test for text in data.read(path, columns=columns).texts]
+    reviews, *others = [data.read(*data.source(argument), columns) for argument in args.data]
+    _check_labels(args.data[0], reviews)
     reviews = data.without(reviews, tested)
-    training, held_out = data.hold_out(reviews, chosen.held_out, chosen.seed)
+    held_out_count = data.held_out_count(len(reviews), chosen.held_out)
+    training, held_out = data.hold_out(reviews, held_out_count, chosen.seed)
     known = [*tested, *held_out.texts]
     whole = [data.read(*data.source(argument)) for argument in also] or [training.take([])]
     learnt_whole = data.without(data.join(whole), known)
@@ -78,6 +88,23 @@ def _split(args: argparse.Namespace, chosen: Recipe, also: Sequence[str] = ()) -
     return _Split(
         both.take(range(count)), held_out, both.take(range(count, len(both))), also_held_out
     )
+
+
+def _columns(args: argparse.Namespace) -> Columns:
+    return Columns(args.text_column, args.label_column, args.stars)
+
+
+def _check_labels(source: str, examples: Examples) -> None:
+    """Print how many texts have each label.
+
+    Raises:
+        ValueError: all have the same, so that nothing could be chosen or calibrated by them.
+    """
+    counts = np.bincount(examples.labels, minlength=len(data.LABELS))
+    named = [f"{count} {label}" for label, count in zip(data.LABELS, counts, strict=True) if count]
+    print(f"{source}: {len(examples)} texts: {', '.join(named)}")
+    if len(named) == 1:
+        raise ValueError(f"{source}: texts of one label only; at least two labels are needed")
 
 
 def _unseen(training: Examples, others: list[str], excluded: list[Path]) -> Examples:
@@ -100,14 +127,14 @@ def _keys(path: Path) -> list[str]:
 
 def _label(args: argparse.Namespace) -> None:
     taught = recipe.of_checkpoint(args.model)
-    pieces = distil.cut(_split(args, taught).training.texts, taught.seed)
+    pieces = distil.cut(_split(args, taught, columns=_columns(args)).training.texts, taught.seed)
     distil.label(args.model, taught.length, pieces, args.out)
     print(f"{args.out}: the scores of {len(pieces.texts)} pieces")
 
 
 def _train(args: argparse.Namespace) -> None:
     chosen = recipe.load(args.recipe)
-    split = _split(args, chosen, args.also)
+    split = _split(args, chosen, args.also, _columns(args))
     training, held_out = split.training, split.held_out
     if args.labels:
         pieces = distil.cut(training.texts, chosen.seed)
@@ -141,7 +168,7 @@ def _lessons(chosen: Recipe) -> Examples:
 
 
 def _divide(args: argparse.Namespace) -> None:
-    data.divide(data.read(args.data), args.out / args.data.stem)
+    data.divide(data.read(args.data, columns=_columns(args)), args.out / args.data.stem)
 
 
 def _export(args: argparse.Namespace) -> None:
@@ -149,7 +176,7 @@ def _export(args: argparse.Namespace) -> None:
     export.export(
         args.model,
         args.out,
-        {path.name: data.read(path) for path in args.data},
+        {path.name: data.read(path, columns=_columns(args)) for path in args.data},
         card_fields,
         args.loss,
         with_fp16="fp16" in args.extras,
@@ -168,7 +195,8 @@ def _onnx(args: argparse.Namespace) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
-    examples = data.read(args.data)
+    columns = _columns(args)
+    examples = data.read(args.data, columns=columns)
     served = bundle.load(args.bundle)
     if args.engine == "onnx" and find_graph(served) is None:
         export.cache_graph(served, data.read(REVIEWS))
@@ -184,7 +212,7 @@ def _evaluate(args: argparse.Namespace) -> None:
         raise ValueError("--card and --weights go together: whose card, and who is beside it")
     loaded = SentimentClassifier(served, engines.load(args.engine, served, threads=0))
     scored = evaluate.score(loaded, examples)
-    figures = evaluate.report(scored, data.ratings(args.data))
+    figures = evaluate.report(scored, data.ratings(args.data, columns))
     print(json.dumps({k: v for k, v in figures.items() if k != "reliability"}, indent=2))
     mistakes = evaluate.mistakes(scored, examples.texts)
     beside = args.out / "abilities" if args.out else _of_abilities(args)
@@ -241,7 +269,7 @@ def _tune(args: argparse.Namespace) -> None:
     from training import tune  # optuna, which nothing else needs
 
     base = recipe.load(args.recipe)
-    split = _split(args, base)
+    split = _split(args, base, columns=_columns(args))
     training = split.training
     if args.texts < len(training):
         _, training = data.hold_out(training, args.texts, base.seed)
@@ -257,6 +285,13 @@ def _card(args: argparse.Namespace) -> None:
     measured = json.loads(args.explanations.read_text()) if args.explanations.exists() else None
     args.out.write_text(card.markdown(bundle.load(args.bundle).card, measured))
     print(f"{args.out}: the card of {args.bundle}")
+
+
+def _stars(argument: str) -> stars.Stars:
+    try:
+        return stars.parse(argument)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -275,6 +310,19 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(run=run)
         return added.add_argument
 
+    def add_columns(option: Callable[..., Any]) -> None:
+        option("--text-column", default="", metavar="NAME",
+               help="of the tables' columns that with the texts, by default the first of "
+                    f"{', '.join(tables.TEXT_COLUMNS)}")  # fmt: skip
+        option("--label-column", default="", metavar="NAME",
+               help="that with the labels, by default the first of "
+                    f"{', '.join(tables.LABEL_COLUMNS)}; with --stars, of "
+                    f"{', '.join(tables.STAR_COLUMNS)} and these")  # fmt: skip
+        option("--stars", type=_stars, metavar="1-5",
+               help="the labels are grades: a scale, of which the middle fifth is Neutral, or the "
+                    "grades of Negative, Neutral and Positive, such as 1-2,3,4-5 "
+                    "(=-1-1 for a scale from -1)")  # fmt: skip
+
     def add_data(option: Callable[..., Any]) -> None:
         option("--data", nargs="+", required=True, metavar="TEXTS[=WEIGHT]",
                help="labelled texts, one source or several; of the first some are held out; a "
@@ -283,6 +331,7 @@ def _parser() -> argparse.ArgumentParser:
                help="labelled texts that must not be trained on")  # fmt: skip
         option("--exclude", type=Path, nargs="*", default=[], metavar="FILE",
                help="more such texts, or their keys (`training.data.key`) in .txt")  # fmt: skip
+        add_columns(option)
 
     recipes = ", ".join(sorted(path.name for path in CONFIGS.glob("*.toml")))
 
@@ -301,6 +350,7 @@ def _parser() -> argparse.ArgumentParser:
     option = command(_divide, "divide labelled texts by their keys: a fifth tests, the rest trains")
     option("--data", type=Path, required=True, metavar="TEXTS")
     option("--out", type=Path, default=Path("data"), metavar="FOLDER")
+    add_columns(option)
 
     option = command(_label, "have a teacher score pieces of the texts; resumes")
     option("--model", type=Path, required=True, metavar="FOLDER", help="the teacher's checkpoint")
@@ -319,6 +369,7 @@ def _parser() -> argparse.ArgumentParser:
     option("--data", type=Path, nargs="+", default=[REVIEWS], metavar="TEXTS",
            help="held-out labelled texts, to calibrate and verify on; several sources count "
                 "alike in the calibration")  # fmt: skip
+    add_columns(option)
     option("--card", type=Path, metavar="FILE", help="JSON with what else the card shall say")
     option("--loss", type=float, default=export.MAX_LOSS, metavar="SHARE",
            help="of these texts that int8 may lose against fp32, by default "
@@ -338,6 +389,7 @@ def _parser() -> argparse.ArgumentParser:
 
     option = command(_evaluate, "measure a bundle on labelled texts")
     option("--data", type=Path, required=True, metavar="TEXTS")
+    add_columns(option)
     option("--bundle", type=Path, default=MODEL)
     option("--engine", choices=("native", "onnx", "torch"), default="native")
     option("--window", type=int, help="tokens in a window, if not the bundle's")

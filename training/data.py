@@ -3,30 +3,37 @@
 import hashlib
 import html
 import re
+import sys
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import torch
-from pyarrow import csv, json, parquet
+from pyarrow import csv
 from tokenizers import Tokenizer
 
 from app.sentiment.text import normalise
+from training import tables
+from training.tables import Columns
 
 LABELS = ("Negative", "Neutral", "Positive")
 NEGATIVE, NEUTRAL, POSITIVE = range(3)
-TEXT_COLUMNS = ("text", "sentence", "content")
-"""What a column of texts may be called; the first that there is counts."""
 RUN = 6
 """Words that two texts must have in a row for it to be more than a phrase they share."""
 TWIN = 1 / 3
 """Share of a text's runs of words found in others, from which it is taken for an edit of one."""
 NEUTRAL_SHARE = 0.5
 """The share of Neutral in a target that was a probability of Positive of a half (`three_way`)."""
+MIN_HELD_OUT = 30
+"""Texts to hold out at least: with fewer, nothing can be chosen or calibrated by them."""
+MAX_SHARED = 2000
+"""Texts to hold out at most where a share of all is asked for."""
+SHARE = 0.2
+"""The share to hold out where a recipe's number is more than half of the texts."""
 _NAMES = {
     "negative": NEGATIVE,
     "neg": NEGATIVE,
@@ -37,6 +44,9 @@ _NAMES = {
     "pos": POSITIVE,
     "1": POSITIVE,
 }
+_ALLOWED = "Negative (neg, 0), Neutral (neu), Positive (pos, 1)"
+_SHOWN = 5
+"""Unknown labels that an error shows."""
 
 _FIFTH = 5
 _LINKS_AND_HANDLES = re.compile(r"https?://\S+|@\w+")
@@ -110,40 +120,42 @@ def source(argument: str) -> tuple[Path, float]:
     return Path(path), factor
 
 
-def read(path: Path, weight: float = 1.0) -> Examples:
+def read(path: Path, weight: float = 1.0, columns: Columns = Columns()) -> Examples:  # noqa: B008
     """Read labelled texts from a file, a folder or, where there is a hub, a data set of its.
 
-    A Parquet, CSV or JSONL file has ``text`` and ``label``: 0/1, Negative/Neutral/Positive or a
-    probability of Positive, which is then what to learn (`three_way`). A folder
-    like aclImdb's has a text a file under ``neg`` and ``pos``; a data set of the Hugging Face hub
-    is named ``owner/name`` or ``owner/name:split``, by default its split train.
+    A file is a table (`training.tables`). Its labels are 0/1, Negative/Neutral/Positive or a
+    probability of Positive, which is then what to learn (`three_way`), or grades if ``columns``
+    says so. A folder like aclImdb's has a text a file under ``neg`` and ``pos``; a data set of the
+    Hugging Face hub is named ``owner/name`` or ``owner/name:split``, by default its split train.
+    Rows without a text or a label are left out, and their number is printed.
 
     Raises:
         ValueError: the file's kind is unknown, a column is missing, or a label is none of these.
     """
     if path.is_dir():
         examples = _read_folder(path)
-    elif path.suffix in _READERS or path.exists() or "/" not in str(path):
-        examples = _examples(str(path), _table(path))
     else:
-        examples = _examples(str(path), _hub_table(str(path)))
+        table = _source(path)
+        rows = tables.read(table, columns)
+        labels, targets = _labels(table.name, rows)
+        examples = Examples(rows.texts, labels, targets=targets)
+        for reason, count in rows.left_out.items():
+            print(f"{table.name}: {count} rows {reason} are left out", file=sys.stderr)
     return replace(examples, weights=np.full(len(examples), weight))
 
 
-def ratings(path: Path) -> np.ndarray | None:
+def ratings(path: Path, columns: Columns = Columns()) -> np.ndarray | None:  # noqa: B008
     """Return the stars that came with each text, (texts,), where the source says them.
 
-    A file says them in the column ``rating``, a folder like aclImdb's in its files' names,
-    ``<number>_<stars>.txt``.
+    A table says them in the column ``rating`` or, if its labels are grades, there; a folder like
+    aclImdb's in its files' names, ``<number>_<stars>.txt``.
     """
     if path.is_dir():
         stems = [file.stem.split("_") for of_label in _text_files(path) for file in of_label]
         if not all(len(stem) == 2 and stem[1].isdigit() for stem in stems):
             return None
         return np.array([int(stars) for _, stars in stems])
-    table = _table(path) if path.exists() else pa.table({})
-    has_ratings = "rating" in table.column_names and not table["rating"].null_count
-    return table["rating"].to_numpy() if has_ratings else None
+    return tables.read(tables.source(path), columns).ratings if path.exists() else None
 
 
 def _read_folder(folder: Path) -> Examples:
@@ -158,10 +170,10 @@ def _text_files(folder: Path) -> list[list[Path]]:
     return [sorted((folder / name).glob("*.txt")) for name in ("neg", "pos")]
 
 
-def _table(path: Path) -> pa.Table:
-    if path.suffix not in _READERS:
-        raise ValueError(f"{path}: expected a file ending in {', '.join(_READERS)}")
-    return _READERS[path.suffix](path)
+def _source(path: Path) -> tables.Source:
+    if tables.is_table(path) or path.exists() or "/" not in str(path):
+        return tables.source(path)
+    return tables.arrow_source(str(path), _hub_table(str(path)))
 
 
 def _hub_table(argument: str) -> pa.Table:
@@ -181,47 +193,43 @@ def _hub_table(argument: str) -> pa.Table:
     return table
 
 
-def _examples(source: str, table: pa.Table) -> Examples:
-    text_column = next((name for name in TEXT_COLUMNS if name in table.column_names), "text")
-    for column in (text_column, "label"):
-        if column not in table.column_names:
-            raise ValueError(
-                f"{source}: no column {column!r}; it has {', '.join(table.column_names)}"
-            )
-    labels, targets = _labels(source, table["label"])
-    if not len(table):
-        raise ValueError(f"{source} holds no texts")
-    values = table[text_column].cast(pa.string()).to_pylist()
-    if None in values:
-        raise ValueError(f"{source}: row {values.index(None) + 1} has no text")
-    texts = [normalise(text) for text in values]
-    return Examples(texts, labels, targets=targets)
+def _labels(source: str, rows: tables.Table) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``(labels, targets)`` of labels that are names, 0 and 1, or probabilities.
 
-
-def _labels(source: str, column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
-    """Return ``(labels, targets)`` of a column of names, of 0 and 1, or of probabilities."""
-    wrong = f"{source}: a label is neither 0 nor 1 nor {' nor '.join(LABELS)}, nor a probability"
-    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
-        positive = column.to_numpy(zero_copy_only=False).astype(np.float64)
-        if not ((positive >= 0) & (positive <= 1)).all():
-            raise ValueError(wrong)
-        return np.where(positive >= 0.5, POSITIVE, NEGATIVE), three_way(positive)
-    names = pc.utf8_lower(column.cast(pa.string())).to_pylist()
-    if not set(names) <= _NAMES.keys():
-        raise ValueError(wrong)
-    labels = np.array([_NAMES[name] for name in names], dtype=np.int64)
-    return labels, np.eye(len(LABELS))[labels]
-
-
-def _read_csv(path: Path) -> pa.Table:
-    return csv.read_csv(
-        path,
-        parse_options=csv.ParseOptions(newlines_in_values=True),
-        convert_options=csv.ConvertOptions(column_types=dict.fromkeys(TEXT_COLUMNS, pa.string())),
+    Raises:
+        ValueError: a label is none of these.
+    """
+    labels = np.empty(len(rows.labels), dtype=np.int64)
+    positive = np.full(len(labels), np.nan)
+    unknown: dict[str, int] = {}
+    for i, value in enumerate(rows.labels):
+        name = str(value).strip().lower()
+        if name in _NAMES:
+            labels[i] = _NAMES[name]
+            continue
+        positive[i] = _probability(name)
+        labels[i] = POSITIVE if positive[i] >= 0.5 else NEGATIVE
+        if np.isnan(positive[i]):
+            unknown.setdefault(repr(value), rows.numbers[i])
+    if unknown:
+        shown = [f"{value} (row {row})" for value, row in islice(unknown.items(), _SHOWN)]
+        more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
+        raise ValueError(
+            f"{source}: unknown labels: {', '.join(shown)}{more}; allowed are {_ALLOWED} and "
+            "a probability of Positive; for grades, as from 1 to 5, set --stars 1-5 (STARS=1-5)"
+        )
+    return labels, np.where(
+        np.isnan(positive)[:, None], np.eye(len(LABELS))[labels], three_way(positive)
     )
 
 
-_READERS = {".parquet": parquet.read_table, ".csv": _read_csv, ".jsonl": json.read_json}
+def _probability(value: str) -> float:
+    """Return the probability that is written there; not a number if there is none."""
+    try:
+        number = float(value)
+    except ValueError:
+        return float("nan")
+    return number if 0 <= number <= 1 else float("nan")
 
 
 def write(examples: Examples, path: Path) -> None:
@@ -332,6 +340,27 @@ def hold_out(examples: Examples, count: int, seed: int) -> tuple[Examples, Examp
         held.extend(members[: round(count * len(members) / len(examples))])
     rest = np.setdiff1d(np.arange(len(examples)), held)
     return examples.take(rest), examples.take(rng.permutation(held))
+
+
+def held_out_count(texts: int, wanted: float) -> int:
+    """Return how many of so many texts to hold out: ``wanted``, a number or a share below 1.
+
+    Of a share, it is at least `MIN_HELD_OUT` and at most `MAX_SHARED`. Where a number is more than
+    half of the texts, it is `SHARE` of them.
+
+    Raises:
+        ValueError: more would be held out than learnt.
+    """
+    if wanted >= 1 and 2 * wanted <= texts:
+        return int(wanted)
+    share = wanted if wanted < 1 else SHARE
+    count = min(max(round(share * texts), MIN_HELD_OUT), MAX_SHARED)
+    if 2 * count > texts:
+        raise ValueError(
+            f"{texts} texts are too few: {count} are held out, and as many at least must remain; "
+            f"label {2 * count - texts} more, or set held_out in the recipe"
+        )
+    return count
 
 
 def encode(tokenizer: Tokenizer, texts: Sequence[str], length: int) -> list[np.ndarray]:

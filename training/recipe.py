@@ -45,8 +45,9 @@ class Recipe:
     memory whatever the texts' length; 0: no limit."""
     length: Annotated[int, Field(ge=4, le=512)] = 256
     """Tokens a text may have in training; a longer one keeps its head and its tail."""
-    held_out: PositiveInt = 1000
-    """Reviews kept out of training, for choosing, calibrating and verifying."""
+    held_out: PositiveInt | Annotated[float, Field(gt=0, lt=1)] = 1000
+    """Reviews kept out of training, for choosing, calibrating and verifying: their number, or the
+    share that they are (`training.data.held_out_count`)."""
     also_held_out: NonNegativeInt = 0
     """Texts kept out, likewise, of what is learnt whole beside the reviews."""
     warmup: Share = 0.06

@@ -142,6 +142,23 @@ def test_what_cannot_be_used_ends_the_command_with_the_reason(run, capsys):
     assert "expected a file ending in .parquet, .csv, .jsonl" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("table", "options", "reason"),
+    [
+        ("text,label\na,1\nb,1\n", (), "texts of one label only; at least two labels are needed"),
+        ("text,label\na,1\nb,0\n", (), "2 texts are too few: 30 are held out"),
+        ("text,label\na,1\nb,0\n", ("--stars", "five"), "'five' names no grades"),
+    ],
+)
+def test_a_table_that_nothing_can_be_learnt_of_says_why(
+    tmp_path, run, capsys, table, options, reason
+):
+    (tmp_path / "mine.csv").write_text(table)
+    with pytest.raises(SystemExit):
+        run("train", "--data", "mine.csv", *options)
+    assert reason in capsys.readouterr().err
+
+
 def test_what_is_also_learnt_stays_whole_and_leaves_out_what_is_tested(tmp_path):
     reviews, more = sentences(60, 1), sentences(40, 2)
     data.write(reviews, tmp_path / "a.csv")

@@ -65,11 +65,11 @@ def test_a_probability_of_positive_is_that_of_a_side_and_half_of_neutral(positiv
     ("name", "content", "reason"),
     [
         ("r.txt", "a", "expected a file ending in .parquet, .csv, .jsonl"),
-        ("r.csv", "review,label\na,1\n", "no column 'text'; it has review, label"),
-        ("r.csv", "text,label\na,2\n", "a label is neither 0 nor 1"),
-        ("r.jsonl", '{"text": "a", "label": 1}\n{"text": null, "label": 0}', "row 2 has no text"),
+        ("r.csv", "words,label\na,1\n", "no column 'text' or .*; it has words, label: name it"),
+        ("r.csv", "text,label\na,2\n", "unknown labels: '2' .row 1.; allowed are Negative"),
+        ("r.jsonl", '{"text": null, "label": 1}\n{"text": "", "label": 0}', "holds no texts"),
         ("r.csv", "text,label\n", "holds no texts"),
-        ("r.csv", "text,label\na,meh\n", "a label is neither 0 nor 1 nor Negative nor Neutral"),
+        ("r.csv", "text,label\na,1\na,meh\n", "unknown labels: 'meh' .row 2.; .* Neutral"),
     ],
 )
 def test_a_file_that_cannot_be_used_says_why(tmp_path, name, content, reason):
@@ -191,6 +191,28 @@ def test_an_example_of_weight_0_is_in_no_batch():
 def test_holding_out_all_there_is_is_refused():
     with pytest.raises(ValueError, match="of 3 texts 3 cannot be held out"):
         data.hold_out(examples(["a", "b", "c"]), 3, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("texts", "wanted", "count"),
+    [
+        (25_000, 2000, 2000),
+        (2000, 1000, 1000),
+        (200, 1000, 40),
+        (100, 1000, 30),
+        (60, 0.2, 30),
+        (200, 0.2, 40),
+        (200_000, 0.2, 2000),
+        (10, 5, 5),
+    ],
+)
+def test_of_few_texts_a_share_is_held_out(texts, wanted, count):
+    assert data.held_out_count(texts, wanted) == count
+
+
+def test_too_few_texts_to_hold_any_out_say_how_many_are_needed():
+    with pytest.raises(ValueError, match="47 texts are too few: 30 are held out.* label 13 more"):
+        data.held_out_count(47, 1000)
 
 
 def test_numbers_in_texts_stay_as_they_are_written(tmp_path):
