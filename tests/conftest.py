@@ -27,6 +27,7 @@ from app.sentiment.classifier import SentimentClassifier
 from app.sentiment.text import Text, normalise
 from app.settings import Settings
 from app.telemetry import logs
+from tests import bundles
 
 ROOT = Path(__file__).parents[1]
 
@@ -161,6 +162,32 @@ def unchanged_log_handlers() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def bundle() -> Bundle:
     return load_bundle(ROOT / "model")
+
+
+@pytest.fixture(scope="session")
+def three_label_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a bundle that knows Neutral: the shipped one if it does."""
+    folder = tmp_path_factory.mktemp("bundles") / "three"
+    return bundles.relabelled(ROOT / "model", folder, ("Negative", "Neutral", "Positive"))
+
+
+@pytest.fixture(scope="session")
+def two_label_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a bundle of two labels: the shipped one if it has two."""
+    folder = tmp_path_factory.mktemp("bundles") / "two"
+    return bundles.relabelled(ROOT / "model", folder, ("Negative", "Positive"))
+
+
+@pytest.fixture(scope="session")
+def three_labels(three_label_bundle: Path) -> SentimentClassifier:
+    """Return a classifier that knows Neutral."""
+    return load_classifier(Settings(engine="native", cache_size=0, model_dir=three_label_bundle))
+
+
+@pytest.fixture(scope="session")
+def two_labels(two_label_bundle: Path) -> SentimentClassifier:
+    """Return a classifier that knows no Neutral."""
+    return load_classifier(Settings(engine="native", cache_size=0, model_dir=two_label_bundle))
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from app.explanation.tree import build
 from app.explanation.words import words as words_of
 from app.sentiment import polarity
 from app.sentiment.classifier import Prediction, ScoringStats, SentimentClassifier
-from app.sentiment.text import Text, normalise
+from app.sentiment.text import Text, decode_surrogates, normalise
 
 
 class Weight(BaseModel):
@@ -106,5 +106,5 @@ def explain(
 
 def _weight(raw_text: str, start: int, end: int, weight: float) -> Weight:
     # Half of a surrogate pair has no UTF-8.
-    shown = raw_text[start:end].encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    shown = decode_surrogates(raw_text[start:end])
     return Weight(text=shown, start=start, end=end, weight=round(weight, 6))

@@ -9,6 +9,7 @@ from distilbert_int8 import processors
 
 from app.deadline import Deadline
 from app.explanation.explain import Explanation, explain
+from app.sentiment.analysis import Analysis
 from app.sentiment.cancellation import cancelled_by
 from app.sentiment.classifier import Prediction, SentimentClassifier
 from app.sentiment.text import Text
@@ -107,6 +108,32 @@ class Scorer:
             self._predictions,
             lambda: self.classifier.predict(texts),
             sum(map(len, texts)),
+            disconnected,
+        )
+
+    async def analyse(
+        self,
+        texts: Sequence[Text],
+        disconnected: Disconnected,
+        *,
+        originals: Sequence[str] | None = None,
+        neutral: bool = True,
+    ) -> list[Analysis]:
+        """Return an analysis of each text; see `SentimentClassifier.analyse`.
+
+        ``originals``: the same texts as they were sent, if their sentences are to be analysed.
+
+        Raises:
+            ClientGone: the client disconnected.
+            Overloaded: ``max_pending`` requests are being scored or are waiting, or
+                ``max_pending_characters`` of text are pending.
+        """
+        # Sentences are scored besides their text.
+        passes = 1 if originals is None else 2
+        return await self._run(
+            self._predictions,
+            lambda: self.classifier.analyse(texts, originals=originals, neutral=neutral),
+            passes * sum(map(len, texts)),
             disconnected,
         )
 

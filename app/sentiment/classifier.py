@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from operator import mul
 from pathlib import Path
@@ -12,11 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.sentiment import cancellation, engines, polarity
 from app.sentiment import windows as windowing
+from app.sentiment.analysis import Analysis, Sentence, magnitude, mixed, outcome
 from app.sentiment.bundle import Bundle
 from app.sentiment.bundle import load as load_bundle
 from app.sentiment.cache import Cache
 from app.sentiment.engines import Engine
-from app.sentiment.text import Limits, Text, check_tokens, parse
+from app.sentiment.sentences import Span, split
+from app.sentiment.text import Limits, Text, check_tokens, decode_surrogates, parse
 
 GROUP_CHARACTERS = 200_000
 """Maximum characters of texts tokenised together, as each token takes about 500 bytes."""
@@ -62,12 +64,29 @@ class Scores(NamedTuple):
 class ScoringStats(NamedTuple):
     """The predictions of one scoring call, and the time and tokens that it took."""
 
-    predictions: Sequence[Prediction]
+    predictions: Sequence[Prediction | Analysis]
     """Empty for the variants of a text that an explanation scores."""
     tokenise_seconds: float
     infer_seconds: float
     variant_tokens: int = 0
-    """Tokens of the variants of a text that an explanation scores."""
+    """Tokens of sentences, and of the variants of a text that an explanation scores."""
+
+
+class _Scored(NamedTuple):
+    """The scores of one text, from which it is answered with two outcomes or with three."""
+
+    logits: Sequence[float]
+    tokens: int
+    windows: int
+    cached: bool = False
+
+
+class _Pass(NamedTuple):
+    """The scores of the texts of one call, and the seconds that it took."""
+
+    scored: Mapping[Text, _Scored]
+    tokenise_seconds: float
+    infer_seconds: float
 
 
 class SentimentClassifier:
@@ -84,7 +103,7 @@ class SentimentClassifier:
         observer: Callable[[ScoringStats], None] = lambda stats: None,
     ) -> None:
         self.bundle = bundle
-        self.cache: Cache[Prediction] = Cache(cache_size, bundle.revision)
+        self.cache: Cache[_Scored] = Cache(cache_size, bundle.revision)
         self._engine = engine
         self.observer = observer
 
@@ -116,24 +135,64 @@ class SentimentClassifier:
         Raises:
             Cancelled: see `app.sentiment.cancellation`.
         """
+        scored, tokenise_seconds, infer_seconds = self._score_distinct(texts)
+        predictions = [self._prediction(scored[text]) for text in texts]
+        self.observer(ScoringStats(predictions, tokenise_seconds, infer_seconds))
+        return predictions
+
+    def analyse(
+        self,
+        texts: Sequence[Text],
+        *,
+        originals: Sequence[str] | None = None,
+        neutral: bool = True,
+    ) -> list[Analysis]:
+        """Return an analysis of each text, in the order of the texts.
+
+        Texts and sentences are scored together, in one pass.
+
+        Args:
+            originals: the same texts as they were sent, whose sentences are analysed too; offsets
+                refer to these. Without them there are no sentences.
+            neutral: whether the answer may be Neutral; otherwise there are two outcomes, as in a
+                `Prediction`. A bundle of two labels never answers Neutral.
+
+        Raises:
+            Cancelled: see `app.sentiment.cancellation`.
+        """
+        spans = [split(original) for original in originals or ()]
+        sentences = [span.text for of_text in spans for span in of_text]
+        scored, tokenise_seconds, infer_seconds = self._score_distinct([*texts, *sentences])
+        analyses = [self._analysis(scored[text], neutral) for text in texts]
+        if originals is not None:
+            analyses = [
+                _with_sentences(analysis, original, of_text, scored, neutral)
+                for analysis, original, of_text in zip(analyses, originals, spans, strict=True)
+            ]
+        self.observer(
+            ScoringStats(
+                analyses,
+                tokenise_seconds,
+                infer_seconds,
+                sum(scored[sentence].tokens for sentence in sentences),
+            )
+        )
+        return analyses
+
+    def _score_distinct(self, texts: Iterable[Text]) -> _Pass:
+        """Score each text once, unless it is cached."""
         cached = {text: self.cache.get(text) for text in dict.fromkeys(texts)}
-        missing = [text for text, prediction in cached.items() if prediction is None]
-        predictions = {
-            text: prediction.model_copy(update={"cached": True})
-            for text, prediction in cached.items()
-            if prediction is not None
-        }
+        scored = {text: one for text, one in cached.items() if one is not None}
+        missing = [text for text, one in cached.items() if one is None]
         tokenise_seconds = infer_seconds = 0.0
         for group in _groups(missing):
             scores = self.score(group)
             tokenise_seconds += scores.tokenise_seconds
             infer_seconds += scores.infer_seconds
-            for text, prediction in zip(group, self._predictions(scores), strict=True):
-                self.cache.put(text, prediction)
-                predictions[text] = prediction
-        in_order = [predictions[text] for text in texts]
-        self.observer(ScoringStats(in_order, tokenise_seconds, infer_seconds))
-        return in_order
+            for text, logits, tokens, windows in zip(group, *scores[:3], strict=True):
+                scored[text] = _Scored(logits, tokens, windows)
+                self.cache.put(text, _Scored(logits, tokens, windows, cached=True))
+        return _Pass(scored, tokenise_seconds, infer_seconds)
 
     def score(self, texts: Sequence[Text]) -> Scores:
         """Score texts without the cache."""
@@ -190,26 +249,52 @@ class SentimentClassifier:
             math.fsum(map(mul, shares, logits)) / divisor for logits in zip(*weighted, strict=True)
         ]
 
-    def _predictions(self, scores: Scores) -> list[Prediction]:
-        return [
-            self._prediction(*scored)
-            for scored in zip(scores.logits, scores.tokens, scores.windows, strict=True)
-        ]
-
-    def _prediction(self, logits: Sequence[float], tokens: int, windows: int) -> Prediction:
-        negative, positive = polarity.sides(logits)
-        label, confidence = (
-            ("Positive", positive) if polarity.log_odds(logits) > 0 else ("Negative", negative)
-        )
+    def _prediction(self, scored: _Scored) -> Prediction:
+        answer = outcome(scored.logits, neutral=False)
         return Prediction(
-            sentiment=label,
-            confidence=round(confidence, 4),
-            scores={"Negative": round(negative, 4), "Positive": round(positive, 4)},
-            tokens=tokens,
-            windows=windows,
-            cached=False,
+            sentiment=answer.sentiment,
+            confidence=answer.confidence,
+            scores=answer.scores,
+            tokens=scored.tokens,
+            windows=scored.windows,
+            cached=scored.cached,
             model=self.bundle.revision,
         )
+
+    def _analysis(self, scored: _Scored, neutral: bool) -> Analysis:
+        return Analysis(
+            **dict(outcome(scored.logits, neutral=neutral)),
+            tokens=scored.tokens,
+            windows=scored.windows,
+            cached=scored.cached,
+            model=self.bundle.revision,
+        )
+
+
+def _with_sentences(
+    analysis: Analysis,
+    original: str,
+    spans: Iterable[Span],
+    scored: Mapping[Text, _Scored],
+    neutral: bool,
+) -> Analysis:
+    sentences = [
+        Sentence(
+            **dict(outcome(scored[text].logits, neutral=neutral)),
+            # Half of a surrogate pair has no UTF-8.
+            text=decode_surrogates(original[start:end]),
+            start=start,
+            end=end,
+        )
+        for start, end, text in spans
+    ]
+    return analysis.model_copy(
+        update={
+            "sentences": sentences,
+            "mixed": mixed(sentences),
+            "magnitude": magnitude(sentences),
+        }
+    )
 
 
 def may_exceed(texts: Iterable[Text], tokens: int) -> bool:

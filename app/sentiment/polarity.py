@@ -23,6 +23,12 @@ def sides(logits: Sequence[float]) -> tuple[float, float]:
     return negative + half, positive + half
 
 
+def outcomes(logits: Sequence[float]) -> tuple[float, float, float]:
+    """Return the probabilities of Negative, Neutral and Positive; of two labels, Neutral's is 0."""
+    negative, *neutral, positive = probabilities(logits)
+    return negative, math.fsum(neutral), positive
+
+
 def log_odds(logits: Sequence[float]) -> float:
     """Return the log-odds of Positive against Negative, finite for all finite logits."""
     negative, *neutral, positive = logits

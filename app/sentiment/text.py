@@ -60,7 +60,7 @@ def parse(value: object, max_characters: int) -> Text:
     if len(text) > allowed:
         _check_growth(len(_one_line(_composed(value))), allowed, "after Unicode normalisation")
         _check_growth(len(text), max(allowed, MAX_SPELLED), "once emoji are spelled out")
-    if not any(map(_is_visible, text)):
+    if is_blank(text):
         raise InvalidText("must not be blank: at least one visible character is needed")
     return Text(text)
 
@@ -86,7 +86,7 @@ def normalise(text: str) -> str:
 
 def _composed(text: str) -> str:
     """Decode surrogates and references; return NFKC without the selectors of emoji."""
-    text = unescape(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+    text = unescape(decode_surrogates(text))
     if text.isascii():
         return text
     for selector in SELECTORS:
@@ -101,6 +101,11 @@ def _one_line(text: str) -> str:
         return text
     visible = (char for char in text if unicodedata.category(char) not in INVISIBLE)
     return " ".join("".join(visible).split())
+
+
+def decode_surrogates(text: str) -> str:
+    """Return the characters that pairs of surrogates stand for; a lone one becomes U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def unescape(text: str) -> str:
@@ -139,9 +144,9 @@ def check_tokens(tokens: int, allowed: int) -> None:
         raise InvalidText(f"must have at most {allowed:,} tokens, not {tokens:,}")
 
 
-def _is_visible(char: str) -> bool:
-    """Return whether a character is a letter, number, punctuation or symbol, and not U+FFFD."""
-    return unicodedata.category(char)[0] in "LNPS" and char != "\ufffd"
+def is_blank(text: str) -> bool:
+    """Return whether a normalised text has no letter, number, punctuation or symbol but U+FFFD."""
+    return not any(unicodedata.category(char)[0] in "LNPS" and char != "\ufffd" for char in text)
 
 
 def _json_type(value: object) -> str:

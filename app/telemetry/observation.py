@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from app.sentiment.analysis import Analysis
 from app.sentiment.classifier import Prediction, ScoringStats
 from app.sentiment.text import Text
 
@@ -22,7 +23,7 @@ class LoggedPrediction(NamedTuple):
 
     id: str
     text: Text
-    prediction: Prediction
+    prediction: Prediction | Analysis
     id_from_caller: bool = False
     """Whether the caller chose the id, so that it may contain anything."""
 
@@ -39,7 +40,8 @@ class Observation:
     confidence_sum: float = 0.0
     tokens: int = 0
     variant_tokens: int = 0
-    """Tokens of the variants that explanations scored. Not a metric, but rate limits count them."""
+    """Tokens of sentences, and of the variants that explanations scored. Not a metric, but rate
+    limits count them."""
     windows: int = 0
     cache_hits: int = 0
     tokenise_seconds: float = 0.0

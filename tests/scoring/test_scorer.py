@@ -144,3 +144,26 @@ def test_on_lambda_the_calling_thread_scores(native):
     thread, predictions = run(ask())
     assert thread == threading.get_ident()
     assert len(predictions) == 1
+
+
+def test_an_analysis_has_sentences_if_the_texts_are_given_as_they_were_sent(native):
+    async def ask():
+        scorer = Scorer(native, Settings())
+        [plain] = await scorer.analyse([TEXT], never)
+        [cut] = await scorer.analyse([TEXT], never, originals=["A fine  film."])
+        return plain, cut
+
+    plain, cut = run(ask())
+    assert (plain.sentences, plain.mixed, plain.magnitude) == (None, None, None)
+    [sentence] = cut.sentences
+    assert (sentence.text, sentence.start, sentence.end) == ("A fine  film.", 0, 13)
+    assert (sentence.score, sentence.scores) == (cut.score, cut.scores)
+    assert cut.magnitude == abs(sentence.score)
+
+
+def test_an_analysis_ends_when_its_client_disconnects(native):
+    async def ask():
+        with pytest.raises(ClientGone):
+            await Scorer(native, Settings()).analyse([TEXT], at_once, originals=[TEXT])
+
+    run(ask())

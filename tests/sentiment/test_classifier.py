@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from app.scoring.configuration import text_limits
 from app.sentiment import polarity
 from app.sentiment.bundle import Bundle
-from app.sentiment.classifier import MAX_TOKENS_PER_CHARACTER, SentimentClassifier
+from app.sentiment.classifier import MAX_TOKENS_PER_CHARACTER, SentimentClassifier, _Scored
 from app.sentiment.engines.onnx import OnnxEngine
 from app.sentiment.temperature import Temperature
 from app.sentiment.text import InvalidText, Limits, Text, normalise
@@ -277,7 +277,8 @@ def test_a_text_is_as_neutral_as_the_least_neutral_of_its_windows(bundle, window
 def test_three_labels_are_answered_as_two_outcomes(bundle, logits):
     untempered = replace(bundle, temperature=Temperature(1, 1))
     classifier = SentimentClassifier(untempered, Windows(logits))
-    [prediction] = classifier._predictions(classifier.score_tokens([[0]]))
+    [of_text] = classifier.score_tokens([[0]]).logits
+    prediction = classifier._prediction(_Scored(of_text, tokens=3, windows=1))
     assert list(prediction.scores) == ["Negative", "Positive"]
     assert sum(prediction.scores.values()) == pytest.approx(1, abs=1.01e-4)
     assert prediction.confidence == prediction.scores[prediction.sentiment]
@@ -293,3 +294,72 @@ def test_few_texts_give_as_many_predictions(native, count):
 
 def _positive(logits: list[list[float]]) -> np.ndarray:
     return np.array([polarity.sides(each)[1] for each in logits])
+
+
+GOOD, BAD = "This movie was amazing and thrilling!", "An awful, boring mess."
+PLAIN = "It lasts two hours."
+
+
+def test_an_analysis_agrees_with_the_prediction(native, reviews):
+    texts = reviews[::12]
+    two = native.analyse(texts, neutral=False)
+    for prediction, analysis in zip(native.predict(texts), two, strict=True):
+        shared = prediction.model_dump()
+        assert analysis.model_dump(include=shared.keys()) == shared
+
+
+def test_a_text_may_be_neutral_where_the_model_knows_it(three_labels):
+    good, bad = three_labels.analyse([Text(GOOD), Text(BAD)])
+    assert (good.sentiment, bad.sentiment) == ("Positive", "Negative")
+    assert list(good.scores) == ["Negative", "Neutral", "Positive"]
+    assert good.score > 0 > bad.score
+
+
+def test_a_model_of_two_labels_is_never_neutral(two_labels):
+    [analysis] = two_labels.analyse([Text(PLAIN)])
+    assert analysis.scores["Neutral"] == 0
+
+
+def test_sentences_are_scored_as_the_same_texts_alone(three_labels):
+    sent = f"{GOOD}  {BAD}\n{PLAIN}"
+    [analysis] = three_labels.analyse([Text(normalise(sent))], originals=[sent])
+    assert [sent[each.start : each.end] for each in analysis.sentences] == [GOOD, BAD, PLAIN]
+    alone = three_labels.analyse([Text(each) for each in (GOOD, BAD, PLAIN)])
+    assert [each.scores for each in analysis.sentences] == [each.scores for each in alone]
+    assert analysis.mixed
+    assert analysis.magnitude == pytest.approx(sum(abs(each.score) for each in alone), abs=1e-3)
+
+
+def test_texts_and_sentences_are_scored_in_one_pass(bundle, native):
+    classifier = SentimentClassifier(bundle, native._engine)
+    passes = []
+    score = classifier.score
+    classifier.score = lambda texts: passes.append(list(texts)) or score(texts)
+    sent = [f"{GOOD} {BAD}", f"{BAD} {PLAIN}", GOOD]
+    classifier.analyse([Text(each) for each in sent], originals=sent)
+    assert passes == [[*sent, BAD, PLAIN]]
+
+
+def test_the_cache_serves_both_views(bundle, native):
+    classifier = SentimentClassifier(bundle, native._engine, cache_size=10)
+    classifier.predict([Text(GOOD)])
+    [analysis] = classifier.analyse([Text(GOOD)], originals=[GOOD])
+    assert analysis.cached
+    assert classifier.predict([Text(GOOD)])[0].cached
+    assert len(classifier.cache) == 1
+
+
+def test_the_tokens_of_sentences_are_reported(bundle, native):
+    stats = []
+    classifier = SentimentClassifier(bundle, native._engine, observer=stats.append)
+    sent = f"{GOOD} {BAD}"
+    [analysis] = classifier.analyse([Text(sent)], originals=[sent])
+    assert stats[0].predictions == [analysis]
+    assert stats[0].variant_tokens == sum(classifier.token_counts([Text(GOOD), Text(BAD)]))
+
+
+def test_a_lone_surrogate_of_a_sentence_is_shown_as_a_replacement(native):
+    sent = "Great \ud83d."
+    [analysis] = native.analyse([Text(normalise(sent))], originals=[sent])
+    assert [each.text for each in analysis.sentences] == ["Great \ufffd."]
+    assert analysis.model_dump_json()
