@@ -7,19 +7,24 @@ import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 _logger = logging.getLogger(__name__)
 
 PREFIX = "SENTIMENT_"
+Dialect = Literal["comprehend", "azure", "google", "huggingface", "tei", "vllm"]
 MEGABYTES_PER_VCPU = 1769
 """Memory for which Lambda provides one vCPU (AWS Lambda guide, "Configure function memory")."""
 
 
 def _split(value: object) -> object:
     return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
+def _dialects(value: object) -> object:
+    return () if value == "none" else _split(value)
 
 
 def _delimiter(value: object) -> object:
@@ -135,6 +140,11 @@ class Settings(BaseModel):
     cors_origins: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
         (),
         description="Origins whose pages may call the API, comma-separated; `*` allows any.",
+    )
+    dialects: Annotated[tuple[Dialect, ...], BeforeValidator(_dialects)] = Field(
+        get_args(Dialect),
+        description="Other services whose protocols are answered too, comma-separated: "
+        f"{', '.join(f'`{name}`' for name in get_args(Dialect))}; `none` for none of them.",
     )
     api_keys: str = Field(
         "",
@@ -313,6 +323,8 @@ def table() -> str:
 def _shown(default: object) -> str:
     if default in ((), None, ""):
         return ""
+    if isinstance(default, tuple):
+        return f"`{','.join(default)}`"
     if isinstance(default, bool):
         return f"`{str(default).lower()}`"
     return f"`{default.name if isinstance(default, Path) else default}`"

@@ -15,11 +15,12 @@ from app.settings import Settings
 from app.settings import load as load_settings
 from app.telemetry import logs, observation
 from app.telemetry.reporting import Telemetry
-from app.web import connections, problems
+from app.web import connections, dialects, openapi, problems
 from app.web.assets import Assets
 from app.web.middleware.access import Access
 from app.web.middleware.body_limit import BodyLimit
 from app.web.middleware.correlation import ID_HEADERS, CorrelationId
+from app.web.middleware.dialect import DialectOfRequest
 from app.web.middleware.headers import SecurityHeaders
 from app.web.middleware.implied_requests import ImpliedRequests
 from app.web.middleware.observation import RequestObserver
@@ -32,12 +33,18 @@ class Application(FastAPI):
     def __init__(self, settings: Settings, **options: Any) -> None:
         super().__init__(**options)
         self._receive_seconds = settings.receive_seconds
+        self._dialects = dialects.enabled(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # Not middleware, which does not get the server's own `receive`.
         if scope["type"] == "lifespan":
             connections.complete(receive, self._receive_seconds)
         await super().__call__(scope, receive, send)
+
+    def openapi(self) -> dict[str, Any]:
+        if not self.openapi_schema:
+            openapi.add(super().openapi(), [dialect.module.router for dialect in self._dialects])
+        return super().openapi()
 
 
 def create(settings: Settings) -> FastAPI:
@@ -64,6 +71,8 @@ def create(settings: Settings) -> FastAPI:
     app.state.telemetry = Telemetry(settings)
     for resource in (health, predict, explain, feedback, model, metrics, docs, demo):
         app.include_router(resource.router)
+    dialect_routes = dialects.routes(dialects.enabled(settings))
+    app.router.routes += dialect_routes
     app.mount("/static", Assets(directory=Path(__file__).parent / "static"))
     problems.install(app)
     # The middleware added last is the outermost.
@@ -74,6 +83,7 @@ def create(settings: Settings) -> FastAPI:
     keyring = keys.load(settings)
     limits = rates.load(settings, keyed=keyring is not None)
     app.add_middleware(Access, keyring=keyring, rates=limits, settings=settings)
+    app.add_middleware(DialectOfRequest, routes=dialect_routes)
     app.add_middleware(ImpliedRequests, routes=app.routes)
     if settings.cors_origins:
         app.add_middleware(

@@ -10,7 +10,6 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,7 +20,7 @@ from app.sentiment.text import InvalidText
 from app.telemetry.exceptions import redacted
 from app.telemetry.observation import current
 from app.web import rate_limit_headers
-from app.web.methods import allowed
+from app.web.methods import allowed, methods_of
 
 MEDIA_TYPE = "application/problem+json"
 ID_HEADER = "x-correlation-id"
@@ -50,6 +49,15 @@ class Problem(BaseModel):
     instance: str | None = Field(None, description="The path of the request.")
     correlation_id: str | None = Field(None, description="The id of the request in the logs.")
     errors: list[Fault] | None = Field(None, description="The faults in the request body.")
+
+
+class Refused(Exception):
+    """A request that a dialect refuses, with a code of the dialect."""
+
+    def __init__(self, status: int, detail: str, code: str) -> None:
+        super().__init__(detail)
+        self.problem = problem(status, detail)
+        self.code = code
 
 
 def problem(status: int, detail: str, faults: list[Fault] | None = None) -> Problem:
@@ -118,7 +126,7 @@ def install(app: FastAPI) -> None:
             return _client_gone()
         headers = error.headers
         if error.status_code == 405:
-            headers = {"allow": allowed(Headers(headers).get("allow", "").split(", "))}
+            headers = {"allow": allowed(methods_of(request.app.routes, request.scope))}
         detail = _http_detail(request, error.detail, headers)
         return respond(request.scope, problem(error.status_code, detail), headers)
 
@@ -129,6 +137,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(LimitExceeded)
     async def limit_exceeded(request: Request, error: LimitExceeded) -> Response:
         return too_many(request.scope, error)
+
+    @app.exception_handler(Refused)
+    async def refused(request: Request, error: Refused) -> Response:
+        return respond(request.scope, error.problem, code=error.code)
 
     @app.exception_handler(InvalidText)
     async def text(request: Request, error: InvalidText) -> Response:
@@ -194,19 +206,34 @@ class InternalErrors:
             await response(scope, receive, send)
 
 
-def respond(scope: Scope, document: Problem, headers: Mapping[str, str] | None = None) -> Response:
-    """Return the response to a request with a problem, which is logged as its cause."""
+def respond(
+    scope: Scope,
+    document: Problem,
+    headers: Mapping[str, str] | None = None,
+    code: str | None = None,
+) -> Response:
+    """Return the response to a request with a problem, which is logged as its cause.
+
+    If the request is in a dialect, the response is too; ``code`` is then that of a `Refused`.
+    """
     # The details of these quote a path, a method or a header of the request.
     quotes_request = document.status in (404, 405, 415)
     current().cause = document.title if quotes_request else document.detail
     correlation_id = scope.get("correlation_id")
-    request = {"instance": scope["path"], "correlation_id": correlation_id}
-    return Response(
-        document.model_copy(update=request).model_dump_json(exclude_none=True),
-        document.status,
-        headers={**(headers or {}), **({ID_HEADER: correlation_id} if correlation_id else {})},
-        media_type=MEDIA_TYPE,
-    )
+    response: Response
+    if dialect := scope.get("dialect"):
+        response = dialect.refusal(document, code)
+    else:
+        request = {"instance": scope["path"], "correlation_id": correlation_id}
+        response = Response(
+            document.model_copy(update=request).model_dump_json(exclude_none=True),
+            document.status,
+            media_type=MEDIA_TYPE,
+        )
+    response.headers.update(headers or {})
+    if correlation_id:
+        response.headers[ID_HEADER] = correlation_id
+    return response
 
 
 def too_many(scope: Scope, error: LimitExceeded) -> Response:

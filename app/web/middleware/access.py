@@ -7,6 +7,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.access import credentials
+from app.access.credentials import USUAL, Place
 from app.access.keys import ApiKey, Keyring, match, parse
 from app.access.meter import LimitExceeded, Meter
 from app.access.rates import RateLimits, Standing
@@ -107,7 +109,7 @@ class Access:
         if _path(scope) == METRICS:
             self._admit_to_metrics(scope)
         elif self._keyring:
-            key = await self._authenticate(self._keyring, Headers(scope=scope))
+            key = await self._authenticate(self._keyring, scope)
             scope["api_key"] = key.name
             if meter and (limit := key.limit or settings.rate_limit):
                 standing = await meter.admit(limit, f"key {key.name}") or standing
@@ -120,7 +122,7 @@ class Access:
             )
         return standing
 
-    async def _authenticate(self, keyring: Keyring, headers: Headers) -> ApiKey:
+    async def _authenticate(self, keyring: Keyring, scope: Scope) -> ApiKey:
         if keyring.stale:
             try:
                 await self._refreshing.run(keyring.refresh)
@@ -130,7 +132,8 @@ class Access:
                 _logger.error(
                     "the API keys were not read again in time; the previous ones are valid"
                 )
-        return _matching_key(keyring.keys, headers)
+        dialect = scope.get("dialect")
+        return _matching_key(keyring.keys, scope, dialect.places if dialect else USUAL)
 
     def _admit_to_metrics(self, scope: Scope) -> None:
         """Check the API key for metrics; without such keys, admit local processes only.
@@ -142,7 +145,7 @@ class Access:
             HTTPException: the key is missing or invalid, or the request is not local.
         """
         if self._metrics_keys:
-            _matching_key(self._metrics_keys, Headers(scope=scope))
+            _matching_key(self._metrics_keys, scope)
             return
         local = scope.get("client") and is_loopback(scope["client"][0])
         if self._settings.trusted_proxies != 0 or is_forwarded(scope) or not local:
@@ -153,21 +156,20 @@ class Access:
             )
 
 
-def _matching_key(keys: Sequence[ApiKey], headers: Headers) -> ApiKey:
+def _matching_key(keys: Sequence[ApiKey], scope: Scope, places: Sequence[Place] = USUAL) -> ApiKey:
     """Return the API key of a request.
 
     Raises:
         HTTPException: it is missing (401) or not one of these (403).
     """
-    scheme, _, bearer = headers.get("authorization", "").partition(" ")
-    secret = headers.get("x-api-key") or (bearer if scheme.lower() == "bearer" else "")
+    secret = credentials.read(places, Headers(scope=scope), scope["query_string"])
     if not secret:
         raise HTTPException(
             401,
-            "An API key is needed, in the header x-api-key or as Authorization: Bearer.",
+            f"An API key is needed, {credentials.describe(places)}.",
             {"www-authenticate": "Bearer"},
         )
-    if not (key := match(keys, secret.strip())):
+    if not (key := match(keys, secret)):
         raise HTTPException(403, "The API key is invalid.")
     return key
 
@@ -178,7 +180,7 @@ def _path(scope: Scope) -> str:
 
 def _is_public(scope: Scope) -> bool:
     path = _path(scope)
-    return path in PUBLIC_PATHS or path.startswith(ASSETS)
+    return "dialect" not in scope and (path in PUBLIC_PATHS or path.startswith(ASSETS))
 
 
 def _is_elsewhere(scope: Scope) -> bool:

@@ -1,10 +1,10 @@
 """Requests without a route of their own: ``HEAD``, ``OPTIONS``, and paths with a trailing slash."""
 
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Match, Mount
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.web.methods import ROUTE_METHODS, allowed
+from app.web.methods import ROUTE_METHODS, allowed, methods_of
 from app.web.paths import without_prefix
 
 
@@ -51,11 +51,4 @@ class ImpliedRequests:
     def _methods(self, scope: Scope) -> set[str]:
         if without_prefix(scope.get("root_path", ""), scope["path"]) == "*":
             return set(ROUTE_METHODS)  # the server as a whole
-        return {
-            method
-            for method in ROUTE_METHODS
-            for route in self._routes
-            if route.matches({**scope, "method": method})[0] is Match.FULL
-            # Only static files are mounted.
-            and (method == "GET" or not isinstance(route, Mount))
-        }
+        return methods_of(self._routes, scope)

@@ -1,0 +1,89 @@
+"""The protocols of other sentiment services, whose clients work here with another address and key.
+
+`DIALECTS` lists them. The module of a dialect is imported by its first request, so that a cold
+start does not pay for it. It defines:
+
+- ``router``: an `APIRouter` with an operation for each of the dialect's paths
+- ``refusal(problem, code) -> Response``: an error in the dialect's own shape; ``code`` is that of
+  an exception `app.web.problems.Refused`, and None for all other errors
+"""
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from types import ModuleType
+
+from starlette.responses import Response
+from starlette.routing import Match, Route
+from starlette.types import Receive, Scope, Send
+
+from app.access.credentials import USUAL, Place
+from app.settings import Settings
+from app.web.problems import Problem
+
+
+class Dialect:
+    """A protocol.
+
+    Args:
+        name: in `SENTIMENT_DIALECTS`, and of the module.
+        paths: that receive its ``POST`` requests, as Starlette writes them.
+        places: where its clients put the API key, in the order of precedence.
+        matches: whether a request to one of the paths is the dialect's, by its headers; two
+            dialects may share a path.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        paths: Sequence[str],
+        *,
+        places: Sequence[Place] = USUAL,
+        matches: Callable[[Mapping[bytes, bytes]], bool] = lambda headers: True,
+    ) -> None:
+        self.name = name
+        self.paths = paths
+        self.places = places
+        self.matches = matches
+
+    @cached_property
+    def module(self) -> ModuleType:
+        """The module that implements it."""
+        return importlib.import_module(f"{__name__}.{self.name}")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request to one of the paths."""
+        await self.module.router(scope, receive, send)
+
+    def refusal(self, problem: Problem, code: str | None) -> Response:
+        """Return an error in the dialect's shape."""
+        response: Response = self.module.refusal(problem, code)
+        return response
+
+
+DIALECTS: tuple[Dialect, ...] = ()
+"""All dialects. Of those that share a path, the first that matches answers."""
+
+
+def enabled(settings: Settings) -> list[Dialect]:
+    """Return the dialects that the settings switch on."""
+    return [dialect for dialect in DIALECTS if dialect.name in settings.dialects]
+
+
+class DialectRoute(Route):
+    """A route of a dialect."""
+
+    def __init__(self, dialect: Dialect, path: str) -> None:
+        super().__init__(path, dialect, methods=["POST"], include_in_schema=False)
+        self.dialect = dialect
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, child_scope = super().matches(scope)
+        if match is Match.NONE or not self.dialect.matches(dict(scope["headers"])):
+            return Match.NONE, {}
+        return match, {**child_scope, "route": self}
+
+
+def routes(dialects: Sequence[Dialect]) -> list[DialectRoute]:
+    """Return the routes of dialects, in the order in which they are tried."""
+    return [DialectRoute(dialect, path) for dialect in dialects for path in dialect.paths]
