@@ -128,7 +128,7 @@ train label tune: export MALLOC_TOP_PAD_ = 268435456
 train label tune: export GLIBC_TUNABLES = glibc.malloc.hugetlb=1
 train: $(VENV)/$(if $(findstring teacher,$(RECIPE)),teacher,train).installed ## Fine-tune on DATA="files", without the texts of TEST="files", into OUT= (TEXT_COLUMN=, LABEL_COLUMN= and STARS=1-5 say how tables are read, RECIPE= and START=model how it learns)
 	@test -n "$(DATA)" || { echo 'DATA is missing: make train DATA="imdb-train.parquet sst2-train.parquet" TEST="imdb-test.parquet"'; exit 2; }
-	@$(BIN)/python -m training train --data $(DATA) $(TABLE) $(if $(TEST),--test $(TEST)) $(if $(OUT),--out $(OUT)) $(if $(RECIPE),--recipe $(RECIPE)) $(if $(LABELS),--labels $(LABELS)) $(if $(ALSO),--also $(ALSO)) $(if $(START),--start $(START)) $(if $(EXCLUDE),--exclude $(EXCLUDE))
+	@$(BIN)/python -m training train --data $(DATA) $(TABLE) $(if $(TEST),--test $(TEST)) $(if $(OUT),--out $(OUT)) $(if $(RECIPE),--recipe $(RECIPE)) $(if $(LABELS),--labels $(LABELS)) $(if $(ALSO),--also $(ALSO)) $(if $(START),--start $(START)) $(if $(EXCLUDE),--exclude $(EXCLUDE)) $(if $(FEEDBACK),--feedback $(FEEDBACK)) $(if $(TEXTS),--texts $(TEXTS)) $(if $(ID_COLUMN),--id-column "$(ID_COLUMN)")
 
 label: $(VENV)/train.installed ## Score pieces of DATA= with the teacher MODEL=folder into OUT=
 	@test -n "$(MODEL)" -a -n "$(DATA)" || { echo 'MODEL or DATA is missing: make label MODEL=runs/teacher/checkpoint DATA="what it was trained on" TEST="texts to leave out"'; exit 2; }

@@ -22,11 +22,24 @@ from app.sentiment.classifier import SentimentClassifier
 from app.sentiment.engines.onnx import find_graph
 from app.sentiment.text import normalise
 from app.sentiment.windows import Windows
-from training import card, data, distil, evaluate, export, plots, recipe, snippets, stars, tables
+from training import (
+    card,
+    data,
+    distil,
+    evaluate,
+    export,
+    feedback,
+    plots,
+    recipe,
+    snippets,
+    stars,
+    tables,
+)
 from training.behaviour import report, suite
 from training.behaviour.lessons import lessons
 from training.behaviour.suite import Result
 from training.data import Examples
+from training.feedback import Corrections
 from training.recipe import Recipe
 from training.tables import Columns
 from training.train import Run, initial_model, started_from, train
@@ -36,6 +49,8 @@ CONFIGS = Path(__file__).with_name("configs")
 LABELS = Path(__file__).with_name("teacher.npz")
 HELD_OUT = "held_out.csv"
 ALSO_HELD_OUT = "also_held_out.csv"
+CORRECTED = "feedback.csv"
+CORRECTED_HELD_OUT = "feedback_held_out.csv"
 MODEL = Path("model")
 CACHE = Path(".cache")
 EVALUATIONS = Path("runs/evaluations")
@@ -59,28 +74,34 @@ def _split(
     chosen: Recipe,
     also: Sequence[str] = (),
     columns: Columns = Columns(),  # noqa: B008
+    corrections: Corrections | None = None,
 ) -> _Split:
     """Read the data and keep out of it what the recipe holds out and what nearly repeats a test.
 
     ``also``: sources to learn whole, as `--also` names them. ``columns``: those of the data and the
-    tests.
+    tests. ``corrections``: to learn whole too, in place of what the data say of their texts.
     """
     tested = [text for path in args.test for text in data.read(path, columns=columns).texts]
     reviews, *others = [data.read(*data.source(argument), columns) for argument in args.data]
     _check_labels(args.data[0], reviews)
-    reviews = data.without(reviews, tested)
+    whole = [data.read(*data.source(argument)) for argument in also]
+    corrected = {*corrections.texts} if corrections else set()
+    if corrections:
+        tested += corrections.held_out.texts
+        whole.insert(0, corrections.learnt)
+    reviews = data.without(reviews, [*tested, *corrected])
     held_out_count = data.held_out_count(len(reviews), chosen.held_out)
     training, held_out = data.hold_out(reviews, held_out_count, chosen.seed)
     known = [*tested, *held_out.texts]
-    whole = [data.read(*data.source(argument)) for argument in also] or [training.take([])]
-    learnt_whole = data.without(data.join(whole), known)
+    learnt_whole = data.without(data.join(whole or [training.take([])]), known)
     also_held_out = learnt_whole.take([])
     if chosen.also_held_out:
         certain = learnt_whole.targets.max(axis=1) == 1
+        certain &= [text not in corrected for text in learnt_whole.texts]
         _, also_held_out = data.hold_out(
             learnt_whole.take(np.flatnonzero(certain)), chosen.also_held_out, chosen.seed
         )
-    training = data.without(data.join([training, *others]), known)
+    training = data.without(data.join([training, *others]), [*known, *corrected])
     count = len(training)
     # What else is held out is dropped by weight alone: a teacher's scores belong to all pieces.
     both = data.join([training, learnt_whole])
@@ -92,6 +113,17 @@ def _split(
 
 def _columns(args: argparse.Namespace) -> Columns:
     return Columns(args.text_column, args.label_column, args.stars)
+
+
+def _corrections(args: argparse.Namespace) -> Corrections | None:
+    """Return what feedback corrected, if the options name any."""
+    if not args.feedback:
+        return None
+    sources = [data.source(argument) for argument in args.feedback]
+    texts = args.texts or [path for path, _ in sources]
+    corrections = feedback.read(sources, texts, args.id_column, args.text_column)
+    print(corrections.summary)
+    return corrections
 
 
 def _check_labels(source: str, examples: Examples) -> None:
@@ -134,7 +166,8 @@ def _label(args: argparse.Namespace) -> None:
 
 def _train(args: argparse.Namespace) -> None:
     chosen = recipe.load(args.recipe)
-    split = _split(args, chosen, args.also, _columns(args))
+    corrections = _corrections(args)
+    split = _split(args, chosen, args.also, _columns(args), corrections)
     training, held_out = split.training, split.held_out
     if args.labels:
         pieces = distil.cut(training.texts, chosen.seed)
@@ -152,6 +185,10 @@ def _train(args: argparse.Namespace) -> None:
     data.write(held_out, folder / HELD_OUT)
     if chosen.also_held_out:
         data.write(split.also_held_out, folder / ALSO_HELD_OUT)
+    if corrections:
+        data.write(corrections.learnt, folder / CORRECTED)
+        if len(corrections.held_out):
+            data.write(corrections.held_out, folder / CORRECTED_HELD_OUT)
     model = started_from(args.start, chosen) if args.start else initial_model(chosen, CACHE)
     train(run, *model, training, held_out)
     print(f"trained: {folder / 'checkpoint'}; held out: {folder / HELD_OUT}")
@@ -344,6 +381,22 @@ def _parser() -> argparse.ArgumentParser:
 
     option("--also", nargs="+", default=[], metavar="TEXTS[=WEIGHT]",
            help="labelled texts to learn whole, without a teacher; none is held out")  # fmt: skip
+    option(
+        "--feedback",
+        nargs="+",
+        default=[],
+        metavar="FILE[=WEIGHT]",
+        help="corrections to learn whole, as the sinks store or the service logs them",
+    )
+    option("--texts", type=Path, nargs="+", default=[], metavar="FILE",
+           help="ids and texts of the corrected predictions: the service's log with texts, or "
+                "tables; by default the files of --feedback")  # fmt: skip
+    option(
+        "--id-column",
+        default="",
+        metavar="NAME",
+        help=f"of their ids, by default the first of {', '.join(feedback.ID_COLUMNS)}",
+    )
     option("--start", type=Path, metavar="FOLDER",
            help="the checkpoint or bundle to go on from, not the recipe's base")  # fmt: skip
 

@@ -238,9 +238,14 @@ def write(examples: Examples, path: Path) -> None:
     csv.write_csv(pa.table({"text": examples.texts, "label": names}), path)
 
 
+def tests(texts: Sequence[str]) -> np.ndarray:
+    """Return which texts are of the fifth that tests, by their keys, (texts,)."""
+    return np.array([int(key(text), 16) % _FIFTH == 0 for text in texts])
+
+
 def divide(examples: Examples, path: Path) -> None:
     """Write ``<path>-test.csv``, a fifth of the texts by their keys, and ``<path>-train.csv``."""
-    tested = np.array([int(key(text), 16) % _FIFTH == 0 for text in examples.texts])
+    tested = tests(examples.texts)
     for name, chosen in (("train", ~tested), ("test", tested)):
         part = path.with_name(f"{path.name}-{name}.csv")
         part.parent.mkdir(parents=True, exist_ok=True)

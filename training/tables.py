@@ -52,14 +52,6 @@ class Source:
     rows: Callable[[Sequence[str]], Rows]
     """Yields the values of these columns, row by row; None where a row has no value."""
 
-    def find(self, requested: str, usual: Sequence[str]) -> str | None:
-        """Return the column with the requested name, or else with a usual one, in any case."""
-        folded = {column.strip().lower(): column for column in reversed(self.columns)}
-        if requested in self.columns:
-            return requested
-        names = [requested] if requested else usual
-        return next((folded[n.strip().lower()] for n in names if n.strip().lower() in folded), None)
-
 
 @dataclass(frozen=True)
 class Table:
@@ -80,6 +72,23 @@ class Table:
 def is_table(path: Path) -> bool:
     """Return whether a file's name is that of a table."""
     return any(path.name.lower().removesuffix(".gz").endswith(suffix) for suffix in _OPENERS)
+
+
+def is_json(path: Path) -> bool:
+    """Return whether a file's name is that of JSON Lines."""
+    return path.name.lower().removesuffix(".gz").endswith((".jsonl", ".ndjson"))
+
+
+def find(columns: Sequence[str], requested: str, usual: Sequence[str]) -> str | None:
+    """Return the column with the requested name or, if none is requested, with a usual one.
+
+    A name is found in any case; one that is written alike comes first.
+    """
+    if requested in columns:
+        return requested
+    folded = {column.strip().lower(): column for column in reversed(columns)}
+    names = (name.strip().lower() for name in ([requested] if requested else usual))
+    return next((folded[name] for name in names if name in folded), None)
 
 
 def source(path: Path) -> Source:
@@ -160,11 +169,11 @@ def _find_columns(table: Source, columns: Columns) -> tuple[str, str]:
         (columns.text, TEXT_COLUMNS, "--text-column (TEXT_COLUMN=)"),
         (columns.label, usual, "--label-column (LABEL_COLUMN=)"),
     ):
-        column = table.find(requested, names)
+        column = find(table.columns, requested, names)
         if column is None:
             missing = repr(requested) if requested else " or ".join(map(repr, names))
             advice = f"name it with {option}"
-            if names is LABEL_COLUMNS and (grades := table.find("", STAR_COLUMNS)):
+            if names is LABEL_COLUMNS and (grades := find(table.columns, "", STAR_COLUMNS)):
                 advice += f", or read {grades!r} as grades with --stars 1-5 (STARS=1-5)"
             raise ValueError(
                 f"{table.name}: no column {missing}; it has {', '.join(table.columns)}: {advice}"

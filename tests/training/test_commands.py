@@ -5,10 +5,14 @@ import sys
 from argparse import Namespace
 from dataclasses import replace
 
+import pyarrow as pa
 import pytest
+from pyarrow import csv
 
 from app.sentiment.bundle import load
+from tests.events.conftest import aws  # noqa: F401
 from tests.training.conftest import RECIPE, sentences, tiny_model, tiny_tokenizer
+from tests.web.client import client
 from training import __main__ as commands
 from training import data
 
@@ -85,6 +89,45 @@ def test_from_labelled_text_to_a_card(tmp_path, run, monkeypatch, capsys):
     assert "metrics" not in again
     assert {"model.onnx", "model.safetensors"} <= load(tmp_path / "both").checksums.keys()
     assert again["compared"] == card["compared"]
+
+
+def test_a_correction_reaches_the_next_bundle(tmp_path, run, monkeypatch, lines, aws):  # noqa: F811
+    """The whole round: serve, predict, correct, join, train, export, evaluate, serve."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    stars = [5 if label == data.POSITIVE else 1 for label in sentences(300, 1).labels]
+    table = {"id": range(300), "comment": sentences(300, 1).texts, "stars": stars}
+    csv.write_csv(pa.table(table), tmp_path / "mine.csv")
+    recipe = (commands.CONFIGS / "own-table.toml").read_text()
+    (tmp_path / "tiny.toml").write_text(recipe.replace("5e-5", "5e-3"))
+    monkeypatch.setattr(commands, "_measure_abilities", lambda *given: {})
+    mine = ("--recipe", "tiny.toml", "--data", "mine.csv", "--stars", "1-5")
+
+    def bundle(name, *options):
+        run("train", *mine, *options, "--out", f"runs/{name}")
+        held_out = f"runs/{name}/held_out.csv"
+        run("export", "--model", f"runs/{name}/checkpoint", "--data", held_out, "--out", name)
+        return client(model_dir=tmp_path / name, log_texts=True, results_queue_url=aws.queue_url)
+
+    first = bundle("first")
+    text = {"text": "The plot is a plot, and was the cast."}
+    answer = first.post("/predict", json=text)
+    before = answer.json()
+    right = "Negative" if before["sentiment"] == "Positive" else "Positive"
+    correction = {"prediction": answer.headers["x-correlation-id"], "sentiment": right}
+    assert first.post("/feedback", json=correction).status_code == 201
+    for name, written in (("log.jsonl", lines()), ("feedback.jsonl", aws.queue())):
+        (tmp_path / name).write_text("".join(f"{json.dumps(line)}\n" for line in written))
+
+    corrected = ("--feedback", "feedback.jsonl=40", "--texts", "log.jsonl", "--start", "first")
+    second = bundle("second", *corrected)
+    for name in ("first", "second"):
+        run("evaluate", "--bundle", name, "--data", "mine.csv", "--stars", "1-5")
+        report = (tmp_path / f"runs/evaluations/{name}/mine-native/report.json").read_text()
+        assert json.loads(report)["accuracy"] > 0.95
+    after = second.post("/predict", json=text).json()
+    assert after["sentiment"] == right
+    assert after["model"] != before["model"]
+    assert (tmp_path / "runs/second/feedback.csv").read_text().count(right) == 1
 
 
 @pytest.mark.parametrize(

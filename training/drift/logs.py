@@ -136,9 +136,9 @@ def read(paths: Iterable[Path]) -> LogData:
     """
     logs = LogData()
     hashes: set[int] = set()
-    for path in _files(paths):
+    for path in files(paths):
         logs.files += 1
-        for entry in _entries(path):
+        for entry in entries(path):
             try:
                 parsed = None if entry is None else _parse(entry)
             except ValidationError:
@@ -164,7 +164,7 @@ def _add(logs: LogData, parsed: _Line | _StoredFeedback) -> None:
     if scored := parsed.scored():
         for prediction in parsed.predictions:
             named = NamedPrediction(len(logs.scored), prediction.sentiment, prediction.confidence)
-            name = _name(prediction.id)
+            name = anonymous(prediction.id)
             before = logs.predictions.get(name, named)
             agree = before is not None and before.sentiment == named.sentiment
             logs.predictions[name] = named if agree else None
@@ -172,18 +172,19 @@ def _add(logs: LogData, parsed: _Line | _StoredFeedback) -> None:
 
 
 def _add_feedback(logs: LogData, prediction: str, correction: Correction) -> None:
-    name = _name(prediction)
+    name = anonymous(prediction)
     before = logs.feedback.get(name)
     if before is None or before.time <= correction.time:
         logs.feedback[name] = correction
 
 
-def _name(id: str) -> str:
+def anonymous(id: str) -> str:
     """Return an id as logs write those that callers give; some lines have it so already."""
     return id if id.startswith("~") else pseudonym(id)
 
 
-def _files(paths: Iterable[Path]) -> Iterator[Path]:
+def files(paths: Iterable[Path]) -> Iterator[Path]:
+    """Yield the files, and all files in the folders."""
     for path in paths:
         if path.is_dir():
             yield from sorted(inside for inside in path.rglob("*") if inside.is_file())
@@ -191,7 +192,7 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
             yield path
 
 
-def _entries(path: Path) -> Iterator[dict[str, Any] | None]:
+def entries(path: Path) -> Iterator[dict[str, Any] | None]:
     """Yield each JSON object of a file, {} for a line without one and None for a damaged one."""
     opened = gzip.open if path.suffix == ".gz" else open
     with opened(path, "rt", encoding="utf-8", errors="replace") as file:
@@ -240,11 +241,15 @@ def _parse(entry: dict[str, Any]) -> _Line | _StoredFeedback | None:
     """
     if entry.get("message") in ("request", "batch", "predictions"):
         return _Line.model_validate(entry)
-    if isinstance(item := entry.get("Item"), dict):  # a table's export writes {"S": "Positive"}
-        feedback = {k: v["S"] for k, v in item.items() if isinstance(v, dict) and "S" in v}
-    else:
-        detail = entry.get("detail")
-        feedback = detail if isinstance(detail, dict) else entry
+    feedback = stored(entry)
     if {"prediction", "sentiment", "time"} <= feedback.keys():
         return _StoredFeedback.model_validate(feedback)
     return None
+
+
+def stored(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a document as a sink stored it, or the entry itself."""
+    if isinstance(item := entry.get("Item"), dict):  # a table's export writes {"S": "Positive"}
+        return {k: v["S"] for k, v in item.items() if isinstance(v, dict) and "S" in v}
+    detail = entry.get("detail")
+    return detail if isinstance(detail, dict) else entry
