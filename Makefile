@@ -126,9 +126,9 @@ train label tune: export MALLOC_MMAP_MAX_ = 0
 train label tune: export MALLOC_TRIM_THRESHOLD_ = 100000000000
 train label tune: export MALLOC_TOP_PAD_ = 268435456
 train label tune: export GLIBC_TUNABLES = glibc.malloc.hugetlb=1
-train: $(VENV)/$(if $(findstring teacher,$(RECIPE)),teacher,train).installed ## Fine-tune on DATA="files", without the texts of TEST="files", into OUT= (TEXT_COLUMN=, LABEL_COLUMN= and STARS=1-5 say how tables are read, RECIPE= and START=model how it learns)
+train: $(VENV)/$(if $(findstring teacher,$(RECIPE)),teacher,train).installed ## Fine-tune on DATA="files", without the texts of TEST="files", into OUT= (RECIPE=training/configs/own-table.toml goes on from START=model; TEXT_COLUMN=, LABEL_COLUMN= and STARS=1-5 say how tables are read; FEEDBACK="files" and TEXTS="files" add corrections)
 	@test -n "$(DATA)" || { echo 'DATA is missing: make train DATA="imdb-train.parquet sst2-train.parquet" TEST="imdb-test.parquet"'; exit 2; }
-	@$(BIN)/python -m training train --data $(DATA) $(TABLE) $(if $(TEST),--test $(TEST)) $(if $(OUT),--out $(OUT)) $(if $(RECIPE),--recipe $(RECIPE)) $(if $(LABELS),--labels $(LABELS)) $(if $(ALSO),--also $(ALSO)) $(if $(START),--start $(START)) $(if $(EXCLUDE),--exclude $(EXCLUDE)) $(if $(FEEDBACK),--feedback $(FEEDBACK)) $(if $(TEXTS),--texts $(TEXTS)) $(if $(ID_COLUMN),--id-column "$(ID_COLUMN)")
+	@$(BIN)/python -m training train --data $(DATA) $(TABLE) $(if $(TEST),--test $(TEST)) $(if $(OUT),--out $(OUT)) $(if $(RECIPE),--recipe $(RECIPE)) $(if $(LABELS),--labels $(LABELS)) $(if $(ALSO),--also $(ALSO)) $(addprefix --start ,$(or $(START),$(if $(findstring own-table,$(RECIPE)),model))) $(if $(EXCLUDE),--exclude $(EXCLUDE)) $(if $(FEEDBACK),--feedback $(FEEDBACK)) $(if $(TEXTS),--texts $(TEXTS)) $(if $(ID_COLUMN),--id-column "$(ID_COLUMN)")
 
 label: $(VENV)/train.installed ## Score pieces of DATA= with the teacher MODEL=folder into OUT=
 	@test -n "$(MODEL)" -a -n "$(DATA)" || { echo 'MODEL or DATA is missing: make label MODEL=runs/teacher/checkpoint DATA="what it was trained on" TEST="texts to leave out"'; exit 2; }
@@ -154,7 +154,7 @@ onnx: $(VENV)/train.installed ## Write the int8 ONNX graph of BUNDLE=model into 
 
 evaluate: $(VENV)/train.installed ## Evaluate BUNDLE=model on labelled texts, DATA=, and by the suite of abilities (RECORD= adds the results to the card)
 	@test -n "$(DATA)" || { echo "DATA is missing: make evaluate DATA=imdb-test.parquet"; exit 2; }
-	@$(BIN)/python -m training evaluate --data $(DATA) $(TABLE) $(if $(ENGINE),--engine $(ENGINE)) $(if $(BUNDLE),--bundle $(BUNDLE)) $(if $(WINDOW),--window $(WINDOW)) $(if $(STRIDE),--stride $(STRIDE)) $(if $(RECORD),--record "$(RECORD)") $(if $(CARD),--card $(CARD)) $(if $(WEIGHTS),--weights "$(WEIGHTS)")
+	@$(BIN)/python -m training evaluate --data $(DATA) $(TABLE) $(if $(ENGINE),--engine $(ENGINE)) $(if $(BUNDLE),--bundle $(BUNDLE)) $(if $(BESIDE),--beside $(BESIDE)) $(if $(WINDOW),--window $(WINDOW)) $(if $(STRIDE),--stride $(STRIDE)) $(if $(RECORD),--record "$(RECORD)") $(if $(CARD),--card $(CARD)) $(if $(WEIGHTS),--weights "$(WEIGHTS)")
 
 abilities: $(VENV)/train.installed ## Test what BUNDLE=model understands, by sentences built for each ability (RECORD=1 adds the result to the card)
 	@$(BIN)/python -m training abilities $(if $(RECORD),--record) $(if $(ENGINE),--engine $(ENGINE)) $(if $(BUNDLE),--bundle $(BUNDLE))

@@ -250,6 +250,10 @@ def _evaluate(args: argparse.Namespace) -> None:
     loaded = SentimentClassifier(served, engines.load(args.engine, served, threads=0))
     scored = evaluate.score(loaded, examples)
     figures = evaluate.report(scored, data.ratings(args.data, columns))
+    comparison: dict[str, Any] = {}
+    if args.beside:
+        other = classifier.load(args.beside, args.engine)
+        comparison = evaluate.compare(scored, evaluate.score(other, examples))
     print(json.dumps({k: v for k, v in figures.items() if k != "reliability"}, indent=2))
     mistakes = evaluate.mistakes(scored, examples.texts)
     beside = args.out / "abilities" if args.out else _of_abilities(args)
@@ -267,15 +271,29 @@ def _evaluate(args: argparse.Namespace) -> None:
         **figures,
         "mistakes": mistakes,
         **suite.summary(abilities),
+        **({"beside": comparison} if comparison else {}),
     }
     (folder / "report.json").write_text(json.dumps(measured, indent=2, ensure_ascii=False) + "\n")
     title = f"{args.data.stem}, {args.engine} engine"
     (folder / "report.html").write_text(plots.page(title, figures, mistakes, abilities))
     print(f"plots and mistakes: {folder / 'report.html'}")
+    if args.beside:
+        _print_comparison(args, figures["accuracy"], comparison)
     if args.record:
         card.record(args.card or args.bundle, args.record, args.engine, figures, args.weights)
         if not args.card:
             card.record_abilities(args.bundle, args.engine, abilities)
+
+
+def _print_comparison(
+    args: argparse.Namespace, accuracy: float, comparison: dict[str, Any]
+) -> None:
+    print(
+        f"accuracy of {args.bundle}: {accuracy:.2%}; of {args.beside}: "
+        f"{comparison['accuracy_beside']:.2%}\n"
+        f"only {args.bundle} is right on {comparison['only_this_right']} texts, only {args.beside} "
+        f"on {comparison['only_beside_right']}; p = {comparison['p']:.3f} that this is chance"
+    )
 
 
 def _abilities(args: argparse.Namespace) -> None:
@@ -448,6 +466,7 @@ def _parser() -> argparse.ArgumentParser:
     option("--window", type=int, help="tokens in a window, if not the bundle's")
     option("--stride", type=int, help="tokens from window to window, if not the bundle's")
     option("--out", type=Path, metavar="FOLDER", help="by default one under runs/evaluations")
+    option("--beside", type=Path, metavar="BUNDLE", help="another bundle to compare it with")
     option("--record", metavar="NAME", help="write the figures into the card, as those on NAME")
     option("--card", type=Path, metavar="BUNDLE", help="whose card, if not its own")
     option("--weights", metavar="NAME", help="what it is called there, beside that bundle's own")

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 from tqdm import tqdm
 
@@ -168,6 +169,25 @@ def report(scored: Scored, ratings: np.ndarray | None = None) -> dict[str, Any]:
         "intervals": intervals,
         **grouped,
         **({"reliability": _reliability(scored)} if scored.calibrated else {}),
+    }
+
+
+def compare(scored: Scored, other: Scored) -> dict[str, Any]:
+    """Return how two networks differ on the same texts.
+
+    ``accuracy_beside``: that of the other; ``only_this_right`` and ``only_beside_right``: how many
+    texts one of them alone gets right; ``p``: how probable it is by chance that these numbers
+    differ at least so much (McNemar's test, exact).
+    """
+    only_this = int((scored.right & ~other.right).sum())
+    only_beside = int((other.right & ~scored.right).sum())
+    differing = only_this + only_beside
+    p = binomtest(only_this, differing).pvalue if differing else 1.0
+    return {
+        "accuracy_beside": _rounded(other.right.mean()),
+        "only_this_right": only_this,
+        "only_beside_right": only_beside,
+        "p": _rounded(p),
     }
 
 

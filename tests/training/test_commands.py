@@ -121,9 +121,12 @@ def test_a_correction_reaches_the_next_bundle(tmp_path, run, monkeypatch, lines,
     corrected = ("--feedback", "feedback.jsonl=40", "--texts", "log.jsonl", "--start", "first")
     second = bundle("second", *corrected)
     for name in ("first", "second"):
-        run("evaluate", "--bundle", name, "--data", "mine.csv", "--stars", "1-5")
-        report = (tmp_path / f"runs/evaluations/{name}/mine-native/report.json").read_text()
-        assert json.loads(report)["accuracy"] > 0.95
+        beside = ("--beside", "first")
+        run("evaluate", "--bundle", name, *beside, "--data", "mine.csv", "--stars", "1-5")
+        path = tmp_path / f"runs/evaluations/{name}/mine-native/report.json"
+        report = json.loads(path.read_text())
+        assert report["accuracy"] > 0.95
+        assert report["beside"]["accuracy_beside"] > 0.95
     after = second.post("/predict", json=text).json()
     assert after["sentiment"] == right
     assert after["model"] != before["model"]

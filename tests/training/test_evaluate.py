@@ -160,3 +160,15 @@ def test_page_of_three_outcomes_holds_what_there_is(three_way, labels):
     page = plots.page("a set", figures, [])
     assert f"{figures['macro_recall']:.4f}" in page
     assert page.count("<svg") == labels  # of two labels the reliability is missing
+
+
+def test_two_networks_are_compared_on_the_texts_that_only_one_gets_right():
+    positive, tokens = np.ones(20, dtype=bool), np.full(20, 9)
+    log_odds = np.ones(20)
+    better = two_way(np.where(np.arange(20) < 2, -log_odds, log_odds), positive, tokens)
+    worse = two_way(np.where((np.arange(20) >= 1) & (np.arange(20) < 11), -1, 1), positive, tokens)
+    compared = evaluate.compare(better, worse)
+    assert (compared["only_this_right"], compared["only_beside_right"]) == (9, 1)
+    assert compared["accuracy_beside"] == 0.5
+    assert compared["p"] == pytest.approx(2 * 11 / 2**10, abs=1e-4)
+    assert evaluate.compare(better, better)["p"] == 1
