@@ -120,6 +120,9 @@ invoke: $(VENV)/invoke.installed $(EMULATOR) ## Run EVENT=file.json through the 
 # How labelled tables are read.
 TABLE = $(if $(TEXT_COLUMN),--text-column "$(TEXT_COLUMN)") $(if $(LABEL_COLUMN),--label-column "$(LABEL_COLUMN)") $(if $(STARS),--stars="$(STARS)")
 
+# Texts that are learnt whole.
+ALSO_OPTIONS = $(if $(ALSO),--also $(ALSO)) $(if $(GRADED),--graded $(GRADED))
+
 # torch allocates and frees tensors of many megabytes in each step. With these settings glibc keeps
 # them in its heap, in huge pages, which saves the page faults: a third of a step's time.
 train label tune: export MALLOC_MMAP_MAX_ = 0
@@ -128,11 +131,11 @@ train label tune: export MALLOC_TOP_PAD_ = 268435456
 train label tune: export GLIBC_TUNABLES = glibc.malloc.hugetlb=1
 train: $(VENV)/$(if $(findstring teacher,$(RECIPE)),teacher,train).installed ## Fine-tune on DATA="files", without the texts of TEST="files", into OUT= (RECIPE=training/configs/own-table.toml goes on from START=model; TEXT_COLUMN=, LABEL_COLUMN= and STARS=1-5 say how tables are read; FEEDBACK="files" and TEXTS="files" add corrections)
 	@test -n "$(DATA)" || { echo 'DATA is missing: make train DATA="imdb-train.parquet sst2-train.parquet" TEST="imdb-test.parquet"'; exit 2; }
-	@$(BIN)/python -m training train --data $(DATA) $(TABLE) $(if $(TEST),--test $(TEST)) $(if $(OUT),--out $(OUT)) $(if $(RECIPE),--recipe $(RECIPE)) $(if $(LABELS),--labels $(LABELS)) $(if $(ALSO),--also $(ALSO)) $(addprefix --start ,$(or $(START),$(if $(findstring own-table,$(RECIPE)),model))) $(if $(EXCLUDE),--exclude $(EXCLUDE)) $(if $(FEEDBACK),--feedback $(FEEDBACK)) $(if $(TEXTS),--texts $(TEXTS)) $(if $(ID_COLUMN),--id-column "$(ID_COLUMN)")
+	@$(BIN)/python -m training train --data $(DATA) $(TABLE) $(if $(TEST),--test $(TEST)) $(if $(OUT),--out $(OUT)) $(if $(RECIPE),--recipe $(RECIPE)) $(if $(LABELS),--labels $(LABELS)) $(ALSO_OPTIONS) $(if $(HALF),--half $(HALF)) $(addprefix --start ,$(or $(START),$(if $(findstring own-table,$(RECIPE)),model))) $(if $(EXCLUDE),--exclude $(EXCLUDE)) $(if $(FEEDBACK),--feedback $(FEEDBACK)) $(if $(TEXTS),--texts $(TEXTS)) $(if $(ID_COLUMN),--id-column "$(ID_COLUMN)")
 
-label: $(VENV)/train.installed ## Score pieces of DATA= with the teacher MODEL=folder into OUT=
+label: $(VENV)/train.installed ## Score pieces of DATA= with the teacher MODEL=folder, or with two of HALF=1 and HALF=2, into OUT= (NEUTRAL=1 scores three labels, and ALSO= and GRADED= too)
 	@test -n "$(MODEL)" -a -n "$(DATA)" || { echo 'MODEL or DATA is missing: make label MODEL=runs/teacher/checkpoint DATA="what it was trained on" TEST="texts to leave out"'; exit 2; }
-	@$(BIN)/python -m training label --model $(MODEL) --data $(DATA) $(TABLE) $(if $(TEST),--test $(TEST)) $(if $(OUT),--out $(OUT))
+	@$(BIN)/python -m training label --model $(MODEL) --data $(DATA) $(TABLE) $(ALSO_OPTIONS) $(if $(NEUTRAL),--neutral) $(if $(TEST),--test $(TEST)) $(if $(OUT),--out $(OUT))
 
 tune: $(VENV)/train.installed ## Search for a better recipe with TEXTS=2000 texts of DATA= and TRIALS=20 trials
 	@test -n "$(DATA)" || { echo 'DATA is missing: make tune DATA="imdb-train.parquet" TEST="imdb-test.parquet"'; exit 2; }

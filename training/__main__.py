@@ -75,16 +75,19 @@ def _split(
     also: Sequence[str] = (),
     columns: Columns = Columns(),  # noqa: B008
     corrections: Corrections | None = None,
+    graded: Sequence[str] = (),
 ) -> _Split:
     """Read the data and keep out of it what the recipe holds out and what nearly repeats a test.
 
-    ``also``: sources to learn whole, as `--also` names them. ``columns``: those of the data and the
-    tests. ``corrections``: to learn whole too, in place of what the data say of their texts.
+    ``also``, ``graded``: sources to learn whole, as `--also` and `--graded` name them. ``columns``:
+    those of the data and the tests. ``corrections``: to learn whole too, in place of what the data
+    say of their texts.
     """
     tested = [text for path in args.test for text in data.read(path, columns=columns).texts]
     reviews, *others = [data.read(*data.source(argument), columns) for argument in args.data]
     _check_labels(args.data[0], reviews)
     whole = [data.read(*data.source(argument)) for argument in also]
+    whole += [data.read_graded(*data.source(argument)) for argument in graded]
     corrected = {*corrections.texts} if corrections else set()
     if corrections:
         tested += corrections.held_out.texts
@@ -139,6 +142,20 @@ def _check_labels(source: str, examples: Examples) -> None:
         raise ValueError(f"{source}: texts of one label only; at least two labels are needed")
 
 
+def _of_half(split: _Split, half: int) -> _Split:
+    """Return the split in which only texts of one half have weight, and none that nearly repeats
+    one of the other half.
+    """
+    both = data.join([split.training, split.also])
+    halves = np.array(list(map(data.half, both.texts)))
+    others = [text for text, of_text in zip(both.texts, halves, strict=True) if of_text != half]
+    both = replace(both, weights=np.where(halves == half, both.weights, 0))
+    both = data.unseen(both, others)
+    print(f"half {half}: {(both.weights > 0).sum()} texts to train on")
+    count = len(split.training)
+    return replace(split, training=both.take(range(count)), also=both.take(range(count, len(both))))
+
+
 def _unseen(training: Examples, others: list[str], excluded: list[Path]) -> Examples:
     """Return the examples, without weight where they are nearly one of the others or excluded."""
     training = data.unseen(training, others, frozenset(chain.from_iterable(map(_keys, excluded))))
@@ -158,30 +175,47 @@ def _keys(path: Path) -> list[str]:
 
 
 def _label(args: argparse.Namespace) -> None:
-    taught = recipe.of_checkpoint(args.model)
-    pieces = distil.cut(_split(args, taught, columns=_columns(args)).training.texts, taught.seed)
-    distil.label(args.model, taught.length, pieces, args.out)
+    taught, *others = map(recipe.of_checkpoint, args.model)
+    if any(other != taught for other in others):
+        raise ValueError("the teachers were trained by different recipes")
+    whole = bool(args.also or args.graded)
+    if whole and not args.neutral:
+        raise ValueError("--also and --graded need --neutral: neutral texts may be among them")
+    split = _split(args, taught, args.also, _columns(args), graded=args.graded)
+    texts = data.join([split.training, split.also]).texts
+    pieces = distil.cut(texts, taught.seed)
+    teachers = [
+        distil.Teacher(folder, taught.length, recipe.half_of_checkpoint(folder))
+        for folder in args.model
+    ]
+    halves = np.array(list(map(data.half, texts)))[pieces.sources]
+    distil.label(teachers, pieces, args.out, halves=halves, neutral=args.neutral, also=whole)
     print(f"{args.out}: the scores of {len(pieces.texts)} pieces")
 
 
 def _train(args: argparse.Namespace) -> None:
     chosen = recipe.load(args.recipe)
     corrections = _corrections(args)
-    split = _split(args, chosen, args.also, _columns(args), corrections)
-    training, held_out = split.training, split.held_out
+    split = _split(args, chosen, args.also, _columns(args), corrections, args.graded)
+    if args.half:
+        split = _of_half(split, args.half)
+    training, held_out, also = split.training, split.held_out, split.also
     if args.labels:
+        if distil.includes_also(args.labels):
+            training, also = data.join([training, also]), also.take([])
         pieces = distil.cut(training.texts, chosen.seed)
         training = distil.learnable(
             training, pieces, args.labels, chosen.softness, chosen.label_share
         )
         print(f"{len(training)} pieces of them with a teacher's scores")
-    training = data.join([training, split.also])
+    training = data.join([training, also])
     if chosen.lessons:
         taught = _lessons(chosen)
         training = data.join([training, taught])
         print(f"{len(taught)} lessons")
-    folder = args.out or Path("runs") / chosen.name
-    run = Run(folder, chosen, data.digest([training, held_out]))
+    name = f"{chosen.name}-{args.half}" if args.half else chosen.name
+    folder = args.out or Path("runs") / name
+    run = Run(folder, chosen, data.digest([training, held_out]), args.half)
     data.write(held_out, folder / HELD_OUT)
     if chosen.also_held_out:
         data.write(split.also_held_out, folder / ALSO_HELD_OUT)
@@ -388,6 +422,14 @@ def _parser() -> argparse.ArgumentParser:
                help="more such texts, or their keys (`training.data.key`) in .txt")  # fmt: skip
         add_columns(option)
 
+    def add_also(option: Callable[..., Any]) -> None:
+        option("--also", nargs="+", default=[], metavar="TEXTS[=WEIGHT]",
+               help="labelled texts to learn whole, without a teacher unless --labels has its "
+                    "scores of them too")  # fmt: skip
+        option("--graded", nargs="+", default=[], metavar="TEXTS[=WEIGHT]",
+               help="more such texts, of which the column rating, from 1 to 5, says how positive "
+                    "they are")  # fmt: skip
+
     recipes = ", ".join(sorted(path.name for path in CONFIGS.glob("*.toml")))
 
     option = command(_train, "fine-tune by a recipe; an interrupted run resumes")
@@ -397,8 +439,7 @@ def _parser() -> argparse.ArgumentParser:
     option("--labels", type=Path, metavar="FILE", help="what a teacher found, as label wrote it")
     option("--out", type=Path, metavar="FOLDER", help="by default runs/ and the recipe's name")
 
-    option("--also", nargs="+", default=[], metavar="TEXTS[=WEIGHT]",
-           help="labelled texts to learn whole, without a teacher; none is held out")  # fmt: skip
+    add_also(option)
     option(
         "--feedback",
         nargs="+",
@@ -415,6 +456,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help=f"of their ids, by default the first of {', '.join(feedback.ID_COLUMNS)}",
     )
+    option("--half", type=int, choices=(1, 2),
+           help="learn only this half of the texts, chosen by their keys, to score the other "
+                "with label; by default --out then ends in it")  # fmt: skip
     option("--start", type=Path, metavar="FOLDER",
            help="the checkpoint or bundle to go on from, not the recipe's base")  # fmt: skip
 
@@ -424,8 +468,14 @@ def _parser() -> argparse.ArgumentParser:
     add_columns(option)
 
     option = command(_label, "have a teacher score pieces of the texts; resumes")
-    option("--model", type=Path, required=True, metavar="FOLDER", help="the teacher's checkpoint")
+    option("--model", type=Path, nargs="+", required=True, metavar="FOLDER",
+           help="the teacher's checkpoint, or those of train --half 1 and --half 2, which each "
+                "score the texts that they were not trained on")  # fmt: skip
+    option("--neutral", action="store_true",
+           help="write the scores of three labels, of teachers that were trained on neutral "
+                "texts too; by default those of Positive against Negative")  # fmt: skip
     add_data(option)
+    add_also(option)
     option("--out", type=Path, default=LABELS, metavar="FILE", help="ends in .npz")
 
     option = command(_tune, "search for a better recipe; resumes")

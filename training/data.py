@@ -34,6 +34,16 @@ MAX_SHARED = 2000
 """Texts to hold out at most where a share of all is asked for."""
 SHARE = 0.2
 """The share to hold out where a recipe's number is more than half of the texts."""
+GRADES = np.array(
+    [
+        [0.95, 0.04, 0.01],
+        [0.80, 0.18, 0.02],
+        [0.10, 0.80, 0.10],
+        [0.02, 0.18, 0.80],
+        [0.01, 0.04, 0.95],
+    ]
+)
+"""What to learn of each grade from 1 to 5, (grades, labels)."""
 _NAMES = {
     "negative": NEGATIVE,
     "neg": NEGATIVE,
@@ -102,6 +112,11 @@ def key(text: str) -> str:
     return hashlib.sha256(_NOT_IN_KEYS.sub("", text).encode()).hexdigest()[:16]
 
 
+def half(text: str) -> int:
+    """Return the half, 1 or 2, that a text belongs to by its `key`."""
+    return int(key(text), 16) // _FIFTH % 2 + 1
+
+
 def source(argument: str) -> tuple[Path, float]:
     """Split ``path`` or ``path=weight`` into the path and its weight, by default 1.
 
@@ -156,6 +171,20 @@ def ratings(path: Path, columns: Columns = Columns()) -> np.ndarray | None:  # n
             return None
         return np.array([int(stars) for _, stars in stems])
     return tables.read(tables.source(path), columns).ratings if path.exists() else None
+
+
+def read_graded(path: Path, weight: float = 1.0) -> Examples:
+    """Read labelled texts that have `ratings` from 1 to 5, to learn the `GRADES`.
+
+    Raises:
+        ValueError: a rating is missing or another number, or see `read`.
+    """
+    examples = read(path, weight)
+    grades = ratings(path)
+    if grades is None or not np.isin(grades, np.arange(1, len(GRADES) + 1)).all():
+        raise ValueError(f"{path}: no column rating with numbers from 1 to {len(GRADES)}")
+    targets = GRADES[grades.astype(int) - 1]
+    return replace(examples, labels=targets.argmax(axis=1), targets=targets)
 
 
 def _read_folder(folder: Path) -> Examples:

@@ -7,7 +7,7 @@ them, under the soft targets of a larger model (Hinton et al. 2015, arXiv:1503.0
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -19,8 +19,8 @@ from tokenizers import Tokenizer
 from tqdm import tqdm
 from transformers import AutoModelForSequenceClassification
 
-from training import data
-from training.data import NEGATIVE, POSITIVE, Examples
+from training import data, outcomes
+from training.data import LABELS, NEGATIVE, POSITIVE, Examples
 from training.train import bf16_is_faster, predict
 
 WINDOW = 190
@@ -31,6 +31,8 @@ PASSAGES = 0.3
 """Share of a text's passages that are taken."""
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _SAVED_ROWS = 4096
+_LOG_ODDS = "log_odds"
+_LOG_PROBABILITIES = "log_probabilities"
 
 
 @dataclass(frozen=True)
@@ -85,45 +87,109 @@ def _passages(text: str, rng: np.random.Generator) -> list[str]:
     return passages
 
 
-def label(checkpoint: Path, length: int, pieces: Pieces, path: Path) -> None:
-    """Write a teacher's log-odds of Positive against Negative, (pieces,), as fp16 in ``.npz``.
+@dataclass(frozen=True)
+class Teacher:
+    """A checkpoint that scores pieces."""
 
-    Killed, it goes on from what it had scored. The texts are not in the file, only their checksum
-    and the teacher's.
+    checkpoint: Path
+    length: int
+    """Tokens of a piece that it reads; of a longer one, the head and the tail."""
+    half: int | None = None
+    """The half of the texts that it was trained on, so that it scores the pieces of the other."""
+
+    def digest(self) -> str:
+        """Return a checksum of the weights."""
+        with (self.checkpoint / "model.safetensors").open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def label(
+    teachers: Sequence[Teacher],
+    pieces: Pieces,
+    path: Path,
+    *,
+    halves: np.ndarray | None = None,
+    neutral: bool = False,
+    also: bool = False,
+) -> None:
+    """Write the scores of one teacher, or of two of which each was trained on half of the texts.
+
+    They are written as fp16 in ``.npz``: the log-odds of Positive against Negative, (pieces,), or
+    with ``neutral`` the log-probabilities of the three labels, (pieces, 3). Killed, it goes on from
+    what was scored. The texts are not in the file, only their checksum and the teachers'.
+
+    ``halves``: the half that each piece's text belongs to, (pieces,), for two teachers.
+    ``also``: whether the pieces include those of `--also`.
+
+    Raises:
+        ValueError: not each piece has one teacher that was not trained on its text, or a teacher
+            lacks Neutral.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    teacher = AutoModelForSequenceClassification.from_pretrained(checkpoint).to(device)
-    tokenizer = Tokenizer.from_file(str(checkpoint / "tokenizer.json"))
-    rows = data.encode(tokenizer, pieces.texts, length)
-    with (checkpoint / "model.safetensors").open("rb") as file:
-        weights = hashlib.file_digest(file, "sha256").hexdigest()
-    digests = {"sha256": pieces.digest(), "teacher": weights}
+    count = len(pieces.texts)
+    parts = [
+        np.arange(count) if teacher.half is None else np.flatnonzero(halves != teacher.half)
+        for teacher in teachers
+    ]
+    if not np.array_equal(np.sort(np.concatenate(parts)), np.arange(count)):
+        raise ValueError(
+            "the teachers must be one that was trained on all texts, or two: one trained with "
+            "--half 1 and one with --half 2"
+        )
+    name = _LOG_PROBABILITIES if neutral else _LOG_ODDS
+    constants = {
+        "sha256": pieces.digest(),
+        "teacher": " ".join(teacher.digest() for teacher in teachers),
+        "also": str(also),
+    }
     unfinished = path.with_name(f"{path.name}.unfinished.npz")
-    log_odds = np.full(len(rows), np.nan, dtype=np.float16)
+    scores = np.full((count, len(LABELS)) if neutral else count, np.nan, dtype=np.float16)
     if unfinished.exists():
         with np.load(unfinished) as file:
-            if all(str(file[name]) == value for name, value in digests.items()):
-                log_odds = file["log_odds"]
-    bf16 = bf16_is_faster(device)
-    with tqdm(total=len(rows), unit="piece", desc="labelling") as bar:
-        for start in range(0, len(rows), _SAVED_ROWS):
-            part = slice(start, start + _SAVED_ROWS)
-            if np.isnan(log_odds[part]).any():
-                logits = predict(teacher, rows[part], bf16)
-                log_odds[part] = logits[:, -1] - logits[:, 0]
-                _save(unfinished, log_odds, digests)
-            bar.update(len(rows[part]))
-    _save(path, log_odds, digests)
+            if name in file and all(str(file[key]) == value for key, value in constants.items()):
+                scores = file[name]
+    with tqdm(total=count, unit="piece", desc="labelling") as bar:
+        for teacher, part in zip(teachers, parts, strict=True):
+            missing = part[np.isnan((scores[:, 0] if neutral else scores)[part])]
+            bar.update(len(part) - len(missing))
+            for chosen, logits in _logits(teacher, pieces, missing):
+                if not neutral:
+                    scores[chosen] = logits[:, -1] - logits[:, 0]
+                elif logits.shape[1] == len(LABELS):
+                    scores[chosen] = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+                else:
+                    raise ValueError(f"{teacher.checkpoint} has no Neutral: see --neutral")
+                _save(unfinished, {name: scores, **constants})
+                bar.update(len(chosen))
+    _save(path, {name: scores, **constants})
     unfinished.unlink(missing_ok=True)
 
 
-def _save(path: Path, log_odds: np.ndarray, digests: Mapping[str, str]) -> None:
+def _logits(
+    teacher: Teacher, pieces: Pieces, chosen: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield positions of pieces and their logits, (positions, labels), some at a time."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model = AutoModelForSequenceClassification.from_pretrained(teacher.checkpoint).to(device)
+    tokenizer = Tokenizer.from_file(str(teacher.checkpoint / "tokenizer.json"))
+    rows = data.encode(tokenizer, [pieces.texts[i] for i in chosen], teacher.length)
+    bf16 = bf16_is_faster(device)
+    for start in range(0, len(rows), _SAVED_ROWS):
+        part = slice(start, start + _SAVED_ROWS)
+        yield chosen[part], predict(model, rows[part], bf16)
+
+
+def _save(path: Path, arrays: Mapping[str, Any]) -> None:
     """Replace the file in one step, so that a kill leaves the old one or the new."""
     new = path.with_name(f"{path.name}.new")
     with new.open("wb") as file:
-        arrays: dict[str, Any] = {"log_odds": log_odds, **digests}
         np.savez_compressed(file, **arrays)
     new.replace(path)
+
+
+def includes_also(path: Path) -> bool:
+    """Return whether the scores in a file are of the pieces of `--also` too."""
+    with np.load(path) as file:
+        return "also" in file and str(file["also"]) == str(True)
 
 
 def learnable(
@@ -132,27 +198,33 @@ def learnable(
     """Return the pieces of the examples with what a student shall learn of each.
 
     That is the teacher's probability, softened by ``temperature``; where the piece is a whole text,
-    ``label_share`` of it is what the text was to teach without a teacher. How near the teacher's
-    own probability is to a half says how much of the target is Neutral's (`training.data`).
+    ``label_share`` of it is what the text was to teach without a teacher. Of log-odds, how near the
+    teacher's own probability is to a half says how much of the target is Neutral's
+    (`training.data`).
 
     Raises:
         ValueError: the scores in ``path`` were made for other pieces.
     """
     with np.load(path) as file:
-        log_odds, sha256 = file["log_odds"].astype(np.float64), str(file["sha256"])
+        neutral = _LOG_PROBABILITIES in file
+        scores = file[_LOG_PROBABILITIES if neutral else _LOG_ODDS].astype(np.float64)
+        sha256 = str(file["sha256"])
     if sha256 != pieces.digest():
         raise ValueError(
-            f"{path} labels other texts: --data, --test, held_out and seed must be those that it "
-            "was made with"
+            f"{path} labels other texts: --data, --also, --graded, --test, held_out and seed must "
+            "be those that it was made with"
         )
     own = examples.targets[pieces.sources]
     share = np.where(pieces.whole, label_share, 0.0)[:, None]
-    softened = data.three_way(_sigmoid(log_odds / temperature), doubt=_sigmoid(log_odds))
+    if neutral:
+        softened = outcomes.probabilities(scores / temperature)
+    else:
+        softened = data.three_way(_sigmoid(scores / temperature), doubt=_sigmoid(scores))
     targets = share * own + (1 - share) * softened
     sides = targets[:, POSITIVE] >= targets[:, NEGATIVE]
     return Examples(
         pieces.texts,
-        np.where(sides, POSITIVE, NEGATIVE),
+        targets.argmax(axis=1) if neutral else np.where(sides, POSITIVE, NEGATIVE),
         examples.weights[pieces.sources],
         targets,
     )

@@ -75,8 +75,13 @@ FILE = "recipe.json"
 def of_checkpoint(folder: Path) -> Recipe:
     """Read the recipe that a checkpoint was trained by."""
     settings: dict[str, Any] = json.loads((folder / FILE).read_text())
-    del settings["data_sha256"]
-    return Recipe(**settings)
+    return Recipe(**{name: settings[name] for name in settings.keys() - {"data_sha256", "half"}})
+
+
+def half_of_checkpoint(folder: Path) -> int | None:
+    """Return the half of the texts that a checkpoint was trained on, or None if on all."""
+    half: int | None = json.loads((folder / FILE).read_text()).get("half")
+    return half
 
 
 def load(path: Path) -> Recipe:

@@ -178,15 +178,21 @@ def predict(model: PreTrainedModel, rows: list[np.ndarray], bf16: bool = False) 
 class Run:
     """A run's folder: what was asked for, how it went, and the checkpoint that it resumes from.
 
+    ``half``: the half of the texts that it learns (`training.data.half`), if not all of them.
+
     Raises:
         ValueError: the folder holds a run of another recipe or of other data.
     """
 
-    def __init__(self, folder: Path, recipe: Recipe, data_digest: str) -> None:
+    def __init__(
+        self, folder: Path, recipe: Recipe, data_digest: str, half: int | None = None
+    ) -> None:
         self.folder = folder
         self.recipe = recipe
         folder.mkdir(parents=True, exist_ok=True)
         request = {**asdict(recipe), "data_sha256": data_digest}
+        if half:
+            request["half"] = half
         path = folder / RECIPE
         if path.exists() and json.loads(path.read_text()) != request:
             raise ValueError(f"{folder} holds a run of another recipe or data; choose another")

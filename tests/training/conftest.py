@@ -9,7 +9,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import DistilBertConfig, DistilBertForSequenceClassification
 
 from training import distil, train
-from training.data import LABELS, NEGATIVE, POSITIVE, Examples
+from training.data import LABELS, NEGATIVE, NEUTRAL, POSITIVE, Examples
 from training.recipe import Phase, Recipe
 
 GOOD = ["great", "lovely", "superb", "moving", "funny"]
@@ -80,3 +80,10 @@ def sentences(count: int, seed: int) -> Examples:
         texts.append(" ".join([*rng.choice(PLAIN, int(rng.integers(2, 30))), *telling]))
         labels.append(POSITIVE if i % 2 else NEGATIVE)
     return Examples(texts, np.array(labels))
+
+
+def plain_sentences(count: int, seed: int) -> Examples:
+    """Return neutral texts: sentences without a word that tells."""
+    rng = np.random.default_rng(seed)
+    texts = [" ".join(rng.choice(PLAIN, int(rng.integers(5, 30)))) for _ in range(count)]
+    return Examples(texts, np.full(count, NEUTRAL))

@@ -5,16 +5,25 @@ import sys
 from argparse import Namespace
 from dataclasses import replace
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from pyarrow import csv
+from transformers import AutoModelForSequenceClassification
 
 from app.sentiment.bundle import load
 from tests.events.conftest import aws  # noqa: F401
-from tests.training.conftest import RECIPE, sentences, tiny_model, tiny_tokenizer
+from tests.training.conftest import (
+    RECIPE,
+    plain_sentences,
+    sentences,
+    tiny_model,
+    tiny_tokenizer,
+)
 from tests.web.client import client
 from training import __main__ as commands
-from training import data
+from training import data, distil, outcomes
+from training import train as training_module
 
 
 @pytest.fixture
@@ -220,3 +229,77 @@ def test_what_is_also_learnt_stays_whole_and_leaves_out_what_is_tested(tmp_path)
     assert len(split.also_held_out) == 8
     assert learnt
     assert learnt <= {*more.texts} - {*more.texts[:10]} - held_out
+
+
+@pytest.fixture
+def learnt(monkeypatch):
+    """What each run is given to learn."""
+    runs = []
+
+    def train(run, model, tokenizer, training, held_out):
+        runs.append(training)
+        training_module.train(run, model, tokenizer, training, held_out)
+
+    monkeypatch.setattr(commands, "train", train)
+    return runs
+
+
+def test_each_of_two_teachers_scores_the_texts_that_it_did_not_learn(tmp_path, run, learnt):
+    data.write(sentences(300, 1), tmp_path / "train.csv")
+    data.write(plain_sentences(150, 1), tmp_path / "neutral.csv")
+    phase = "[[phases]]\nepochs = 1\nlearning_rate = 1e-3\nlayers = -1\n"
+    (tmp_path / "tiny.toml").write_text(f"held_out = 50\nalso_held_out = 20\nlength = 32\n{phase}")
+    sets = ("--data", "train.csv", "--also", "neutral.csv=2")
+    for half in (1, 2):
+        run("train", "--recipe", "tiny.toml", *sets, "--half", half)
+    checkpoints = [tmp_path / "runs" / f"tiny-{half}" / "checkpoint" for half in (1, 2)]
+    run("label", "--model", *checkpoints, "--neutral", *sets, "--out", "scores.npz")
+
+    pieces = distil.cut(learnt[0].texts, 0)
+    assert learnt[0].texts == learnt[1].texts
+    weighted = [dict(zip(half.texts, half.weights, strict=True)) for half in learnt]
+    assert not {t for t, weight in weighted[0].items() if weight and weighted[1][t]}
+    scores = np.load(tmp_path / "scores.npz")["log_probabilities"].astype(float)
+    for checkpoint, weights in zip(checkpoints, weighted, strict=True):
+        teacher = AutoModelForSequenceClassification.from_pretrained(checkpoint)
+        rows = data.encode(tiny_tokenizer(), pieces.texts, 32)
+        own = np.log(outcomes.probabilities(training_module.predict(teacher, rows)))
+        scored = np.abs(own - scores).max(axis=1) < 0.01
+        unseen = [weights[learnt[0].texts[source]] == 0 for source in pieces.sources]
+        assert 100 < sum(scored) < 300
+        assert not set(np.flatnonzero(scored)) - set(np.flatnonzero(unseen))
+
+    run("train", "--recipe", "tiny.toml", *sets, "--labels", "scores.npz", "--out", "runs/student")
+    of_neutral = [
+        i for i, text in enumerate(learnt[2].texts) if text in plain_sentences(150, 1).texts
+    ]
+    assert len(learnt[2]) == len(pieces.texts)
+    assert of_neutral
+    assert (learnt[2].targets[of_neutral].max(axis=1) < 1).all()
+
+
+def test_two_teachers_that_were_not_trained_on_halves_are_refused(tmp_path, run, capsys):
+    data.write(sentences(300, 1), tmp_path / "train.csv")
+    recipe = (
+        "held_out = 50\nlength = 32\n[[phases]]\nepochs = 1\nlearning_rate = 1e-3\nlayers = 0\n"
+    )
+    (tmp_path / "tiny.toml").write_text(recipe)
+    run("train", "--recipe", "tiny.toml", "--data", "train.csv")
+    checkpoint = tmp_path / "runs" / "tiny" / "checkpoint"
+    with pytest.raises(SystemExit):
+        run("label", "--model", checkpoint, checkpoint, "--data", "train.csv", "--out", "s.npz")
+    assert "one trained with --half 1 and one with --half 2" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        run("label", "--model", checkpoint, "--data", "train.csv", "--also", "train.csv")
+    assert "need --neutral" in capsys.readouterr().err
+
+
+def test_graded_texts_are_learnt_by_their_grades(tmp_path):
+    data.write(sentences(60, 1), tmp_path / "a.csv")
+    graded = "text,label,rating\nthe plot was great,Positive,4\na cast is awful,Negative,1\n"
+    (tmp_path / "graded.csv").write_text(graded)
+    args = Namespace(data=[str(tmp_path / "a.csv")], test=[], exclude=[])
+    chosen = replace(RECIPE, held_out=20)
+    split = commands._split(args, chosen, graded=[f"{tmp_path / 'graded.csv'}=3"])
+    assert split.also.targets.tolist() == [[0.02, 0.18, 0.80], [0.95, 0.04, 0.01]]
+    assert split.also.weights.tolist() == [3, 3]

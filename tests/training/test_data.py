@@ -280,3 +280,26 @@ def test_batches_hold_every_example_once_within_both_limits(lengths, size, token
     for batch in batches:
         assert len(batch) <= size
         assert len(batch) * max(lengths[i] for i in batch) <= tokens
+
+
+def test_halves_are_about_equal_whatever_the_fifth_and_the_punctuation():
+    texts = [f"text number {i}" for i in range(2000)]
+    halves = np.array([data.half(text) for text in texts])
+    fifth = np.array([int(data.key(text), 16) % 5 == 0 for text in texts])
+    assert set(halves) == {1, 2}
+    assert 0.45 < (halves == 1).mean() < 0.55
+    assert 0.4 < (halves[fifth] == 1).mean() < 0.6
+    assert data.half("Text, NUMBER 7! https://t.co/abc") == halves[7]
+
+
+@pytest.mark.parametrize("ratings", [("0", "5"), ("3.5", "4"), ("good", "bad")])
+def test_grades_that_are_no_numbers_from_1_to_5_are_refused(tmp_path, ratings):
+    rows = [f"text {i},Positive,{rating}" for i, rating in enumerate(ratings)]
+    (tmp_path / "a.csv").write_text("\n".join(["text,label,rating", *rows]))
+    with pytest.raises(ValueError, match="no column rating with numbers from 1 to 5"):
+        data.read_graded(tmp_path / "a.csv")
+
+
+def test_each_grade_is_a_distribution_that_mirrors_another():
+    np.testing.assert_allclose(data.GRADES.sum(axis=1), 1)
+    np.testing.assert_allclose(data.GRADES, data.GRADES[::-1, ::-1])

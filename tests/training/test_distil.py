@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from tests.training.conftest import RECIPE, sentences, tiny_model
-from training import data, distil, train
+from tests.training.conftest import RECIPE, plain_sentences, sentences, tiny_model
+from training import data, distil, outcomes, train
 from training.data import NEGATIVE, NEUTRAL, POSITIVE, Examples
-from training.distil import Pieces
+from training.distil import Pieces, Teacher
 from training.recipe import Phase
 
 REVIEW = " ".join(f"Scene {i} begins well. Then it sags! Does it end?" for i in range(60))
@@ -49,7 +49,7 @@ def teacher(tmp_path, model, tokenizer):
 
 
 def test_labels_are_the_teachers_log_odds(tmp_path, teacher, model, tokenizer, pieces):
-    distil.label(teacher, 32, pieces, tmp_path / "l.npz")
+    distil.label([Teacher(teacher, 32)], pieces, tmp_path / "l.npz")
     logits = train.predict(model, data.encode(tokenizer, pieces.texts, 32))
     found = np.load(tmp_path / "l.npz")["log_odds"]
     np.testing.assert_allclose(found, logits[:, 2] - logits[:, 0], atol=0.01)
@@ -73,8 +73,8 @@ def scored(monkeypatch):
 
 def test_labelling_that_was_killed_goes_on(tmp_path, teacher, pieces, scored):
     with pytest.raises(KeyboardInterrupt):
-        distil.label(teacher, 32, pieces, tmp_path / "l.npz")
-    distil.label(teacher, 32, pieces, tmp_path / "l.npz")
+        distil.label([Teacher(teacher, 32)], pieces, tmp_path / "l.npz")
+    distil.label([Teacher(teacher, 32)], pieces, tmp_path / "l.npz")
     assert len(scored) == 4
     assert not np.isnan(np.load(tmp_path / "l.npz")["log_odds"]).any()
 
@@ -83,11 +83,11 @@ def test_what_another_teacher_had_scored_is_not_taken_over(
     tmp_path, teacher, model, pieces, scored
 ):
     with pytest.raises(KeyboardInterrupt):
-        distil.label(teacher, 32, pieces, tmp_path / "l.npz")
+        distil.label([Teacher(teacher, 32)], pieces, tmp_path / "l.npz")
     with torch.no_grad():
         model.classifier.bias += 1
     model.save_pretrained(teacher)
-    distil.label(teacher, 32, pieces, tmp_path / "l.npz")
+    distil.label([Teacher(teacher, 32)], pieces, tmp_path / "l.npz")
     assert len(scored) == 6
 
 
@@ -107,6 +107,73 @@ def test_a_target_is_the_softened_score_and_for_a_whole_text_its_label_too(tmp_p
     assert found.weights.tolist() == [3.0, 1.0]
 
 
+def test_a_teacher_of_three_labels_writes_all_three_if_asked(
+    tmp_path, teacher, model, tokenizer, pieces
+):
+    distil.label([Teacher(teacher, 32)], pieces, tmp_path / "l.npz", neutral=True)
+    logits = train.predict(model, data.encode(tokenizer, pieces.texts, 32))
+    with np.load(tmp_path / "l.npz") as file:
+        found = file["log_probabilities"]
+    assert found.dtype == np.float16
+    np.testing.assert_allclose(
+        np.exp(found.astype(float)), outcomes.probabilities(logits), atol=5e-4
+    )
+
+
+def test_labelling_in_three_ways_that_was_killed_goes_on(tmp_path, teacher, pieces, scored):
+    with pytest.raises(KeyboardInterrupt):
+        distil.label([Teacher(teacher, 32)], pieces, tmp_path / "l.npz", neutral=True)
+    distil.label([Teacher(teacher, 32)], pieces, tmp_path / "l.npz", neutral=True)
+    assert len(scored) == 4
+    assert np.isfinite(np.load(tmp_path / "l.npz")["log_probabilities"]).all()
+
+
+def test_scores_of_two_labels_are_not_taken_over_for_three(tmp_path, teacher, pieces, scored):
+    with pytest.raises(KeyboardInterrupt):
+        distil.label([Teacher(teacher, 32)], pieces, tmp_path / "l.npz")
+    distil.label([Teacher(teacher, 32)], pieces, tmp_path / "l.npz", neutral=True)
+    assert len(scored) == 6
+
+
+def test_a_teacher_without_neutral_has_no_third_score(tmp_path, tokenizer, pieces):
+    tiny_model(("Negative", "Positive")).save_pretrained(tmp_path)
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    with pytest.raises(ValueError, match="has no Neutral"):
+        distil.label([Teacher(tmp_path, 32)], pieces, tmp_path / "l.npz", neutral=True)
+
+
+@pytest.mark.parametrize("trained_on", [(1,), (2, 2), (None, 1)])
+def test_teachers_that_leave_pieces_out_or_saw_them_are_refused(
+    tmp_path, teacher, pieces, trained_on
+):
+    halves = np.array([1, 2] * 150)
+    teachers = [Teacher(teacher, 32, half) for half in trained_on]
+    with pytest.raises(ValueError, match="--half 1 and one with --half 2"):
+        distil.label(teachers, pieces, tmp_path / "l.npz", halves=halves)
+
+
+def test_three_scores_are_softened_and_mixed_with_a_whole_texts_label(tmp_path):
+    pieces = Pieces(["whole", "a part"], np.array([1, 0]), np.array([True, False]))
+    probabilities = np.array([[0.1, 0.8, 0.1], [0.64, 0.32, 0.04]])
+    np.savez(tmp_path / "l.npz", log_probabilities=np.log(probabilities), sha256=pieces.digest())
+    examples = Examples(["it is a part", "whole"], np.array([POSITIVE, NEUTRAL]))
+    found = distil.learnable(examples, pieces, tmp_path / "l.npz", 2, 0.25)
+    roots = np.sqrt(probabilities)
+    softened = roots / roots.sum(axis=1, keepdims=True)
+    expected = np.array([[0, 0.25, 0], [0, 0, 0]]) + np.array([[0.75], [1]]) * softened
+    np.testing.assert_allclose(found.targets, expected)
+    assert found.labels.tolist() == [NEUTRAL, NEGATIVE]
+
+
+def test_a_file_says_whether_it_scores_what_is_also_learnt(tmp_path, teacher, pieces):
+    path = tmp_path / "l.npz"
+    np.savez(path, log_odds=np.zeros(300), sha256=pieces.digest())
+    assert not distil.includes_also(path)
+    for also in (True, False):
+        distil.label([Teacher(teacher, 32)], pieces, path, neutral=True, also=also)
+        assert distil.includes_also(path) == also
+
+
 def test_labels_of_other_texts_are_refused(tmp_path, pieces):
     np.savez(tmp_path / "l.npz", log_odds=np.zeros(300), sha256="-")
     with pytest.raises(ValueError, match="labels other texts"):
@@ -117,7 +184,7 @@ def test_a_student_learns_what_a_teacher_knows(tmp_path, model, tokenizer, piece
     """The labels it would otherwise learn are noise."""
     run = train.Run(tmp_path, RECIPE, "-")
     train.train(run, model, tokenizer, sentences(400, 1), sentences(64, 2))
-    distil.label(tmp_path / "checkpoint", 32, pieces, tmp_path / "l.npz")
+    distil.label([Teacher(tmp_path / "checkpoint", 32)], pieces, tmp_path / "l.npz")
     noise = np.random.default_rng(0).choice([NEGATIVE, POSITIVE], 300)
     taught = distil.learnable(Examples(pieces.texts, noise), pieces, tmp_path / "l.npz", 1, 0)
     student, held_out = tiny_model(), sentences(200, 3)
@@ -126,3 +193,24 @@ def test_a_student_learns_what_a_teacher_knows(tmp_path, model, tokenizer, piece
     logits = train.predict(student, data.encode(tokenizer, held_out.texts, 32))
     positive = logits[:, POSITIVE] > logits[:, NEGATIVE]
     assert (positive == (held_out.labels == POSITIVE)).mean() > 0.9
+
+
+def test_a_student_learns_neutral_from_a_teacher_that_sees_three_ways(tmp_path, model, tokenizer):
+    """The labels it would otherwise learn say nothing of Neutral."""
+    longer = replace(RECIPE, phases=[Phase(epochs=8, learning_rate=3e-3, layers=-1)])
+    learnt = data.join([sentences(400, 1), plain_sentences(200, 1)])
+    run = train.Run(tmp_path / "t", longer, "-")
+    train.train(run, model, tokenizer, learnt, sentences(64, 2))
+    texts = data.join([sentences(300, 4), plain_sentences(150, 4)]).texts
+    pieces = Pieces(texts, np.arange(450), np.ones(450, dtype=bool))
+    teachers = [Teacher(tmp_path / "t" / "checkpoint", 32)]
+    distil.label(teachers, pieces, tmp_path / "l.npz", neutral=True)
+    noise = Examples(texts, np.random.default_rng(0).choice([NEGATIVE, POSITIVE], 450))
+    taught = distil.learnable(noise, pieces, tmp_path / "l.npz", 1, 0)
+    student = tiny_model()
+    train.train(train.Run(tmp_path / "s", longer, "-"), student, tokenizer, taught, noise)
+    tested = data.join([sentences(100, 3), plain_sentences(100, 3)])
+    logits = train.predict(student, data.encode(tokenizer, tested.texts, 32))
+    right = outcomes.three_way(logits) == tested.labels
+    assert right[tested.labels == NEUTRAL].mean() > 0.9
+    assert right[tested.labels != NEUTRAL].mean() > 0.9
