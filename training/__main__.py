@@ -290,9 +290,9 @@ def _evaluate(args: argparse.Namespace) -> None:
         comparison = evaluate.compare(scored, evaluate.score(other, examples))
     print(json.dumps({k: v for k, v in figures.items() if k != "reliability"}, indent=2))
     mistakes = evaluate.mistakes(scored, examples.texts)
-    beside = args.out / "abilities" if args.out else _of_abilities(args)
+    abilities_folder = args.out / "abilities" if args.out else _of_abilities(args)
     # Other windows than the bundle's own are for long texts, and the suite's are short.
-    abilities = {} if args.window else _measure_abilities(loaded, args.engine, beside)
+    abilities = {} if args.window else _measure_abilities(loaded, args.engine, abilities_folder)
     folder = args.out or EVALUATIONS / args.bundle.name / name
     folder.mkdir(parents=True, exist_ok=True)
     temperature = asdict(served.temperature)
