@@ -1,0 +1,301 @@
+"""Azure AI Language: the sentiment of documents, for `TextAnalyticsClient.analyze_sentiment`."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Annotated, Any, Literal, NamedTuple
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import JSONResponse, Response
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+from app.scoring.batches import InvalidBatch, parse_batch
+from app.scoring.scorer import Scorer
+from app.sentiment.analysis import Analysis, Outcome
+from app.sentiment.text import Text
+from app.telemetry.observation import LoggedPrediction, current
+from app.web.dialects import offsets
+from app.web.dialects.offsets import Span
+from app.web.disconnects import disconnected
+from app.web.json_body import JsonRoute
+from app.web.middleware.access import count_texts
+from app.web.problems import Problem, Refused
+from app.web.routes.predict import scorer_of
+from app.web.schemas import TEXT
+
+KIND = "SentimentAnalysis"
+LATEST = "latest"
+Convert = Callable[[str, Iterable[Span]], Iterator[Span]]
+CONVERT: Mapping[str, Convert] = {
+    "TextElements_v8": offsets.convert_to_text_elements,
+    "UnicodeCodePoint": partial(offsets.convert, count=offsets.code_points),
+    "Utf16CodeUnit": partial(offsets.convert, count=offsets.utf16_units),
+}
+"""Converts spans to the unit of each string index type."""
+CODES = {
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "NotFound",
+    429: "TooManyRequests",
+    500: "InternalServerError",
+    503: "ServiceUnavailable",
+}
+"""Azure's code of each status of an error; that of all others is InvalidRequest."""
+INNER_CODES = {400: "InvalidRequestBodyFormat", 422: "InvalidParameterValue"}
+"""Azure's inner code of errors that `Refused` does not give one."""
+
+
+class _Part(BaseModel):
+    """A part of a request. Unknown fields are ignored, as Azure ignores them."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel)
+
+
+class Document(_Part):
+    """A text, and the id of its result."""
+
+    id: str = Field(min_length=1)
+    text: Annotated[Any, WithJsonSchema(TEXT)] = Field()
+    language: str | None = Field(None, description="English: `en`, `en-GB` and so on.")
+
+    @property
+    def is_english(self) -> bool:
+        """Whether the language is English, as it is by default."""
+        return (self.language or "en").replace("_", "-").partition("-")[0].lower() == "en"
+
+
+def _check_ids(documents: list[Document]) -> list[Document]:
+    if len({document.id for document in documents}) < len(documents):
+        raise PydanticCustomError("duplicate_id", "each document must have an id of its own")
+    return documents
+
+
+class AnalysisInput(_Part):
+    """The documents of a request."""
+
+    documents: Annotated[list[Document], Field(min_length=1), AfterValidator(_check_ids)]
+
+
+def _check_opinion_mining(value: bool | None) -> bool | None:
+    if value:
+        raise PydanticCustomError("opinion_mining", "opinion mining is not supported")
+    return value
+
+
+class Parameters(_Part):
+    """How to analyse the documents."""
+
+    logging_opt_out: bool | None = Field(None, description="Keep the predictions out of the log.")
+    model_version: str | None = Field(
+        None, description=f"`{LATEST}`, or the `modelVersion` of an earlier response."
+    )
+    opinion_mining: Annotated[
+        bool | None,
+        AfterValidator(_check_opinion_mining),
+        WithJsonSchema({"enum": [False, None]}),
+    ] = Field(None, description="Not supported.")
+    string_index_type: Literal["TextElements_v8", "UnicodeCodePoint", "Utf16CodeUnit"] | None = (
+        Field(None, description="The unit of `offset` and `length`, by default text elements.")
+    )
+
+
+def _check_kind(kind: str) -> str:
+    if kind != KIND:
+        raise PydanticCustomError("kind", f"only {KIND} is supported")
+    return kind
+
+
+class AnalyzeText(_Part):
+    """A request for the sentiment of documents."""
+
+    kind: Annotated[str, AfterValidator(_check_kind), WithJsonSchema({"const": KIND})]
+    analysis_input: AnalysisInput
+    parameters: Parameters | None = None
+
+
+class _Parsed(NamedTuple):
+    """The documents of a request: each index is in ``texts`` or in ``errors``."""
+
+    texts: Mapping[int, Text]
+    errors: Mapping[int, dict[str, Any]]
+
+
+router = APIRouter(tags=["other services"], route_class=JsonRoute)
+
+
+@router.post("/language/:analyze-text", summary="Azure AI Language: sentiment of documents")
+async def analyze_text(
+    body: AnalyzeText,
+    request: Request,
+    api_version: Annotated[
+        str,
+        Query(
+            alias="api-version",
+            pattern=r"^20\d\d-\d\d-\d\d(-preview)?$",
+            description="A version of Azure's API. All of them are answered alike.",
+        ),
+    ],
+    show_stats: Annotated[
+        bool, Query(alias="showStats", description="Return statistics of the documents.")
+    ] = False,
+) -> Response:
+    """Score documents and their sentences in Azure's format, for its clients.
+
+    A document that cannot be scored becomes an error; the others are scored.
+    """
+    scorer = scorer_of(request)
+    parameters = body.parameters or Parameters()
+    documents = body.analysis_input.documents
+    revision = scorer.classifier.bundle.revision
+    _check_model(parameters.model_version, revision)
+    client_gone = partial(disconnected, request.receive)
+    texts = [document.text for document in documents]
+    parsed = await scorer.parse(lambda: _parse(documents, scorer), texts, client_gone)
+    await count_texts(request.scope, len(parsed.texts))
+    analyses = await scorer.analyse(
+        list(parsed.texts.values()), client_gone, originals=[texts[index] for index in parsed.texts]
+    )
+    observation = current()
+    observation.rejected = len(parsed.errors)
+    if not parameters.logging_opt_out:
+        observation.predicted += [
+            LoggedPrediction(f"{observation.correlation_id}#{index}", text, analysis)
+            for (index, text), analysis in zip(parsed.texts.items(), analyses, strict=True)
+        ]
+    answer = partial(
+        _answer,
+        documents,
+        parsed,
+        analyses,
+        CONVERT[parameters.string_index_type or "TextElements_v8"],
+        show_stats=show_stats,
+        revision=revision,
+    )
+    return await scorer.parse(answer, texts, client_gone)
+
+
+@router.post("/language/analyze-text/jobs", include_in_schema=False)
+async def submit_job() -> Response:
+    """Refuse an asynchronous operation, such as `begin_analyze_actions`."""
+    raise Refused(
+        400,
+        "Asynchronous operations are not supported; send documents to /language/:analyze-text, "
+        "which analyze_sentiment does.",
+        "InvalidRequest",
+    )
+
+
+def refusal(problem: Problem, code: str | None) -> Response:
+    """Return an error as Azure does; ``code`` is that of the inner error."""
+    status = 400 if problem.status == 422 else problem.status
+    inner = code or INNER_CODES.get(problem.status)
+    error: dict[str, Any] = {
+        "code": CODES.get(status, "InvalidRequest"),
+        "message": problem.detail,
+        **({"innererror": {"code": inner, "message": problem.detail}} if inner else {}),
+    }
+    return JSONResponse({"error": error}, status)
+
+
+def _check_model(version: str | None, revision: str) -> None:
+    if version not in (None, LATEST, revision):
+        detail = f"parameters/modelVersion: must be {LATEST} or {revision}."
+        raise Refused(400, detail, "ModelVersionIncorrect")
+
+
+def _parse(documents: list[Document], scorer: Scorer) -> _Parsed:
+    """Check each document on its own, then the limits of all together.
+
+    Raises:
+        Refused: they exceed a limit.
+    """
+    english = [index for index, document in enumerate(documents) if document.is_english]
+    errors = {
+        index: _error(
+            "Invalid Language Code.",
+            "UnsupportedLanguageCode",
+            "Invalid language code. Supported languages: en",
+        )
+        for index in range(len(documents))
+        if index not in english
+    }
+    if not english:
+        return _Parsed({}, errors)
+    values = [documents[index].text for index in english]
+    try:
+        batch = parse_batch(values, scorer.classifier, scorer.settings)
+    except InvalidBatch as error:
+        detail = f"analysisInput/documents: {error}."
+        raise Refused(400, detail, "InvalidDocumentBatch") from None
+    for position, reason in batch.errors.items():
+        errors[english[position]] = _error(
+            "Invalid document in request.", "InvalidDocument", f"Document text {reason}."
+        )
+    texts = {english[position]: text for position, text in batch.texts.items()}
+    return _Parsed(texts, errors)
+
+
+def _error(message: str, code: str, reason: str) -> dict[str, Any]:
+    """Return the error of a document."""
+    inner = {"code": code, "message": reason}
+    return {"code": "InvalidArgument", "message": message, "innererror": inner}
+
+
+def _answer(
+    documents: list[Document],
+    parsed: _Parsed,
+    analyses: list[Analysis],
+    convert: Convert,
+    *,
+    show_stats: bool,
+    revision: str,
+) -> Response:
+    results: dict[str, Any] = {
+        "documents": [
+            _result(documents[index], analysis, convert, show_stats=show_stats)
+            for index, analysis in zip(parsed.texts, analyses, strict=True)
+        ],
+        "errors": [
+            {"id": documents[index].id, "error": parsed.errors[index]}
+            for index in sorted(parsed.errors)
+        ],
+        "modelVersion": revision,
+    }
+    if show_stats:
+        results["statistics"] = {
+            "documentsCount": len(documents),
+            "validDocumentsCount": len(analyses),
+            "erroneousDocumentsCount": len(parsed.errors),
+            "transactionsCount": len(analyses),
+        }
+    return JSONResponse({"kind": f"{KIND}Results", "results": results})
+
+
+def _result(
+    document: Document, analysis: Analysis, convert: Convert, *, show_stats: bool
+) -> dict[str, Any]:
+    sentences = analysis.sentences or []
+    spans = [(sentence.start, sentence.end) for sentence in sentences]
+    result = {
+        "id": document.id,
+        **_sentiment(analysis),
+        "sentences": [
+            {**_sentiment(sentence), "offset": offset, "length": length, "text": sentence.text}
+            for sentence, (offset, length) in zip(
+                sentences, convert(document.text, spans), strict=True
+            )
+        ],
+        "warnings": [],
+    }
+    if analysis.mixed:
+        result["sentiment"] = "mixed"
+    if show_stats:
+        characters = offsets.text_elements(document.text)
+        result["statistics"] = {"charactersCount": characters, "transactionsCount": 1}
+    return result
+
+
+def _sentiment(outcome: Outcome) -> dict[str, Any]:
+    scores = {label.lower(): probability for label, probability in outcome.scores.items()}
+    return {"sentiment": outcome.sentiment.lower(), "confidenceScores": scores}
