@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
-from app.access.credentials import USUAL, Place
+from app.access.credentials import BEARER, USUAL, X_API_KEY, Place, header, parameter
 from app.settings import Settings
 from app.web.problems import Problem
 
@@ -61,7 +61,23 @@ class Dialect:
         return response
 
 
-DIALECTS: tuple[Dialect, ...] = ()
+DIALECTS: tuple[Dialect, ...] = (
+    Dialect(
+        "azure",
+        ["/language/:analyze-text", "/language/analyze-text/jobs"],
+        places=(X_API_KEY, header("Ocp-Apim-Subscription-Key"), BEARER),
+    ),
+    Dialect(
+        "google",
+        [
+            "/v1/documents:analyzeSentiment",
+            "/v2/documents:analyzeSentiment",
+            "/v1/documents:{method}",
+            "/v2/documents:{method}",
+        ],
+        places=(X_API_KEY, header("x-goog-api-key"), parameter("key"), BEARER),
+    ),
+)
 """All dialects. Of those that share a path, the first that matches answers."""
 
 

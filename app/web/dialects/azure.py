@@ -1,12 +1,13 @@
 """Azure AI Language: the sentiment of documents, for `TextAnalyticsClient.analyze_sentiment`."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Annotated, Any, Literal, NamedTuple
 
-from fastapi import APIRouter, Query, Request
-from fastapi.responses import JSONResponse, Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from fastapi import APIRouter, Body, Query, Request
+from fastapi.responses import Response
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, WithJsonSchema
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
@@ -18,11 +19,12 @@ from app.telemetry.observation import LoggedPrediction, current
 from app.web.dialects import offsets
 from app.web.dialects.offsets import Span
 from app.web.disconnects import disconnected
+from app.web.examples import success_response
 from app.web.json_body import JsonRoute
 from app.web.middleware.access import count_texts
 from app.web.problems import Problem, Refused
 from app.web.routes.predict import scorer_of
-from app.web.schemas import TEXT
+from app.web.schemas import KEY, TEXT
 
 KIND = "SentimentAnalysis"
 LATEST = "latest"
@@ -52,7 +54,7 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, alias_generator=to_camel)
 
 
-class Document(_Part):
+class AzureDocument(_Part):
     """A text, and the id of its result."""
 
     id: str = Field(min_length=1)
@@ -65,33 +67,37 @@ class Document(_Part):
         return (self.language or "en").replace("_", "-").partition("-")[0].lower() == "en"
 
 
-def _check_ids(documents: list[Document]) -> list[Document]:
+def _check_ids(documents: list[AzureDocument]) -> list[AzureDocument]:
     if len({document.id for document in documents}) < len(documents):
         raise PydanticCustomError("duplicate_id", "each document must have an id of its own")
     return documents
 
 
-class AnalysisInput(_Part):
+class AzureInput(_Part):
     """The documents of a request."""
 
-    documents: Annotated[list[Document], Field(min_length=1), AfterValidator(_check_ids)]
+    documents: Annotated[list[AzureDocument], Field(min_length=1), AfterValidator(_check_ids)]
 
 
 def _check_opinion_mining(value: bool | None) -> bool | None:
     if value:
-        raise PydanticCustomError("opinion_mining", "opinion mining is not supported")
+        raise PydanticCustomError(
+            "opinion_mining", "not supported; leave it out or set it to false"
+        )
     return value
 
 
-class Parameters(_Part):
+class AzureParameters(_Part):
     """How to analyse the documents."""
 
-    logging_opt_out: bool | None = Field(None, description="Keep the predictions out of the log.")
-    model_version: str | None = Field(
+    logging_opt_out: StrictBool | None = Field(
+        None, description="Keep the predictions out of the log."
+    )
+    model_version: Annotated[str | None, WithJsonSchema({"enum": [LATEST, None]})] = Field(
         None, description=f"`{LATEST}`, or the `modelVersion` of an earlier response."
     )
     opinion_mining: Annotated[
-        bool | None,
+        StrictBool | None,
         AfterValidator(_check_opinion_mining),
         WithJsonSchema({"enum": [False, None]}),
     ] = Field(None, description="Not supported.")
@@ -106,12 +112,12 @@ def _check_kind(kind: str) -> str:
     return kind
 
 
-class AnalyzeText(_Part):
+class AzureRequest(_Part):
     """A request for the sentiment of documents."""
 
     kind: Annotated[str, AfterValidator(_check_kind), WithJsonSchema({"const": KIND})]
-    analysis_input: AnalysisInput
-    parameters: Parameters | None = None
+    analysis_input: AzureInput
+    parameters: AzureParameters | None = None
 
 
 class _Parsed(NamedTuple):
@@ -121,12 +127,87 @@ class _Parsed(NamedTuple):
     errors: Mapping[int, dict[str, Any]]
 
 
-router = APIRouter(tags=["other services"], route_class=JsonRoute)
+_EXAMPLE = {
+    "kind": KIND,
+    "analysisInput": {
+        "documents": [{"id": "1", "language": "en", "text": "Lovely rooms. Terrible service!"}]
+    },
+    "parameters": {"stringIndexType": "UnicodeCodePoint"},
+}
+_ANSWER = {
+    "kind": f"{KIND}Results",
+    "results": {
+        "documents": [
+            {
+                "id": "1",
+                "sentiment": "mixed",
+                "confidenceScores": {"negative": 0.4812, "neutral": 0.0371, "positive": 0.4817},
+                "sentences": [
+                    {
+                        "sentiment": "positive",
+                        "confidenceScores": {
+                            "negative": 0.0024,
+                            "neutral": 0.0103,
+                            "positive": 0.9873,
+                        },
+                        "offset": 0,
+                        "length": 13,
+                        "text": "Lovely rooms.",
+                    },
+                    {
+                        "sentiment": "negative",
+                        "confidenceScores": {
+                            "negative": 0.9911,
+                            "neutral": 0.0061,
+                            "positive": 0.0028,
+                        },
+                        "offset": 14,
+                        "length": 17,
+                        "text": "Terrible service!",
+                    },
+                ],
+                "warnings": [],
+            }
+        ],
+        "errors": [],
+        "modelVersion": "6f7c631110d8",
+    },
+}
+_TEXT = {"type": "string"}
+_ERROR = {
+    "type": "object",
+    "properties": {"code": _TEXT, "message": _TEXT, "innererror": {"type": "object"}},
+    "required": ["code", "message"],
+}
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    **success_response(_ANSWER),
+    "default": {
+        "description": "An error in Azure's format",
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"error": _ERROR},
+                    "required": ["error"],
+                }
+            }
+        },
+    },
+}
+
+router = APIRouter(tags=["other services"], dependencies=KEY, route_class=JsonRoute)
 
 
-@router.post("/language/:analyze-text", summary="Azure AI Language: sentiment of documents")
+@router.post(
+    "/language/:analyze-text",
+    summary="Azure AI Language: sentiment of documents",
+    responses=_RESPONSES,
+)
 async def analyze_text(
-    body: AnalyzeText,
+    body: Annotated[
+        AzureRequest,
+        Body(openapi_examples={"hotel": {"summary": "A mixed review", "value": _EXAMPLE}}),
+    ],
     request: Request,
     api_version: Annotated[
         str,
@@ -135,7 +216,7 @@ async def analyze_text(
             pattern=r"^20\d\d-\d\d-\d\d(-preview)?$",
             description="A version of Azure's API. All of them are answered alike.",
         ),
-    ],
+    ] = "2023-04-01",
     show_stats: Annotated[
         bool, Query(alias="showStats", description="Return statistics of the documents.")
     ] = False,
@@ -145,7 +226,7 @@ async def analyze_text(
     A document that cannot be scored becomes an error; the others are scored.
     """
     scorer = scorer_of(request)
-    parameters = body.parameters or Parameters()
+    parameters = body.parameters or AzureParameters()
     documents = body.analysis_input.documents
     revision = scorer.classifier.bundle.revision
     _check_model(parameters.model_version, revision)
@@ -195,7 +276,7 @@ def refusal(problem: Problem, code: str | None) -> Response:
         "message": problem.detail,
         **({"innererror": {"code": inner, "message": problem.detail}} if inner else {}),
     }
-    return JSONResponse({"error": error}, status)
+    return _json({"error": error}, status)
 
 
 def _check_model(version: str | None, revision: str) -> None:
@@ -204,7 +285,7 @@ def _check_model(version: str | None, revision: str) -> None:
         raise Refused(400, detail, "ModelVersionIncorrect")
 
 
-def _parse(documents: list[Document], scorer: Scorer) -> _Parsed:
+def _parse(documents: list[AzureDocument], scorer: Scorer) -> _Parsed:
     """Check each document on its own, then the limits of all together.
 
     Raises:
@@ -243,7 +324,7 @@ def _error(message: str, code: str, reason: str) -> dict[str, Any]:
 
 
 def _answer(
-    documents: list[Document],
+    documents: list[AzureDocument],
     parsed: _Parsed,
     analyses: list[Analysis],
     convert: Convert,
@@ -269,11 +350,11 @@ def _answer(
             "erroneousDocumentsCount": len(parsed.errors),
             "transactionsCount": len(analyses),
         }
-    return JSONResponse({"kind": f"{KIND}Results", "results": results})
+    return _json({"kind": f"{KIND}Results", "results": results})
 
 
 def _result(
-    document: Document, analysis: Analysis, convert: Convert, *, show_stats: bool
+    document: AzureDocument, analysis: Analysis, convert: Convert, *, show_stats: bool
 ) -> dict[str, Any]:
     sentences = analysis.sentences or []
     spans = [(sentence.start, sentence.end) for sentence in sentences]
@@ -299,3 +380,8 @@ def _result(
 def _sentiment(outcome: Outcome) -> dict[str, Any]:
     scores = {label.lower(): probability for label, probability in outcome.scores.items()}
     return {"sentiment": outcome.sentiment.lower(), "confidenceScores": scores}
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    # In ASCII, because half of a surrogate pair in an id has no UTF-8.
+    return Response(json.dumps(value), status, media_type="application/json")

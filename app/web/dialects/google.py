@@ -1,0 +1,297 @@
+"""Google Natural Language: `LanguageServiceClient.analyze_sentiment`, of its versions 1 and 2."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Request
+from fastapi.responses import Response
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+from app.scoring.configuration import text_limits
+from app.sentiment.analysis import Analysis
+from app.sentiment.text import InvalidText
+from app.telemetry.observation import LoggedPrediction, current
+from app.web.dialects import offsets
+from app.web.dialects.offsets import Count
+from app.web.disconnects import disconnected
+from app.web.examples import success_response
+from app.web.json_body import JsonRoute
+from app.web.middleware.access import count_texts
+from app.web.problems import Problem, Refused
+from app.web.routes.predict import parse_text, scorer_of
+from app.web.schemas import KEY, TEXT
+
+COUNTS: Mapping[str, Count | None] = {
+    "NONE": None,
+    "UTF8": offsets.utf8_bytes,
+    "UTF16": offsets.utf16_units,
+    "UTF32": offsets.code_points,
+}
+"""How offsets are counted, by encoding type; without a way, each of them is -1."""
+TYPES = ("TYPE_UNSPECIFIED", "PLAIN_TEXT", "HTML")
+ENGLISH = re.compile(r"en([-_][A-Za-z0-9]+)*", re.IGNORECASE)
+STATUSES = {
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    408: "DEADLINE_EXCEEDED",
+    429: "RESOURCE_EXHAUSTED",
+    500: "INTERNAL",
+    503: "UNAVAILABLE",
+}
+"""Google's name of each status of an error; that of all others is INVALID_ARGUMENT."""
+
+
+def _enum(names: Sequence[str]) -> BeforeValidator:
+    """Return the validator of an enum: the Python client sends numbers, others send names."""
+
+    def name_of(value: object) -> object:
+        if type(value) is int and 0 <= value < len(names):
+            return names[value]
+        if value is None or value in names:
+            return value or names[0]
+        raise PydanticCustomError("enum", f"must be one of {', '.join(names)}")
+
+    return BeforeValidator(name_of)
+
+
+def _check_type(type_: str) -> str:
+    if type_ == "HTML":
+        # The classifier knows `<br>`, `<p>` and character references, in plain text as well. Other
+        # tags would be words to it.
+        raise PydanticCustomError("html", "HTML is not supported; send its text as PLAIN_TEXT")
+    if type_ != "PLAIN_TEXT":
+        raise PydanticCustomError("type", "must be PLAIN_TEXT")
+    return type_
+
+
+def _check_uri(uri: str | None) -> str | None:
+    if uri:
+        raise PydanticCustomError("uri", "Cloud Storage is not read; send the text as content")
+    return uri
+
+
+def _check_language(language: str | None) -> str | None:
+    if language and not ENGLISH.fullmatch(language):
+        shown = language if re.fullmatch(r"[\w-]{1,35}", language, re.ASCII) else "given"
+        raise PydanticCustomError(
+            "language",
+            "The language {language} is not supported for document_sentiment analysis",
+            {"language": shown},
+        )
+    return language
+
+
+Type = Annotated[
+    str,
+    _enum(TYPES),
+    AfterValidator(_check_type),
+    WithJsonSchema({"enum": ["PLAIN_TEXT", TYPES.index("PLAIN_TEXT")]}),
+]
+Uri = Annotated[str | None, AfterValidator(_check_uri), WithJsonSchema({"enum": ["", None]})]
+Language = Annotated[
+    str | None,
+    AfterValidator(_check_language),
+    WithJsonSchema({"type": ["string", "null"], "pattern": "^([eE][nN]([-_][A-Za-z0-9]+)*)?$"}),
+]
+Encoding = Annotated[
+    str,
+    _enum(list(COUNTS)),
+    WithJsonSchema({"enum": [*COUNTS, *range(len(COUNTS)), None]}),
+]
+
+
+class _Message(BaseModel):
+    """A part of a request, whose fields may also have the names of the protocol buffers."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown_fields(cls, value: Any) -> Any:
+        # Pydantic's own error would contain their names, which are not to be logged.
+        names = [to_camel(name) for name in cls.model_fields]
+        if isinstance(value, dict) and not value.keys() <= {*names, *cls.model_fields}:
+            raise PydanticCustomError(
+                "unknown_field", f"unknown field; allowed: {', '.join(names)}"
+            )
+        return value
+
+
+class _Document(_Message):
+    type: Type
+    content: Annotated[Any, WithJsonSchema(TEXT)]
+    gcs_content_uri: Uri = Field(None, description="Not supported.")
+
+
+class GoogleV1Document(_Document):
+    """A text."""
+
+    language: Language = Field(None, description="English, the default.")
+
+
+class GoogleV2Document(_Document):
+    """A text."""
+
+    language_code: Language = Field(None, description="English, the default.")
+
+
+class _Request(_Message):
+    encoding_type: Encoding = Field("NONE", description="The unit of `beginOffset`.")
+
+
+class GoogleV1Request(_Request):
+    """A request for the sentiment of a text."""
+
+    document: GoogleV1Document
+
+
+class GoogleV2Request(_Request):
+    """A request for the sentiment of a text."""
+
+    document: GoogleV2Document
+
+
+_REVIEW = {"type": "PLAIN_TEXT", "content": "Lovely rooms. Terrible service!"}
+_BODY = Body(
+    openapi_examples={
+        "hotel": {
+            "summary": "A mixed review",
+            "value": {"document": _REVIEW, "encodingType": "UTF16"},
+        }
+    }
+)
+_SENTIMENT = {
+    "documentSentiment": {"magnitude": 1.9732, "score": 0.0005},
+    "sentences": [
+        {
+            "text": {"content": "Lovely rooms.", "beginOffset": 0},
+            "sentiment": {"magnitude": 0.9849, "score": 0.9849},
+        },
+        {
+            "text": {"content": "Terrible service!", "beginOffset": 14},
+            "sentiment": {"magnitude": 0.9883, "score": -0.9883},
+        },
+    ],
+}
+_ERROR = {
+    "type": "object",
+    "properties": {
+        "code": {"type": "integer"},
+        "message": {"type": "string"},
+        "status": {"type": "string"},
+    },
+    "required": ["code", "message", "status"],
+}
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    "default": {
+        "description": "An error in Google's format",
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"error": _ERROR},
+                    "required": ["error"],
+                }
+            }
+        },
+    }
+}
+
+router = APIRouter(tags=["other services"], dependencies=KEY, route_class=JsonRoute)
+
+
+@router.post(
+    "/v1/documents:analyzeSentiment",
+    summary="Google Natural Language v1: sentiment of a text",
+    responses=success_response({**_SENTIMENT, "language": "en"}) | _ERRORS,
+)
+async def analyze_sentiment_v1(
+    body: Annotated[GoogleV1Request, _BODY], request: Request
+) -> Response:
+    """Score a text and its sentences in the format of Google's version 1, for its clients."""
+    language = body.document.language or "en"
+    sentiment = await _analyse(body.document.content, body.encoding_type, request)
+    return _json({**sentiment, "language": language})
+
+
+@router.post(
+    "/v2/documents:analyzeSentiment",
+    summary="Google Natural Language v2: sentiment of a text",
+    responses=success_response({**_SENTIMENT, "languageCode": "en", "languageSupported": True})
+    | _ERRORS,
+)
+async def analyze_sentiment_v2(
+    body: Annotated[GoogleV2Request, _BODY], request: Request
+) -> Response:
+    """Score a text and its sentences in the format of Google's version 2, for its clients."""
+    language = body.document.language_code or "en"
+    sentiment = await _analyse(body.document.content, body.encoding_type, request)
+    return _json({**sentiment, "languageCode": language, "languageSupported": True})
+
+
+@router.post("/v1/documents:{method}", include_in_schema=False)
+@router.post("/v2/documents:{method}", include_in_schema=False)
+async def other_method() -> Response:
+    """Refuse the methods that find entities, categories and syntax."""
+    raise Refused(404, "Only documents:analyzeSentiment is supported.", "NOT_FOUND")
+
+
+async def _analyse(content: Any, encoding: str, request: Request) -> dict[str, Any]:
+    """Return the fields of the answer that both versions have."""
+    scorer = scorer_of(request)
+    try:
+        text = await parse_text(scorer, content, text_limits(scorer.settings), request.receive)
+    except InvalidText as error:
+        raise Refused(400, f"document/content: {error}.", "INVALID_ARGUMENT") from None
+    await count_texts(request.scope, 1)
+    client_gone = partial(disconnected, request.receive)
+    [analysis] = await scorer.analyse([text], client_gone, originals=[content])
+    observation = current()
+    observation.predicted.append(LoggedPrediction(observation.correlation_id, text, analysis))
+    return {
+        "documentSentiment": {"magnitude": analysis.magnitude, "score": analysis.score},
+        "sentences": _sentences(content, analysis, COUNTS[encoding]),
+    }
+
+
+def _sentences(content: str, analysis: Analysis, count: Count | None) -> list[dict[str, Any]]:
+    sentences = analysis.sentences or []
+    if count:
+        spans = [(sentence.start, sentence.end) for sentence in sentences]
+        begins = [offset for offset, _ in offsets.convert(content, spans, count)]
+    else:
+        begins = [-1] * len(sentences)
+    return [
+        {
+            "text": {"content": sentence.text, "beginOffset": begin},
+            "sentiment": {"magnitude": abs(sentence.score), "score": sentence.score},
+        }
+        for sentence, begin in zip(sentences, begins, strict=True)
+    ]
+
+
+def refusal(problem: Problem, code: str | None) -> Response:
+    """Return an error as Google does; ``code`` is not needed, because the status implies it."""
+    status = 400 if problem.status == 422 else problem.status
+    name = STATUSES.get(status, "INVALID_ARGUMENT")
+    return _json({"error": {"code": status, "message": problem.detail, "status": name}}, status)
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    return Response(json.dumps(value), status, media_type="application/json")
