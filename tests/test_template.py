@@ -165,7 +165,7 @@ def test_the_gateways_body_models_match_the_openapi_schemas(
 ) -> None:
     models = template["Resources"]["SentimentApi"]["Properties"]["Models"]
     for route in routes:
-        if route["Method"] != "POST":
+        if route["Method"] != "POST" or route["Path"] in OTHER_SERVICES:
             continue
         model = route["RequestModel"]
         assert (model["Required"], model["ValidateBody"]) == (True, True)
