@@ -1,12 +1,11 @@
 """Azure AI Language: the sentiment of documents, for `TextAnalyticsClient.analyze_sentiment`."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Annotated, Any, Literal, NamedTuple
 
 from fastapi import APIRouter, Body, Query, Request
-from fastapi.responses import Response
+from fastapi.responses import JSONResponse, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, WithJsonSchema
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
@@ -276,7 +275,7 @@ def refusal(problem: Problem, code: str | None) -> Response:
         "message": problem.detail,
         **({"innererror": {"code": inner, "message": problem.detail}} if inner else {}),
     }
-    return _json({"error": error}, status)
+    return JSONResponse({"error": error}, status)
 
 
 def _check_model(version: str | None, revision: str) -> None:
@@ -350,7 +349,7 @@ def _answer(
             "erroneousDocumentsCount": len(parsed.errors),
             "transactionsCount": len(analyses),
         }
-    return _json({"kind": f"{KIND}Results", "results": results})
+    return JSONResponse({"kind": f"{KIND}Results", "results": results})
 
 
 def _result(
@@ -380,8 +379,3 @@ def _result(
 def _sentiment(outcome: Outcome) -> dict[str, Any]:
     scores = {label.lower(): probability for label, probability in outcome.scores.items()}
     return {"sentiment": outcome.sentiment.lower(), "confidenceScores": scores}
-
-
-def _json(value: Any, status: int = 200) -> Response:
-    # In ASCII, because half of a surrogate pair in an id has no UTF-8.
-    return Response(json.dumps(value), status, media_type="application/json")

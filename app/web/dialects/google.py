@@ -1,13 +1,12 @@
 """Google Natural Language: `LanguageServiceClient.analyze_sentiment`, of its versions 1 and 2."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request
-from fastapi.responses import Response
+from fastapi.responses import JSONResponse, Response
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -227,7 +226,7 @@ async def analyze_sentiment_v1(
     """Score a text and its sentences in the format of Google's version 1, for its clients."""
     language = body.document.language or "en"
     sentiment = await _analyse(body.document.content, body.encoding_type, request)
-    return _json({**sentiment, "language": language})
+    return JSONResponse({**sentiment, "language": language})
 
 
 @router.post(
@@ -242,7 +241,7 @@ async def analyze_sentiment_v2(
     """Score a text and its sentences in the format of Google's version 2, for its clients."""
     language = body.document.language_code or "en"
     sentiment = await _analyse(body.document.content, body.encoding_type, request)
-    return _json({**sentiment, "languageCode": language, "languageSupported": True})
+    return JSONResponse({**sentiment, "languageCode": language, "languageSupported": True})
 
 
 @router.post("/v1/documents:{method}", include_in_schema=False)
@@ -290,8 +289,6 @@ def refusal(problem: Problem, code: str | None) -> Response:
     """Return an error as Google does; ``code`` is not needed, because the status implies it."""
     status = 400 if problem.status == 422 else problem.status
     name = STATUSES.get(status, "INVALID_ARGUMENT")
-    return _json({"error": {"code": status, "message": problem.detail, "status": name}}, status)
-
-
-def _json(value: Any, status: int = 200) -> Response:
-    return Response(json.dumps(value), status, media_type="application/json")
+    return JSONResponse(
+        {"error": {"code": status, "message": problem.detail, "status": name}}, status
+    )
