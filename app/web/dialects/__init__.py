@@ -97,7 +97,7 @@ class DialectRoute(Route):
         match, child_scope = super().matches(scope)
         if match is Match.NONE or not self.dialect.matches(dict(scope["headers"])):
             return Match.NONE, {}
-        return match, {**child_scope, "route": self}
+        return match, {**child_scope, "route": self, "dialect": self.dialect}
 
 
 def routes(dialects: Sequence[Dialect]) -> list[DialectRoute]:

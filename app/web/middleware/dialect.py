@@ -3,10 +3,9 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from starlette.routing import Match
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.web.dialects import DialectRoute
 from app.web.paths import without_prefix
 
 
@@ -15,11 +14,13 @@ class DialectOfRequest:
 
     The middleware inside can then read the API key where the dialect has it, and refuse the request
     in the dialect's own shape.
+
+    ``routes``: those of all dialects, which add a ``dialect`` to the scope of a match.
     """
 
-    def __init__(self, app: ASGIApp, *, routes: Sequence[DialectRoute]) -> None:
+    def __init__(self, app: ASGIApp, *, routes: Sequence[Route]) -> None:
         self.app = app
-        self._routes: dict[str, list[DialectRoute]] = defaultdict(list)
+        self._routes: dict[str, list[Route]] = defaultdict(list)
         for route in routes:
             self._routes[_first_segment(route.path)].append(route)
 
@@ -27,8 +28,9 @@ class DialectOfRequest:
         if scope["type"] == "http" and scope["method"] == "POST":
             path = without_prefix(scope.get("root_path", ""), scope["path"])
             for route in self._routes.get(_first_segment(path), ()):
-                if route.matches(scope)[0] is Match.FULL:
-                    scope["dialect"] = route.dialect
+                match, child_scope = route.matches(scope)
+                if match is Match.FULL:
+                    scope["dialect"] = child_scope["dialect"]
                     break
         await self.app(scope, receive, send)
 
