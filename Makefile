@@ -68,8 +68,7 @@ $(EMULATOR): | $(ENVIRONMENT)
 	@mv $(EMULATOR).unfinished $(EMULATOR)
 
 serve: $(VENV)/requirements.installed ## Serve the API on 127.0.0.1:8000 (PORT= changes it)
-	@echo "serving on http://127.0.0.1:$(PORT), docs on http://127.0.0.1:$(PORT)/docs"
-	@$(BIN)/uvicorn app.main:app --host 127.0.0.1 --port $(PORT) --no-access-log
+	@$(BIN)/python -m sentiment serve --port $(PORT)
 
 # The shell receives file names as variables, so that it cannot interpret them.
 score: export SCORE_IN = $(value IN)
@@ -79,9 +78,9 @@ score: export SCORE_DELIMITER = $(value DELIMITER)
 score: export SCORE_ENCODING = $(value ENCODING)
 score: $(VENV)/requirements.installed ## Score the file IN=reviews.csv into OUT=scored.csv (COLUMN= names the text's column, KEEP=1 keeps rejected rows, HEADER=no, DELIMITER=, ENCODING=)
 	@test -n "$$SCORE_IN" && test -n "$$SCORE_OUT" || { echo "IN or OUT is missing: make score IN=reviews.csv OUT=scored.csv"; exit 2; }
-	@$(BIN)/python -m app.score $(if $(filter no 0 false,$(HEADER)),--no-header) $(if $(filter-out no 0 false,$(KEEP)),--keep-rejected) \
+	@$(BIN)/python -m sentiment score --table $(if $(filter no 0 false,$(HEADER)),--no-header) $(if $(filter-out no 0 false,$(KEEP)),--keep-rejected) \
 		$${SCORE_COLUMN:+"--column=$$SCORE_COLUMN"} $${SCORE_DELIMITER:+"--delimiter=$$SCORE_DELIMITER"} \
-		$${SCORE_ENCODING:+"--encoding=$$SCORE_ENCODING"} -- "$$SCORE_IN" "$$SCORE_OUT"
+		$${SCORE_ENCODING:+"--encoding=$$SCORE_ENCODING"} "--out=$$SCORE_OUT" -- "$$SCORE_IN"
 
 browser: $(VENV)/test.installed # A Chromium for the page's tests
 	@$(BIN)/python -m local.browser
@@ -215,4 +214,4 @@ check: lint .venv-sam/bin/sam ## Run lint, the template's and state machine's va
 	$(MAKE) test
 
 clean: ## Remove what the targets made
-	rm -rf .venv .venv-sam .venv-stack .cache .coverage .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .aws-sam native/build native/*.egg-info
+	rm -rf .venv .venv-sam .venv-stack .cache .coverage .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .aws-sam build native/build *.egg-info native/*.egg-info

@@ -183,7 +183,7 @@ def main() -> None:
         _end(130, INTERRUPTED)
     except FAILURES as error:
         _end(1, message(error))
-    _print(report(summary, width_of(sys.stdout), block_of(sys.stdout)))
+    print_report(summary, sys.stdout)
     if not any_scored(summary):
         _end(1, f"no row could be scored; the reasons are in {summary.rejected_to}")
 
@@ -246,13 +246,14 @@ def _delimiter(value: str) -> str:
     return delimiter
 
 
-def _print(text: str) -> None:
-    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+def print_report(summary: Summary, output: TextIO) -> None:
+    """Write the report on a scored file to standard output or standard error."""
+    output.reconfigure(errors="backslashreplace")  # type: ignore[attr-defined]
     try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        output.write(report(summary, width_of(output), block_of(output)))
+        output.flush()
     except BrokenPipeError:  # nobody reads it; without this, Python would report that at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())
 
 
 def _end(status: int, message: str) -> NoReturn:

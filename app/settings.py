@@ -149,7 +149,7 @@ class Settings(BaseModel):
     api_keys: str = Field(
         "",
         description="API keys, comma-separated: entries `NAME:SHA256` or `NAME:SHA256:100/minute`, "
-        "which `python -m app.keys new NAME` prints. Without any key, requests need none.",
+        "which `sentiment keys new NAME` prints. Without any key, requests need none.",
     )
     api_keys_from: str = Field(
         "",

@@ -54,6 +54,8 @@ SLOW = (
     "tests/test_score.py",
     "tests/test_startup.py",
     "tests/test_use.py",
+    "tests/test_wheel.py",
+    "tests/tool",
     "tests/web/test_connections.py",
     "tests/web/test_openapi.py",
 )

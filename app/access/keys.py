@@ -50,7 +50,7 @@ def parse(entries: str) -> tuple[ApiKey, ...]:
         if not NAME.fullmatch(name) or not _HASH.fullmatch(digest):
             raise SettingsError(
                 f"API key {number} is invalid: expected NAME:SHA256 or NAME:SHA256:LIMIT, as "
-                "python -m app.keys new prints; a name has letters, digits, dots, dashes and "
+                "sentiment keys new prints; a name has letters, digits, dots, dashes and "
                 "underscores"
             )
         if limit:

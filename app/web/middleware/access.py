@@ -117,7 +117,7 @@ class Access:
             self._warned = True
             _logger.warning(
                 "no API keys are set, so anyone who can reach this service may use it: set "
-                "SENTIMENT_API_KEYS (python -m app.keys new NAME) unless something in front of it "
+                "SENTIMENT_API_KEYS (sentiment keys new NAME) unless something in front of it "
                 "checks callers"
             )
         return standing
