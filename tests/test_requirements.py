@@ -10,7 +10,8 @@ from packaging.utils import canonicalize_name
 from app import __version__
 from tests.conftest import ROOT
 
-GROUPS = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+GROUPS = PROJECT["dependency-groups"]
 LOCKS = sorted(path.name for path in ROOT.glob("*.lock"))
 APART = {"stack", "teacher"}
 """Groups whose packages are installed apart from all others."""
@@ -70,6 +71,7 @@ def test_compiled_packages_are_locked_for_more_than_one_machine(package):
 
 def test_group_that_builds_the_engine_is_what_the_engine_names():
     named = (ROOT / "native/pyproject.toml").read_text() + (ROOT / "native/backend.py").read_text()
+    named += repr(PROJECT["build-system"]["requires"]).replace("'", '"')
     assert set(re.findall(r'"([\w-]+==[\d.]+)"', named)) == {
         f"{package}=={version}" for package, version in group_versions("build").items()
     }
@@ -84,3 +86,18 @@ def test_make_installs_a_pip_that_knows_dependency_groups():
 def test_application_and_engine_have_one_version():
     native = tomllib.loads((ROOT / "native/pyproject.toml").read_text())
     assert native["project"]["version"] == __version__
+
+
+LAMBDA_OR_OTHER_ENGINES = {"mangum", "numpy", "onnxruntime"}
+"""Packages that the command and the library do not import."""
+
+
+def test_package_needs_what_the_code_imports_in_the_tested_version_or_newer():
+    text = (ROOT / "requirements.txt").read_text()
+    [imported] = re.findall(r"^# What the code imports\.\n((?:\S+==\S+\n)+)", text, re.MULTILINE)
+    pins = dict(line.split("==") for line in imported.splitlines())
+    needed = [Requirement(entry) for entry in PROJECT["project"]["dependencies"]]
+    assert {one.name for one in needed} == pins.keys() - LAMBDA_OR_OTHER_ENGINES
+    for one in needed:
+        assert {specifier.operator for specifier in one.specifier} == {">="}
+        assert one.specifier.contains(pins[one.name])

@@ -234,7 +234,7 @@ def processors() -> int:
 
 @cache
 def _library() -> ctypes.CDLL:
-    spec = importlib.util.find_spec("distilbert_int8._kernels")
+    spec = importlib.util.find_spec(f"{__package__}._kernels")
     assert spec is not None and spec.origin is not None
     library = ctypes.CDLL(spec.origin)
     pointer = ctypes.c_void_p
