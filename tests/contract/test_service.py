@@ -54,9 +54,12 @@ def test_openapi_lists_the_routes_and_the_stage(get, stage):
         "/",
         "/explain",
         "/feedback",
+        "/language/:analyze-text",
         "/model",
         "/predict",
         "/predict/batch",
+        "/v1/documents:analyzeSentiment",
+        "/v2/documents:analyzeSentiment",
     }
     servers = [server["url"] for server in document.get("servers", [{"url": ""}])]
     assert servers == [stage]
@@ -68,7 +71,15 @@ def test_correlation_id_comes_from_the_caller(send):
 
 
 GETS = ["/", "/model", "/demo", "/docs", "/openapi.json", "/static/docs.js"]
-POSTS = ["/predict", "/predict/batch", "/explain", "/feedback"]
+POSTS = [
+    "/predict",
+    "/predict/batch",
+    "/explain",
+    "/feedback",
+    "/language/:analyze-text",
+    "/v1/documents:analyzeSentiment",
+    "/v2/documents:analyzeSentiment",
+]
 
 
 @pytest.mark.parametrize("path", [*GETS, "/none", "/predict"])
