@@ -51,6 +51,7 @@ SLOW = (
     "tests/telemetry/test_secrets.py",
     "tests/test_commands.py",
     "tests/test_hostile.py",
+    "tests/test_migrate.py",
     "tests/test_score.py",
     "tests/test_startup.py",
     "tests/test_use.py",
