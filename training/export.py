@@ -323,7 +323,8 @@ def _verify(
     # One text more or less says nothing, however few there are.
     if lost > max(1, max_loss * count):
         raise ValueError(
-            f"{engine}: int8 loses more than {max_loss:.1%} of {count} texts, in all {lost}"
+            f"{engine}: int8 loses more than {max_loss:.1%} of {count} texts, in all {lost}; "
+            "verify it on more texts with DATA= (--data), or allow more with LOSS= (--loss)"
         )
 
 

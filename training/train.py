@@ -195,7 +195,10 @@ class Run:
             request["half"] = half
         path = folder / RECIPE
         if path.exists() and json.loads(path.read_text()) != request:
-            raise ValueError(f"{folder} holds a run of another recipe or data; choose another")
+            raise ValueError(
+                f"{folder} holds a run of another recipe or data; choose another folder with OUT= "
+                "(--out)"
+            )
         _replace(path, json.dumps(request, indent=2) + "\n")
 
     def describe(self, bf16: bool) -> None:

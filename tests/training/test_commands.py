@@ -24,6 +24,7 @@ from tests.web.client import client
 from training import __main__ as commands
 from training import data, distil, outcomes
 from training import train as training_module
+from training.feedback import Corrections
 
 
 @pytest.fixture
@@ -107,7 +108,7 @@ def test_a_correction_reaches_the_next_bundle(tmp_path, run, monkeypatch, lines,
     table = {"id": range(300), "comment": sentences(300, 1).texts, "stars": stars}
     csv.write_csv(pa.table(table), tmp_path / "mine.csv")
     recipe = (commands.CONFIGS / "own-table.toml").read_text()
-    (tmp_path / "tiny.toml").write_text(recipe.replace("5e-5", "5e-3"))
+    (tmp_path / "tiny.toml").write_text(recipe.replace("1e-4", "5e-3"))
     monkeypatch.setattr(commands, "_measure_abilities", lambda *given: {})
     mine = ("--recipe", "tiny.toml", "--data", "mine.csv", "--stars", "1-5")
 
@@ -188,6 +189,28 @@ def test_what_is_held_out_or_tested_is_not_trained_on(tmp_path):
     assert len(held_out) == 20
     assert not seen & {*held_out.texts, *second.texts[:10]}
     assert len(seen) >= 60
+
+
+def test_a_correction_replaces_the_label_of_the_data(tmp_path):
+    reviews, more = sentences(80, 1), sentences(40, 2)
+    for name, examples in (("a", reviews), ("b", data.join([more, reviews.take([3])]))):
+        data.write(examples, tmp_path / f"{name}.csv")
+    data.write(more.take([7]), tmp_path / "test.csv")
+    paths = [str(tmp_path / name) for name in ("a.csv", "b.csv")]
+    args = Namespace(data=paths, test=[tmp_path / "test.csv"], exclude=[])
+    texts = [*reviews.texts[:6], more.texts[0], more.texts[7]]
+    learnt = data.Examples(texts, np.full(8, data.NEUTRAL), np.full(8, 3.0))
+    held_out = data.Examples([reviews.texts[10]], np.array([data.NEUTRAL]))
+    corrections = Corrections(learnt, held_out, "")
+    recipe = replace(RECIPE, held_out=20, also_held_out=10)
+    split = commands._split(args, recipe, paths, corrections=corrections)
+    known = {*split.training.texts, *split.held_out.texts, *split.also_held_out.texts}
+    assert not known & {*corrections.texts}
+    weighted = zip(split.also.texts, split.also.labels, split.also.weights, strict=True)
+    taught = {text for text, label, weight in weighted if (label, weight) == (data.NEUTRAL, 3)}
+    assert taught == {*texts[:-1]}
+    assert not {texts[-1], *held_out.texts} & {*split.also.texts}
+    assert split.also.texts.count(texts[0]) == 1
 
 
 def test_what_cannot_be_used_ends_the_command_with_the_reason(run, capsys):
