@@ -60,10 +60,14 @@ def curves(folder: Path) -> None:
             label=f"{name}, held out",
         )
         start += max(line["step"] for line in of_phase)
-    for axes, name in ((loss, "loss"), (accuracy, "accuracy")):
+    # Searching for the best place of a legend takes long where there are many steps.
+    for axes, name, corner in (
+        (loss, "loss", "upper right"),
+        (accuracy, "accuracy", "lower right"),
+    ):
         axes.set(xlabel="optimiser steps", ylabel=name)
         axes.grid(alpha=0.3)
-        axes.legend()
+        axes.legend(loc=corner)
     figure.savefig(folder / "curves.png", dpi=120)
     plt.close(figure)
 
