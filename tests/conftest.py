@@ -135,11 +135,8 @@ def shared_engines() -> Iterator[None]:
 
 
 EVENT_LOOP = asyncio.new_event_loop()
-
-
-def pytest_sessionstart() -> None:
-    """Set the event loop before any module creates one that nothing closes."""
-    asyncio.set_event_loop(EVENT_LOOP)
+# Before any module creates one that nothing closes, such as a conftest.py that imports the handler.
+asyncio.set_event_loop(EVENT_LOOP)
 
 
 def pytest_sessionfinish() -> None:

@@ -67,6 +67,7 @@ class Http:
             text_mime_types=[
                 "text/",
                 "application/json",
+                "application/x-amz-json-1.1",
                 "application/javascript",
                 "image/svg+xml",
                 MEDIA_TYPE,

@@ -1,11 +1,11 @@
 """Batches: each text is accepted or rejected on its own, by its index in the request."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 from app.scoring.configuration import text_limits
 from app.sentiment.classifier import SentimentClassifier, may_exceed
-from app.sentiment.text import MAX_GROWTH, InvalidText, Text, check_tokens, parse
+from app.sentiment.text import MAX_GROWTH, InvalidText, Text, TextTooLong, check_tokens, parse
 from app.settings import Settings
 
 
@@ -21,6 +21,8 @@ class Batch:
     """Those that can be scored."""
     errors: Mapping[int, str]
     """Why each of the others cannot be scored: the message of its `InvalidText`."""
+    too_long: Set[int]
+    """The indices in ``errors`` of texts that exceed a limit of one text."""
 
 
 def parse_batch(values: object, classifier: SentimentClassifier, settings: Settings) -> Batch:
@@ -47,12 +49,15 @@ def parse_batch(values: object, classifier: SentimentClassifier, settings: Setti
         )
     texts: dict[int, Text] = {}
     errors: dict[int, str] = {}
+    too_long: set[int] = set()
     normalised, allowed = 0, MAX_GROWTH * settings.max_batch_characters
     for index, value in enumerate(values):
         try:
             texts[index] = parse(value, limits.characters)
         except InvalidText as error:
             errors[index] = str(error)
+            if isinstance(error, TextTooLong):
+                too_long.add(index)
             continue
         normalised += len(texts[index])
         if normalised > allowed:
@@ -61,10 +66,13 @@ def parse_batch(values: object, classifier: SentimentClassifier, settings: Setti
                 f"the first {index + 1:,} have {normalised:,}"
             )
     if may_exceed(texts.values(), min(limits.tokens, settings.max_batch_tokens)):
-        errors |= _token_errors(texts, classifier, settings)
+        too_many_tokens = _token_errors(texts, classifier, settings)
+        errors |= too_many_tokens
+        too_long |= too_many_tokens.keys()
     return Batch(
         {index: text for index, text in texts.items() if index not in errors},
         dict(sorted(errors.items())),
+        too_long,
     )
 
 

@@ -35,6 +35,10 @@ class InvalidText(ValueError):
     """The text cannot be scored; the message says why and what is allowed."""
 
 
+class TextTooLong(InvalidText):
+    """The text exceeds a limit."""
+
+
 class Limits(NamedTuple):
     """The maximum length of a text."""
 
@@ -47,14 +51,15 @@ def parse(value: object, max_characters: int) -> Text:
     """Validate and normalise a text, without checking its tokens.
 
     Raises:
-        InvalidText: the value is not a string, is blank, or has more than ``max_characters``, or
-            more than `MAX_GROWTH` times as many after normalisation. What only spelled emoji make
-            longer may have `MAX_SPELLED` if that is more.
+        InvalidText: the value is not a string or is blank.
+        TextTooLong: it has more than ``max_characters``, or more than `MAX_GROWTH` times as many
+            after normalisation. What only spelled emoji make longer may have `MAX_SPELLED` if that
+            is more.
     """
     if not isinstance(value, str):
         raise InvalidText(f"must be a string, not {_json_type(value)}")
     if len(value) > max_characters:
-        raise InvalidText(f"must have at most {max_characters:,} characters, not {len(value):,}")
+        raise TextTooLong(f"must have at most {max_characters:,} characters, not {len(value):,}")
     text = normalise(value)
     allowed = MAX_GROWTH * max_characters
     if len(text) > allowed:
@@ -67,7 +72,7 @@ def parse(value: object, max_characters: int) -> Text:
 
 def _check_growth(characters: int, allowed: int, when: str) -> None:
     if characters > allowed:
-        raise InvalidText(f"must have at most {allowed:,} characters {when}, not {characters:,}")
+        raise TextTooLong(f"must have at most {allowed:,} characters {when}, not {characters:,}")
 
 
 def normalise(text: str) -> str:
@@ -138,10 +143,10 @@ def check_tokens(tokens: int, allowed: int) -> None:
     """Check the number of tokens of a text.
 
     Raises:
-        InvalidText: it exceeds the maximum.
+        TextTooLong: it exceeds the maximum.
     """
     if tokens > allowed:
-        raise InvalidText(f"must have at most {allowed:,} tokens, not {tokens:,}")
+        raise TextTooLong(f"must have at most {allowed:,} tokens, not {tokens:,}")
 
 
 def is_blank(text: str) -> bool:

@@ -69,9 +69,11 @@ def create(settings: Settings) -> FastAPI:
     app.state.sinks = sinks.load(settings)
     app.state.feedback_writers = feedback.writers()
     app.state.telemetry = Telemetry(settings)
+    enabled = dialects.enabled(settings)
+    app.state.tei = next((dialect for dialect in enabled if dialect.name == "tei"), None)
     for resource in (health, predict, explain, feedback, model, metrics, docs, demo):
         app.include_router(resource.router)
-    dialect_routes = dialects.routes(dialects.enabled(settings))
+    dialect_routes = dialects.routes(enabled)
     app.router.routes += dialect_routes
     app.mount("/static", Assets(directory=Path(__file__).parent / "static"))
     problems.install(app)

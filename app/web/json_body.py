@@ -7,16 +7,19 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from app import json_reader
 from app.scoring.scorer import Scorer
 from app.web.disconnects import disconnected
 
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
 MAX_VALUES = 10_000
 """Maximum values of a body besides the texts of a batch; a million take seconds to create."""
 
 
-class _JsonRequest(Request):
+class JsonRequest(Request):
     """A request whose body is read before FastAPI reads it.
 
     FastAPI reports any exception that occurs while it reads a body as malformed JSON.
@@ -49,20 +52,41 @@ class _JsonRequest(Request):
 class JsonRoute(APIRoute):
     """A route that requires the content type ``application/json``."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    any_type = False
+    """Whether the body is read as JSON whatever its content type."""
+
+    def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()
 
         async def read(request: Request) -> Response:
             declared = request.headers.get("content-type", "")
             essence = declared.partition(";")[0].strip().lower()
+            scope = request.scope
             if essence != "application/json":
-                raise HTTPException(
-                    415,
-                    f"The content type is {essence[:100] or 'missing'!r}; "
-                    "only 'application/json' is allowed.",
-                )
-            json_request = _JsonRequest(request.scope, request.receive, request._send)
+                if not self.any_type:
+                    raise HTTPException(
+                        415,
+                        f"The content type is {essence[:100] or 'missing'!r}; "
+                        "only 'application/json' is allowed.",
+                    )
+                scope = _declared_as_json(scope)  # FastAPI would not read it otherwise
+            json_request = JsonRequest(scope, request.receive, request._send)
             await json_request.read()
-            return await handle(json_request)
+            return await self.respond(json_request, handle)
 
         return read
+
+    async def respond(self, request: JsonRequest, handle: Handler) -> Response:
+        """Return the response to a request; ``handle`` validates it and calls the endpoint."""
+        return await handle(request)
+
+
+class AnyTypeJsonRoute(JsonRoute):
+    """A route that reads any body as JSON, because other services' clients declare other types."""
+
+    any_type = True
+
+
+def _declared_as_json(scope: Scope) -> Scope:
+    others = [header for header in scope["headers"] if header[0] != b"content-type"]
+    return {**scope, "headers": [*others, (b"content-type", b"application/json")]}

@@ -52,9 +52,12 @@ class Problem(BaseModel):
 
 
 class Refused(Exception):
-    """A request that a dialect refuses, with a code of the dialect."""
+    """A request that a dialect refuses.
 
-    def __init__(self, status: int, detail: str, code: str) -> None:
+    ``code``: an error code of the dialect; None for the usual one of the status.
+    """
+
+    def __init__(self, status: int, detail: str, code: str | None = None) -> None:
         super().__init__(detail)
         self.problem = problem(status, detail)
         self.code = code

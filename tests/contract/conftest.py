@@ -14,6 +14,8 @@ import handler
 from local.emulator import Emulator
 
 EVENTS = Path(__file__).parents[1] / "events"
+GREEDY = ("/static/", "/models/", "/hf-inference/models/")
+"""Prefixes of paths whose rest is a parameter of the route."""
 JSON = {"content-type": "application/json"}
 
 
@@ -54,15 +56,15 @@ def event_of(kind: str, method: str, path: str, body: bytes, headers: Mapping[st
     """Return the recorded event of this kind with this request in it, routed as in the stack."""
     event = json.loads((EVENTS / f"{kind}.json").read_text())
     context = event["requestContext"]
-    is_asset = path.startswith("/static/")
-    route = "/static/{proxy+}" if is_asset else path
-    event["pathParameters"] = {"proxy": path.removeprefix("/static/")} if is_asset else None
+    prefix = next(filter(path.startswith, GREEDY), None)
+    route = f"{prefix}{{proxy+}}" if prefix else path
+    event["pathParameters"] = {"proxy": path.removeprefix(prefix)} if prefix else None
     if "http" in context:
         has_stage = context["stage"] != "$default"
-        prefix = f"/{context['stage']}" if has_stage else ""
-        context["http"].update(method=method, path=prefix + path)
+        stage = f"/{context['stage']}" if has_stage else ""
+        context["http"].update(method=method, path=stage + path)
         event.update(
-            rawPath=prefix + path, routeKey=f"{method} {route}" if has_stage else "$default"
+            rawPath=stage + path, routeKey=f"{method} {route}" if has_stage else "$default"
         )
     else:
         event.update(httpMethod=method, path=path)

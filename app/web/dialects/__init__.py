@@ -17,7 +17,15 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
-from app.access.credentials import BEARER, USUAL, X_API_KEY, Place, header, parameter
+from app.access.credentials import (
+    BEARER,
+    SIGNATURE,
+    USUAL,
+    X_API_KEY,
+    Place,
+    header,
+    parameter,
+)
 from app.settings import Settings
 from app.web.problems import Problem
 
@@ -61,7 +69,17 @@ class Dialect:
         return response
 
 
+def _is_aws_json(headers: Mapping[bytes, bytes]) -> bool:
+    return b"x-amz-target" in headers or headers.get(b"content-type", b"").startswith(
+        b"application/x-amz-json"
+    )
+
+
 DIALECTS: tuple[Dialect, ...] = (
+    Dialect("comprehend", ["/"], places=(X_API_KEY, SIGNATURE, BEARER), matches=_is_aws_json),
+    Dialect("huggingface", ["/", "/models/{model:path}", "/hf-inference/models/{model:path}"]),
+    Dialect("tei", []),  # shares /predict, where the body tells it from the service's own requests
+    Dialect("vllm", ["/classify"]),
     Dialect(
         "azure",
         ["/language/:analyze-text", "/language/analyze-text/jobs"],

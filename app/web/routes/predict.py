@@ -14,7 +14,7 @@ from app.sentiment.text import Limits, Text
 from app.telemetry.observation import LoggedPrediction, current
 from app.web import examples
 from app.web.disconnects import disconnected
-from app.web.json_body import JsonRoute
+from app.web.json_body import Handler, JsonRequest, JsonRoute
 from app.web.middleware.access import count_texts
 from app.web.problems import error_responses, invalid
 from app.web.schemas import KEY, REFUSALS, BatchAnswer, BatchRequest, PredictRequest
@@ -38,13 +38,30 @@ async def parse_text(scorer: Scorer, value: object, limits: Limits, receive: Rec
     )
 
 
+class PredictRoute(JsonRoute):
+    """The route of `/predict`, a path that text-embeddings-inference has too.
+
+    Its requests have ``inputs`` where the service's own have ``text``. So their dialect is known
+    only now: problems before the body is read do not have its shape.
+    """
+
+    async def respond(self, request: JsonRequest, handle: Handler) -> Response:
+        tei = request.app.state.tei
+        body = await request.json() if tei else None
+        if isinstance(body, dict) and "inputs" in body and "text" not in body:
+            request.scope["dialect"] = tei
+            return await tei.module.answer(request)  # type: ignore[no-any-return]
+        return await handle(request)
+
+
 router = APIRouter(tags=["sentiment"], dependencies=KEY, route_class=JsonRoute)
+single = APIRouter(route_class=PredictRoute)
 
 _ERRORS = (400, *REFUSALS, 408, 413, 415, 422, 500, 503)
 _TOO_MANY = invalid("#/texts", "must hold at most 512 texts, not 513")
 
 
-@router.post(
+@single.post(
     "/predict",
     response_model=Prediction,
     responses=examples.success_response(examples.PREDICTION)
@@ -60,6 +77,9 @@ async def predict(body: Annotated[PredictRequest, examples.PREDICT], request: Re
     observation.predicted.append(LoggedPrediction(observation.correlation_id, text, prediction))
     # FastAPI would validate the response again, which takes a tenth of a request's overhead.
     return Response(prediction.model_dump_json(), media_type="application/json")
+
+
+router.include_router(single)
 
 
 @router.post(

@@ -2,8 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -48,11 +48,8 @@ def gateway(app: FastAPI) -> Iterator[str]:
             assert not answer["isBase64Encoded"]
             content = answer["body"].encode()
             self.send_response(answer["statusCode"])
-            for name, values in answer["multiValueHeaders"].items():
-                for value in values:
-                    if name != "content-length":
-                        self.send_header(name, value)
-            self.send_header("content-length", str(len(content)))
+            for name, value in answer["headers"].items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
 
@@ -79,3 +76,25 @@ def url(request: pytest.FixtureRequest, three_label_bundle: Path) -> Iterator[st
     )
     with gateway(app) if on_lambda else serving(app) as address:
         yield address
+
+
+@pytest.fixture(params=["uvicorn", "handler"])
+def serve(request: pytest.FixtureRequest) -> Iterator[Callable[..., str]]:
+    """Serve an application with these settings in each way; the function returns its address."""
+    on_lambda = request.param == "handler"
+    with ExitStack() as stack:
+
+        def serve(**settings: object) -> str:
+            keys = entry("shop", KEY)
+            app = application.create(
+                Settings(**{"api_keys": keys, "on_lambda": on_lambda, **settings})
+            )
+            serve.app = app
+            return stack.enter_context(gateway(app) if on_lambda else serving(app))
+
+        yield serve
+
+
+@pytest.fixture
+def address(serve: Callable[..., str]) -> str:
+    return serve()

@@ -1,0 +1,96 @@
+"""Hugging Face's inference API: text classification, as `InferenceClient` asks for it."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, Field, WithJsonSchema
+
+from app.scoring.batches import InvalidBatch
+from app.web import examples
+from app.web.dialects.classes import ClassScore, labels_of, ranked
+from app.web.dialects.documents import Rejected, analyse
+from app.web.json_body import AnyTypeJsonRoute
+from app.web.problems import Problem, Refused
+from app.web.schemas import KEY, TEXT
+
+
+class Parameters(BaseModel):
+    """Parameters of text classification; others are ignored."""
+
+    top_k: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="How many classes to return, the most probable first; all by default."
+    )
+    function_to_apply: Literal["softmax"] | None = Field(
+        None, description="Only `softmax`: scores are calibrated probabilities."
+    )
+
+
+class ClassificationRequest(BaseModel):
+    """One text to classify or several."""
+
+    inputs: Annotated[
+        Any, WithJsonSchema({"anyOf": [TEXT, {"type": "array", "minItems": 1, "items": TEXT}]})
+    ] = Field(examples=[examples.PRAISE])
+    parameters: Parameters | None = None
+
+
+class HuggingFaceError(BaseModel):
+    """Why the request failed."""
+
+    error: str
+
+
+router = APIRouter(tags=["Hugging Face"], dependencies=KEY, route_class=AnyTypeJsonRoute)
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {"model": HuggingFaceError} for status in (400, 401, 403, 408, 413, 422, 429, 500, 503)
+}
+
+
+@router.post(
+    "/",
+    summary="Hugging Face inference",
+    response_model=list[list[ClassScore]],
+    responses=_RESPONSES,
+)
+async def classify(body: ClassificationRequest, request: Request) -> Response:
+    """Answers `huggingface_hub.InferenceClient(…).text_classification`.
+
+    The answer has a list of classes for each text, also if there is only one text.
+    """
+    texts = body.inputs if isinstance(body.inputs, list) else [body.inputs]
+    try:
+        results = await analyse(request, texts)
+    except InvalidBatch as error:
+        raise Refused(422, f"inputs: {error}.") from None
+    labels = labels_of(request)
+    top_k = body.parameters.top_k if body.parameters else None
+    answer = []
+    for index, result in enumerate(results):
+        if isinstance(result, Rejected):
+            name = f"inputs/{index}" if isinstance(body.inputs, list) else "inputs"
+            raise Refused(422, f"{name}: {result.reason}.")
+        answer.append([one.model_dump() for one in ranked(result, labels)[:top_k]])
+    return JSONResponse(answer)
+
+
+@router.post(
+    "/models/{model:path}",
+    summary="Hugging Face inference, by the name of a model",
+    response_model=list[list[ClassScore]],
+    responses=_RESPONSES,
+)
+@router.post("/hf-inference/models/{model:path}", include_in_schema=False)
+async def classify_with_model(
+    model: str, body: ClassificationRequest, request: Request
+) -> Response:
+    """Answers like `/`, for programs that put the name of a model into the path.
+
+    The name has no effect: the model is always that of this service.
+    """
+    return await classify(body, request)
+
+
+def refusal(problem: Problem, code: str | None) -> Response:
+    """Return an error in the shape that Hugging Face's clients understand."""
+    return JSONResponse({"error": problem.detail}, problem.status)
