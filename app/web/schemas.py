@@ -132,12 +132,12 @@ class FeedbackAnswer(BaseModel):
     sentiment: str
 
 
-def _whole(value: object) -> object:
+def whole(value: object) -> object:
     """Convert 5.0 to 5: JSON does not distinguish them."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-WholeNumber = Annotated[int, Field(strict=True, ge=2), BeforeValidator(_whole)]
+WholeNumber = Annotated[int, Field(strict=True, ge=2), BeforeValidator(whole)]
 
 
 class ExplainRequest(PredictRequest):

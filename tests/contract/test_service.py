@@ -52,10 +52,12 @@ def test_openapi_lists_the_routes_and_the_stage(get, stage):
     document = get("/openapi.json").json()
     assert set(document["paths"]) == {
         "/",
+        "/classify",
         "/explain",
         "/feedback",
         "/language/:analyze-text",
         "/model",
+        "/models/{model}",
         "/predict",
         "/predict/batch",
         "/v1/documents:analyzeSentiment",
@@ -76,6 +78,8 @@ POSTS = [
     "/predict/batch",
     "/explain",
     "/feedback",
+    "/classify",
+    "/models/any/name",
     "/language/:analyze-text",
     "/v1/documents:analyzeSentiment",
     "/v2/documents:analyzeSentiment",
@@ -92,7 +96,12 @@ def test_head_answers_like_get_without_the_body(send, path):
 
 
 @pytest.mark.parametrize(
-    ("paths", "methods"), [(GETS, "GET, HEAD, OPTIONS"), (POSTS, "POST, OPTIONS")]
+    ("paths", "methods"),
+    [
+        (["/"], "GET, HEAD, POST, OPTIONS"),
+        (GETS[1:], "GET, HEAD, OPTIONS"),
+        (POSTS, "POST, OPTIONS"),
+    ],
 )
 def test_options_lists_the_allowed_methods(send, paths, methods):
     for path in paths:
@@ -106,7 +115,12 @@ def test_options_of_an_unknown_path_is_404(send):
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "TRACE", "QUERY"])
 @pytest.mark.parametrize(
-    ("path", "methods"), [("/", "GET, HEAD, OPTIONS"), ("/predict", "POST, OPTIONS")]
+    ("path", "methods"),
+    [
+        ("/", "GET, HEAD, POST, OPTIONS"),
+        ("/model", "GET, HEAD, OPTIONS"),
+        ("/predict", "POST, OPTIONS"),
+    ],
 )
 def test_other_methods_are_405_with_the_allowed_methods(send, method, path, methods):
     answer = send(method, path, b"", {})

@@ -1,10 +1,31 @@
 """The classes of a text, as servers of any classification model return them."""
 
+from typing import Annotated
+
 from fastapi import Request
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, StrictBool, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from app.sentiment.analysis import Analysis
 from app.sentiment.bundle import Bundle
+
+
+def _only(expected: bool) -> AfterValidator:
+    def check(value: bool) -> bool:
+        if value is not expected:
+            raise PydanticCustomError(
+                "unsupported",
+                "must be {expected}: only calibrated probabilities are available",
+                {"expected": str(expected).lower()},
+            )
+        return value
+
+    return AfterValidator(check)
+
+
+# `Literal` would accept 0 and 1.
+OnlyTrue = Annotated[StrictBool, _only(True), WithJsonSchema({"type": "boolean", "const": True})]
+OnlyFalse = Annotated[StrictBool, _only(False), WithJsonSchema({"type": "boolean", "const": False})]
 
 
 class ClassScore(BaseModel):

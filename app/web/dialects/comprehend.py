@@ -12,7 +12,7 @@ from app.scoring.batches import InvalidBatch
 from app.sentiment.analysis import Analysis
 from app.telemetry.observation import current
 from app.web import examples
-from app.web.dialects.documents import Rejected, analyse, validated
+from app.web.dialects.documents import Rejected, RequestModel, analyse, validated
 from app.web.json_body import AnyTypeJsonRoute
 from app.web.problems import Problem, Refused
 from app.web.schemas import KEY, TEXT
@@ -33,14 +33,14 @@ class AwsJson(JSONResponse):
         super().init_headers({**(headers or {}), REQUEST_ID: current().correlation_id})
 
 
-class DetectSentimentRequest(BaseModel):
+class DetectSentimentRequest(RequestModel):
     """One text."""
 
     Text: Annotated[Any, WithJsonSchema(TEXT)] = Field(examples=[examples.PRAISE])
     LanguageCode: str = Field(description="`en`.", examples=["en"])
 
 
-class BatchDetectSentimentRequest(BaseModel):
+class BatchDetectSentimentRequest(RequestModel):
     """Several texts."""
 
     TextList: list[Annotated[Any, WithJsonSchema(TEXT)]] = Field(
@@ -97,7 +97,7 @@ class ComprehendError(BaseModel):
 
 
 router = APIRouter(
-    tags=["Amazon Comprehend"],
+    tags=["other services"],
     dependencies=KEY,
     route_class=AnyTypeJsonRoute,
     default_response_class=AwsJson,

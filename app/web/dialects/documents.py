@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from app.scoring.batches import parse_batch
 from app.scoring.scorer import Scorer
@@ -17,6 +17,12 @@ from app.web.disconnects import disconnected
 from app.web.middleware.access import count_texts
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+class RequestModel(BaseModel):
+    """A part of a request. Values are not converted, and unknown fields are ignored."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
 
 
 @dataclass(frozen=True)

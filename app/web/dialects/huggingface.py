@@ -4,21 +4,21 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from app.scoring.batches import InvalidBatch
 from app.web import examples
 from app.web.dialects.classes import ClassScore, labels_of, ranked
-from app.web.dialects.documents import Rejected, analyse
+from app.web.dialects.documents import Rejected, RequestModel, analyse
 from app.web.json_body import AnyTypeJsonRoute
 from app.web.problems import Problem, Refused
-from app.web.schemas import KEY, TEXT
+from app.web.schemas import KEY, TEXT, whole
 
 
-class Parameters(BaseModel):
+class Parameters(RequestModel):
     """Parameters of text classification; others are ignored."""
 
-    top_k: Annotated[int, Field(ge=1)] | None = Field(
+    top_k: Annotated[int, Field(ge=1), BeforeValidator(whole)] | None = Field(
         None, description="How many classes to return, the most probable first; all by default."
     )
     function_to_apply: Literal["softmax"] | None = Field(
@@ -26,7 +26,7 @@ class Parameters(BaseModel):
     )
 
 
-class ClassificationRequest(BaseModel):
+class ClassificationRequest(RequestModel):
     """One text to classify or several."""
 
     inputs: Annotated[
@@ -41,7 +41,7 @@ class HuggingFaceError(BaseModel):
     error: str
 
 
-router = APIRouter(tags=["Hugging Face"], dependencies=KEY, route_class=AnyTypeJsonRoute)
+router = APIRouter(tags=["other services"], dependencies=KEY, route_class=AnyTypeJsonRoute)
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     status: {"model": HuggingFaceError} for status in (400, 401, 403, 408, 413, 422, 429, 500, 503)
 }

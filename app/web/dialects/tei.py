@@ -9,8 +9,8 @@ from pydantic import BaseModel, Field, WithJsonSchema
 
 from app.scoring.batches import InvalidBatch
 from app.web import examples
-from app.web.dialects.classes import ClassScore, labels_of, ranked
-from app.web.dialects.documents import Rejected, analyse, validated
+from app.web.dialects.classes import ClassScore, OnlyFalse, labels_of, ranked
+from app.web.dialects.documents import Rejected, RequestModel, analyse, validated
 from app.web.json_body import JsonRoute
 from app.web.problems import Problem, Refused
 from app.web.schemas import KEY, TEXT
@@ -19,18 +19,19 @@ ErrorType = Literal["Validation", "Empty", "Overloaded", "Backend"]
 _SINGLE = {"type": "array", "minItems": 1, "maxItems": 1, "items": TEXT}
 
 
-class TeiRequest(BaseModel):
+class TeiRequest(RequestModel):
     """One text to classify, or a batch of lists of one text each."""
 
     inputs: Annotated[
-        Any, WithJsonSchema({"anyOf": [TEXT, {"type": "array", "minItems": 1, "items": _SINGLE}]})
+        Any,
+        WithJsonSchema(
+            {"anyOf": [TEXT, _SINGLE, {"type": "array", "minItems": 1, "items": _SINGLE}]}
+        ),
     ] = Field(examples=[examples.PRAISE])
     truncate: bool | None = Field(
         None, description="Has no effect: long texts are scored in full, in overlapping windows."
     )
-    raw_scores: Literal[False] = Field(
-        False, description="Only `false`: scores are calibrated probabilities."
-    )
+    raw_scores: OnlyFalse = Field(False, description="Scores are calibrated probabilities.")
 
 
 class TeiError(BaseModel):
@@ -40,7 +41,7 @@ class TeiError(BaseModel):
     error_type: ErrorType
 
 
-router = APIRouter(tags=["text-embeddings-inference"], dependencies=KEY, route_class=JsonRoute)
+router = APIRouter(tags=["other services"], dependencies=KEY, route_class=JsonRoute)
 _TYPES: Mapping[int, tuple[int, ErrorType]] = {
     429: (429, "Overloaded"),
     500: (500, "Backend"),

@@ -11,14 +11,14 @@ from pydantic import BaseModel, Field, WithJsonSchema
 from app.scoring.batches import InvalidBatch
 from app.telemetry.observation import current
 from app.web import examples
-from app.web.dialects.classes import labels_of, ranked
-from app.web.dialects.documents import Rejected, analyse
+from app.web.dialects.classes import OnlyTrue, labels_of, ranked
+from app.web.dialects.documents import Rejected, RequestModel, analyse
 from app.web.json_body import JsonRoute
 from app.web.problems import Problem, Refused
 from app.web.schemas import KEY, TEXT
 
 
-class ClassifyRequest(BaseModel):
+class ClassifyRequest(RequestModel):
     """One text to classify or several. Other fields are ignored."""
 
     model: str | None = Field(
@@ -27,8 +27,8 @@ class ClassifyRequest(BaseModel):
     input: Annotated[
         Any, WithJsonSchema({"anyOf": [TEXT, {"type": "array", "minItems": 1, "items": TEXT}]})
     ] = Field(examples=[[examples.PRAISE, examples.BLAME]])
-    use_activation: Literal[True] | None = Field(
-        None, description="Only `true`: the answer has calibrated probabilities, not logits."
+    use_activation: OnlyTrue | None = Field(
+        None, description="The answer has calibrated probabilities, not logits."
     )
 
 
@@ -78,7 +78,7 @@ class VllmError(BaseModel):
     error: ErrorInfo
 
 
-router = APIRouter(tags=["vLLM"], dependencies=KEY, route_class=JsonRoute)
+router = APIRouter(tags=["other services"], dependencies=KEY, route_class=JsonRoute)
 
 
 @router.post(

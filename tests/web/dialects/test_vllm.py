@@ -48,7 +48,7 @@ def test_single_text_is_a_list_of_one(address):
         ({"input": [1, 2, 3]}, "input/0: must be a string, not a number."),
         ({"input": []}, "input: must be an array of at least one string."),
         ({"input": " "}, "input: must not be blank"),
-        ({"input": PRAISE, "use_activation": False}, "use_activation: Input should be True."),
+        ({"input": PRAISE, "use_activation": False}, "use_activation: must be true"),
         ({"messages": [{"role": "user", "content": PRAISE}]}, "input: Field required."),
     ],
 )
