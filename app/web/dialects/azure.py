@@ -290,16 +290,16 @@ def _parse(documents: list[AzureDocument], scorer: Scorer) -> _Parsed:
     Raises:
         Refused: they exceed a limit.
     """
-    english = [index for index, document in enumerate(documents) if document.is_english]
     errors = {
         index: _error(
             "Invalid Language Code.",
             "UnsupportedLanguageCode",
             "Invalid language code. Supported languages: en",
         )
-        for index in range(len(documents))
-        if index not in english
+        for index, document in enumerate(documents)
+        if not document.is_english
     }
+    english = [index for index in range(len(documents)) if index not in errors]
     if not english:
         return _Parsed({}, errors)
     values = [documents[index].text for index in english]

@@ -216,6 +216,15 @@ def test_exhausted_rate_limit_is_429_with_the_time_to_wait() -> None:
     assert int(answer.headers["retry-after"]) > 0
 
 
+def test_body_over_the_limit_is_413_and_of_another_type_415() -> None:
+    limited = web_client(max_body_bytes=100)
+    large = limited.post(PATH, json=request("x" * 100))
+    form = limited.post(PATH, data={"kind": "SentimentAnalysis"})
+    assert (large.status_code, form.status_code) == (413, 415)
+    for answer in (large, form):
+        assert answer.json()["error"]["code"] == "InvalidRequest"
+
+
 def test_two_labels_never_answer_neutral(two_label_bundle: Path) -> None:
     two = web_client(model_dir=two_label_bundle)
     [document] = two.post(PATH, json=request("The box is blue.")).json()["results"]["documents"]

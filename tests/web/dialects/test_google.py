@@ -201,6 +201,17 @@ def test_exhausted_rate_limit_is_429_with_the_time_to_wait() -> None:
     assert int(answer.headers["retry-after"]) > 0
 
 
+@pytest.mark.parametrize("path", PATHS)
+def test_body_over_the_limit_is_413_and_of_another_type_415(path: str) -> None:
+    limited = web_client(max_body_bytes=100)
+    large = limited.post(path, json={"document": {"type": 1, "content": "x" * 100}})
+    form = limited.post(path, data={"content": "x"})
+    assert (large.status_code, form.status_code) == (413, 415)
+    for answer in (large, form):
+        error = answer.json()["error"]
+        assert (error["code"], error["status"]) == (answer.status_code, "INVALID_ARGUMENT")
+
+
 def test_two_labels_are_scored(two_label_bundle: Path) -> None:
     two = web_client(model_dir=two_label_bundle)
     answer = two.post(PATHS[1], json={"document": {"type": 1, "content": PRAISE}})
