@@ -119,11 +119,32 @@ class AzureRequest(_Part):
     parameters: AzureParameters | None = None
 
 
+class AzureInnerError(BaseModel):
+    """What exactly is wrong."""
+
+    code: str
+    message: str
+
+
+class AzureError(BaseModel):
+    """Why a request or a document failed."""
+
+    code: str
+    message: str
+    innererror: AzureInnerError | None = None
+
+
+class AzureErrors(BaseModel):
+    """An error of the whole request."""
+
+    error: AzureError
+
+
 class _Parsed(NamedTuple):
     """The documents of a request: each index is in ``texts`` or in ``errors``."""
 
     texts: Mapping[int, Text]
-    errors: Mapping[int, dict[str, Any]]
+    errors: Mapping[int, AzureError]
 
 
 _EXAMPLE = {
@@ -172,35 +193,14 @@ _ANSWER = {
         "modelVersion": "6f7c631110d8",
     },
 }
-_TEXT = {"type": "string"}
-_ERROR = {
-    "type": "object",
-    "properties": {"code": _TEXT, "message": _TEXT, "innererror": {"type": "object"}},
-    "required": ["code", "message"],
-}
-_RESPONSES: dict[int | str, dict[str, Any]] = {
-    **success_response(_ANSWER),
-    "default": {
-        "description": "An error in Azure's format",
-        "content": {
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "properties": {"error": _ERROR},
-                    "required": ["error"],
-                }
-            }
-        },
-    },
-}
-
 router = APIRouter(tags=["other services"], dependencies=KEY, route_class=JsonRoute)
 
 
 @router.post(
     "/language/:analyze-text",
     summary="Azure AI Language: sentiment of documents",
-    responses=_RESPONSES,
+    responses=success_response(_ANSWER)
+    | {status: {"model": AzureErrors} for status in (400, 401, 403, 408, 413, 415, 429, 500, 503)},
 )
 async def analyze_text(
     body: Annotated[
@@ -270,12 +270,12 @@ def refusal(problem: Problem, code: str | None) -> Response:
     """Return an error as Azure does; ``code`` is that of the inner error."""
     status = 400 if problem.status == 422 else problem.status
     inner = code or INNER_CODES.get(problem.status)
-    error: dict[str, Any] = {
-        "code": CODES.get(status, "InvalidRequest"),
-        "message": problem.detail,
-        **({"innererror": {"code": inner, "message": problem.detail}} if inner else {}),
-    }
-    return JSONResponse({"error": error}, status)
+    error = AzureError(
+        code=CODES.get(status, "InvalidRequest"),
+        message=problem.detail,
+        innererror=AzureInnerError(code=inner, message=problem.detail) if inner else None,
+    )
+    return JSONResponse(AzureErrors(error=error).model_dump(exclude_none=True), status)
 
 
 def _check_model(version: str | None, revision: str) -> None:
@@ -316,10 +316,10 @@ def _parse(documents: list[AzureDocument], scorer: Scorer) -> _Parsed:
     return _Parsed(texts, errors)
 
 
-def _error(message: str, code: str, reason: str) -> dict[str, Any]:
-    """Return the error of a document."""
-    inner = {"code": code, "message": reason}
-    return {"code": "InvalidArgument", "message": message, "innererror": inner}
+def _error(message: str, code: str, reason: str) -> AzureError:
+    """Return the error of a document; ``code`` and ``reason`` are those of the inner error."""
+    inner = AzureInnerError(code=code, message=reason)
+    return AzureError(code="InvalidArgument", message=message, innererror=inner)
 
 
 def _answer(
@@ -337,7 +337,7 @@ def _answer(
             for index, analysis in zip(parsed.texts, analyses, strict=True)
         ],
         "errors": [
-            {"id": documents[index].id, "error": parsed.errors[index]}
+            {"id": documents[index].id, "error": parsed.errors[index].model_dump()}
             for index in sorted(parsed.errors)
         ],
         "modelVersion": revision,

@@ -166,6 +166,20 @@ class GoogleV2Request(_Request):
     document: GoogleV2Document
 
 
+class GoogleError(BaseModel):
+    """Why a request failed."""
+
+    code: int
+    message: str
+    status: str
+
+
+class GoogleErrors(BaseModel):
+    """An error."""
+
+    error: GoogleError
+
+
 _REVIEW = {"type": "PLAIN_TEXT", "content": "Lovely rooms. Terrible service!"}
 _BODY = Body(
     openapi_examples={
@@ -188,28 +202,8 @@ _SENTIMENT = {
         },
     ],
 }
-_ERROR = {
-    "type": "object",
-    "properties": {
-        "code": {"type": "integer"},
-        "message": {"type": "string"},
-        "status": {"type": "string"},
-    },
-    "required": ["code", "message", "status"],
-}
 _ERRORS: dict[int | str, dict[str, Any]] = {
-    "default": {
-        "description": "An error in Google's format",
-        "content": {
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "properties": {"error": _ERROR},
-                    "required": ["error"],
-                }
-            }
-        },
-    }
+    status: {"model": GoogleErrors} for status in (400, 401, 403, 408, 413, 415, 429, 500, 503)
 }
 
 router = APIRouter(tags=["other services"], dependencies=KEY, route_class=JsonRoute)
