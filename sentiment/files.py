@@ -4,6 +4,7 @@ import argparse
 import json
 import shutil
 import sys
+from collections import Counter
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -24,9 +25,13 @@ def score_all(args: argparse.Namespace) -> int:
     if STANDARD in args.files and not args.format:
         printing.complain("standard input has no name to tell its format: add --format csv")
         return 2
+    outputs = [_output(args, source) for source in args.files]
+    for output, count in Counter(outputs).items():
+        if count > 1:
+            printing.complain(f"{output}: {count} files would be written there")
+            return 2
     status = 0
-    for source in args.files:
-        output = _output(args, source)
+    for source, output in zip(args.files, outputs, strict=True):
         try:
             summary = _score(args, source, output)
         except BrokenPipeError:

@@ -99,6 +99,16 @@ def test_standard_input_is_scored_into_a_file_and_a_file_to_standard_output(run,
     assert (tmp_path / "out.csv.rejected.jsonl").exists()
 
 
+@pytest.mark.parametrize(("out", "named"), [("out", "out/reviews.csv"), ("-", "-")])
+def test_two_files_are_not_written_to_one_output(run, reviews, tmp_path, out, named):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/reviews.csv").write_text(CSV)
+    done = run("score", "reviews.csv", "folder/reviews.csv", "-o", out)
+    assert done.stderr == f"sentiment: {named}: 2 files would be written there\n"
+    assert done.returncode == 2
+    assert not (tmp_path / "out").exists()
+
+
 def test_format_of_standard_input_must_be_known(run):
     done = run("score", "-", text=CSV)
     assert done.stderr.endswith("add --format csv\n")
