@@ -115,7 +115,10 @@ class DialectRoute(Route):
         match, child_scope = super().matches(scope)
         if match is Match.NONE or not self.dialect.matches(dict(scope["headers"])):
             return Match.NONE, {}
-        return match, {**child_scope, "route": self, "dialect": self.dialect}
+        child_scope = {**child_scope, "route": self}
+        if match is Match.FULL:  # a request with another method is not in the dialect
+            child_scope["dialect"] = self.dialect
+        return match, child_scope
 
 
 def routes(dialects: Sequence[Dialect]) -> list[DialectRoute]:
