@@ -36,6 +36,8 @@ _BROKEN_HEART = "</3"
 _GENDERS = "♀♂"
 """Behind a joiner they tell who makes a gesture, which does not matter."""
 
+EMOJI = f"{_SYMBOL}{_TONES}{_TAGS}{_JOINER}{_FIRST_LETTER}-{_LAST_LETTER}{SELECTORS}"
+"""The characters of emoji, for a set of a regular expression."""
 _STAR = f"[{_FILLED}{_HOLLOW}]"
 _EMOJI = f"[{_SYMBOL}][{_TONES}{_TAGS}]*+"
 _SPELLED = re.compile(

@@ -1,13 +1,35 @@
 """Sentences of texts as they were sent: where they are cut, and their offsets."""
 
+import time
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.sentiment import sentences
 from app.sentiment.sentences import split
-from app.sentiment.text import is_blank, normalise
+from app.sentiment.text import BREAKS, is_blank, normalise
+from app.settings import Settings
+from bench.worst import FAMILIES, repeated
 
+FAMILIES = FAMILIES | {
+    f"{unit!r} repeated": repeated(unit)
+    for unit in (
+        '"',
+        "“",
+        "'",
+        "'a ",
+        "(",
+        '"a. ',
+        "😀.",
+        "😀 ",
+        "!! a",
+        ". I ",
+        "1. ",
+        "\r",
+        "\n ",
+    )
+}
 PUNCTUATION = [*".!?…\"“”'()。", "...", ":)", "1.", "- "]
 BLANKS = [*" \n\t\u2029\u200b\x00", "\r\n", "<br />"]
 WORDS = ["Dr.", "e.g.", "3.5", "Good", "bad", "I", "é", "e\u0301", "No", "&amp;", "&hellip;"]
@@ -51,11 +73,22 @@ def test_spans_are_in_order_and_only_blank_text_is_between_them(sent):
         "lowercase.| sentences here.| like this!| ok",
         "- Good plot\n|- Bad acting",
         "Good plot\n\n|Bad acting",
+        "great!!| loved it!!| would buy again",
+        "No.| I hate it.",
+        "This film was not for me.| I hated it.",
+        "The plot is thin... but the cast is warm.",
+        "1. Good plot.| 2. Bad acting.",
+        "Loved it! 😍| Hated the end. 😡| Fine. ❤️",
+        "Loved it!😍| Hated the end.😡",
+        "Loved it! :)| Hated the end. :(",
+        "👍 Good sound.| 👎 Bad screen.",
+        "Good\r\n\r\n|bad\r\n\r\n|worse",
+        "Loved it!<br /><br />|best <i>hour</i><br>|ever",
         "😍",
     ],
 )
 def test_a_text_is_cut_at_its_sentences(cut):
-    assert texts(cut.replace("|", "")) == [part.strip() for part in cut.split("|")]
+    assert texts(cut.replace("|", "")) == [BREAKS.sub("", part).strip() for part in cut.split("|")]
 
 
 def test_a_blank_text_has_no_sentences():
@@ -67,3 +100,11 @@ def test_a_text_without_any_end_is_cut_at_a_space_before_the_limit(monkeypatch):
     assert texts("aaaa bbbb cccc dddd") == ["aaaa bbbb", "cccc dddd"]
     assert texts("a" * 25) == ["a" * 10, "a" * 10, "a" * 5]
     assert texts("One. Two. Three four. Five.") == ["One.", "Two.", "Three", "four.", "Five."]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_longest_text_is_cut_in_linear_time(family):
+    sent = FAMILIES[family](Settings().max_text_characters)
+    started = time.process_time()
+    split(sent)
+    assert time.process_time() - started < 5
