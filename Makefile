@@ -76,9 +76,10 @@ score: export SCORE_OUT = $(value OUT)
 score: export SCORE_COLUMN = $(value COLUMN)
 score: export SCORE_DELIMITER = $(value DELIMITER)
 score: export SCORE_ENCODING = $(value ENCODING)
-score: $(VENV)/requirements.installed ## Score the file IN=reviews.csv into OUT=scored.csv (COLUMN= names the text's column, KEEP=1 keeps rejected rows, HEADER=no, DELIMITER=, ENCODING=)
+score: $(VENV)/requirements.installed ## Score the file IN=reviews.csv into OUT=scored.csv (COLUMN= names the text's column, KEEP=1 keeps rejected rows, NEUTRAL=1 allows Neutral, HEADER=no, DELIMITER=, ENCODING=)
 	@test -n "$$SCORE_IN" && test -n "$$SCORE_OUT" || { echo "IN or OUT is missing: make score IN=reviews.csv OUT=scored.csv"; exit 2; }
 	@$(BIN)/python -m sentiment score --table $(if $(filter no 0 false,$(HEADER)),--no-header) $(if $(filter-out no 0 false,$(KEEP)),--keep-rejected) \
+		$(if $(filter-out no 0 false,$(NEUTRAL)),--neutral) \
 		$${SCORE_COLUMN:+"--column=$$SCORE_COLUMN"} $${SCORE_DELIMITER:+"--delimiter=$$SCORE_DELIMITER"} \
 		$${SCORE_ENCODING:+"--encoding=$$SCORE_ENCODING"} "--out=$$SCORE_OUT" -- "$$SCORE_IN"
 

@@ -36,10 +36,19 @@ FAILURES = (UnreadableObject, BundleError, SettingsError, OSError)
 """What `score` raises."""
 
 
-def score(source: str, scored: str, options: ReadOptions, keep_rejected: bool = False) -> Summary:
+def score(
+    source: str,
+    scored: str,
+    options: ReadOptions,
+    keep_rejected: bool = False,
+    neutral: bool = False,
+) -> Summary:
     """Score an object with a progress bar; resume an interrupted run.
 
+    ``neutral``: whether texts may be Neutral; otherwise the setting says so.
+
     Raises:
+        SettingsError: the model does not know Neutral.
         UnreadableObject: the object has no known format, or no text column.
         OSError: it cannot be read, or the results cannot be written.
     """
@@ -57,13 +66,17 @@ def score(source: str, scored: str, options: ReadOptions, keep_rejected: bool = 
     with storage.open_input(location) as opened:
         for output in (target.scored, target.rejected, target.summary):
             _check_output(output, location)
-        return _score(opened, target, options, keep_rejected)
+        return _score(opened, target, options, keep_rejected, neutral)
 
 
-def _score(source: Input, target: Target, options: ReadOptions, keep_rejected: bool) -> Summary:
+def _score(
+    source: Input, target: Target, options: ReadOptions, keep_rejected: bool, neutral: bool
+) -> Summary:
     settings = load_settings()
-    model = load_classifier(settings.model_copy(update={"cache_size": 0}))
-    computed_by = f"{settings.engine} {model.bundle.revision}"
+    neutral = neutral or settings.neutral
+    model = load_classifier(settings.model_copy(update={"cache_size": 0, "neutral": neutral}))
+    outcomes = " neutral" if neutral else ""
+    computed_by = f"{settings.engine} {model.bundle.revision}{outcomes}"
     no_wider_than = [source.status] if source.status else []
     with (
         Progress(_progress_path(target.scored), computed_by, no_wider_than) as progress,
@@ -81,6 +94,7 @@ def _score(source: Input, target: Target, options: ReadOptions, keep_rejected: b
             options=options,
             limits=text_limits(settings),
             keep_rejected=keep_rejected,
+            neutral=neutral,
             on_chunk=on_chunk,
             progress=progress,
         )
@@ -120,10 +134,11 @@ def report(summary: Summary, columns: int, block: str) -> str:
     ``columns``: width of the terminal in characters. ``block``: character of which bars are made.
     """
     rate = summary.rows / summary.seconds if summary.seconds else 0
-    scored = summary.positive + summary.negative
+    scored = summary.positive + summary.negative + summary.neutral
+    neutral = f"{summary.neutral:,} neutral, " if summary.neutral else ""
     lines = [
         f"{summary.rows:,} rows, {rate:,.0f} a second: {summary.positive:,} positive, "
-        f"{summary.negative:,} negative, {summary.rejected:,} rejected",
+        f"{neutral}{summary.negative:,} negative, {summary.rejected:,} rejected",
         summary.scored_to,
     ]
     if summary.column:
@@ -141,6 +156,7 @@ def report(summary: Summary, columns: int, block: str) -> str:
         lines += [
             "",
             _bar("positive", summary.positive, scored, columns, block),
+            *([_bar("neutral", summary.neutral, scored, columns, block)] if neutral else []),
             _bar("negative", summary.negative, scored, columns, block),
             "",
             f"confidence, below {steps[half]}% in {sum(summary.confidences[:half]):,} rows:",
@@ -191,7 +207,7 @@ def main() -> None:
 def score_as(args: argparse.Namespace, source: str, scored: str) -> Summary:
     """Score an object as the options of `add_options` say; `score` lists what is raised."""
     options = ReadOptions(args.column, args.delimiter, args.header, args.encoding)
-    return score(source, scored, options, args.keep_rejected)
+    return score(source, scored, options, args.keep_rejected, args.neutral)
 
 
 def message(error: Exception) -> str:
@@ -235,6 +251,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keep-rejected", action="store_true", help="rejected rows stay, without scores"
     )
+    parser.add_argument("--neutral", action="store_true", help="rows may be Neutral")
 
 
 def _delimiter(value: str) -> str:

@@ -57,6 +57,11 @@ class Settings(BaseModel):
     cache_size: int = Field(
         1024, ge=0, description="Predictions cached for repeated texts; 0 disables the cache."
     )
+    neutral: bool = Field(
+        False,
+        description="Whether records and objects may be scored `Neutral`; requests ask for it "
+        "themselves. Needs a model that knows Neutral.",
+    )
     threads: int = Field(
         0,
         ge=0,

@@ -13,6 +13,7 @@ from httpx2 import Response
 from app.settings import Settings
 from app.sinks.batching import Entry, Sent
 from app.web import application
+from app.web.examples import SENTENCES
 from local.server import serving
 from tests.access.test_keys import entry
 from tests.events.conftest import aws  # noqa: F401
@@ -33,7 +34,7 @@ def requests() -> Iterator[Any]:
     for _, path, operation in operations():
         body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
         for name, example in body.get("examples", {}).items():
-            yield pytest.param(path, example["value"], operation, id=f"{path}-{name}")
+            yield pytest.param(path, name, example["value"], operation, id=f"{path}-{name}")
 
 
 def refusals() -> Iterator[Any]:
@@ -45,13 +46,16 @@ def refusals() -> Iterator[Any]:
                 yield pytest.param(method, path, int(status), content, id=f"{path}-{status}")
 
 
-def answer_of(operation: dict[str, Any]) -> tuple[int, Any]:
+def answer_of(operation: dict[str, Any], name: str = "default") -> tuple[int, Any]:
+    """Return the status and the example of a success, to the request of this name."""
     [(status, response)] = [
         (status, response)
         for status, response in operation["responses"].items()
         if status.startswith("2")
     ]
-    return int(status), response["content"]["application/json"]["example"]
+    content = response["content"]["application/json"]
+    examples = content.get("examples", {"default": {"value": content.get("example")}})
+    return int(status), examples.get(name, examples["default"])["value"]
 
 
 @pytest.fixture(scope="module")
@@ -68,15 +72,27 @@ def test_every_route_shows_what_it_takes_and_answers(
         assert operation["requestBody"]["content"]["application/json"]["examples"]
 
 
-@pytest.mark.parametrize(("path", "body", "operation"), list(requests()))
+@pytest.mark.parametrize(("path", "name", "body", "operation"), list(requests()))
 def test_a_request_to_try_is_answered_as_it_says(
-    request: pytest.FixtureRequest, path: str, body: Any, operation: dict[str, Any]
+    request: pytest.FixtureRequest, path: str, name: str, body: Any, operation: dict[str, Any]
 ) -> None:
     queue = request.getfixturevalue("aws").queue_url if path == "/feedback" else ""
-    answer = client(results_queue_url=queue).post(path, json=body)
-    status, example = answer_of(operation)
+    settings: dict[str, Any] = {"results_queue_url": queue}
+    if body.get("neutral"):
+        settings["model_dir"] = request.getfixturevalue("three_label_bundle")
+    answer = client(**settings).post(path, json=body)
+    status, example = answer_of(operation, name)
     assert answer.status_code == status
-    assert answer.json().keys() == example.keys()
+    assert list(answer.json()) == list(example)
+    if name == SENTENCES:
+        assert structure(answer.json()) == structure(example)
+
+
+def structure(answer: Any) -> Any:
+    """Return the names of all fields in their order; of lists, those of the first element."""
+    if isinstance(answer, dict):
+        return [(name, structure(value)) for name, value in answer.items()]
+    return [structure(each) for each in answer[:1]] if isinstance(answer, list) else None
 
 
 @pytest.mark.parametrize("path", ["/predict", "/predict/batch", "/explain"])
@@ -109,7 +125,7 @@ WRONG = {
     "/predict": {"text": " "},
     "/predict/batch": {"texts": ["Good."] * 513},
     "/explain": {"text": " "},
-    "/feedback": {"prediction": "r-7", "sentiment": "Neutral"},
+    "/feedback": {"prediction": "r-7", "sentiment": "Fine"},
 }
 RIGHT = {
     "/predict": {"text": "Good."},

@@ -21,6 +21,7 @@ from app import score
 from app.objects.formats import ReadOptions, Score
 from app.objects.formats.rows import CHUNK_ROWS
 from app.objects.scoring import Summary
+from app.settings import SettingsError
 from tests.conftest import ROOT
 
 
@@ -91,6 +92,28 @@ def test_report_counts_by_sentiment_and_confidence():
     scored(summary, "Positive", 0.95, 109)
     scored(summary, "Negative", 1.0, 50)
     assert score.report(summary, columns=50, block="#") == CLOSING
+
+
+def test_report_counts_neutral_rows_where_there_are_any():
+    summary = Summary("in.csv", "out.csv")
+    scored(summary, "Neutral", 0.6, 3)
+    scored(summary, "Positive", 0.9)
+    report = score.report(summary, columns=50, block="#")
+    assert "1 positive, 3 neutral, 0 negative" in report
+    assert "   neutral           3  75.0% ####" in report
+
+
+def test_neutral_needs_a_model_that_knows_it(
+    tmp_path, two_label_bundle, three_label_bundle, monkeypatch
+):
+    source = str(write(tmp_path / "in.jsonl", 2))
+    monkeypatch.setenv("SENTIMENT_MODEL_DIR", str(two_label_bundle))
+    with pytest.raises(
+        SettingsError, match="Neutral cannot be predicted: the model has the labels"
+    ):
+        score.score(source, str(tmp_path / "out.jsonl"), ReadOptions(), neutral=True)
+    monkeypatch.setenv("SENTIMENT_MODEL_DIR", str(three_label_bundle))
+    assert score.score(source, str(tmp_path / "out.jsonl"), ReadOptions(), neutral=True).rows == 2
 
 
 def test_report_without_rows_is_short():

@@ -13,6 +13,7 @@ from app.objects.formats import UnreadableObject
 from app.objects.handover import DoesNotFit, HandOverFailed
 from app.objects.invocation import ObjectScorer
 from app.objects.s3 import StorageError, StoredObject
+from app.scoring.options import NO_OPTIONS, Options, answer
 from app.sentiment.classifier import SentimentClassifier
 from app.sinks import Sink, SinkWriter
 from app.sinks.batching import Entry
@@ -66,9 +67,14 @@ class Delivery:
     """Scores records and objects, and writes the results to the sinks."""
 
     def __init__(
-        self, classifier: SentimentClassifier, sinks: Sequence[Sink], objects: ObjectScorer
+        self,
+        classifier: SentimentClassifier,
+        sinks: Sequence[Sink],
+        objects: ObjectScorer,
+        options: Options = NO_OPTIONS,
     ) -> None:
         self._classifier = classifier
+        self._options = options
         self._sinks = sinks
         self._objects = objects
 
@@ -160,7 +166,8 @@ class Delivery:
         return results
 
     def _score_records(self, records: Sequence[Record]) -> list[Result]:
-        predictions = self._classifier.predict([record.text for record in records])
+        texts = [record.text for record in records]
+        predictions = answer(self._classifier, texts, texts, self._options)
         current().predicted += [
             LoggedPrediction(record.id, record.text, prediction, record.id_from_caller)
             for record, prediction in zip(records, predictions, strict=True)

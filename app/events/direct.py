@@ -2,7 +2,8 @@
 
 ``{"text"}`` and ``{"texts"}`` are the bodies of ``/predict`` and ``/predict/batch``. ``{"Items"}``
 is a batch of rows from a distributed map, answered with the id of each row; a row may also be sent
-alone. ``{"object": {"bucket", "key"}}`` scores an S3 object.
+alone. ``{"object": {"bucket", "key"}}`` scores an S3 object. ``neutral`` and ``sentences`` stand
+beside the texts, as in the API.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,7 @@ from app.objects.invocation import ObjectScorer
 from app.objects.s3 import StoredObject
 from app.scoring.batches import Batch, InvalidBatch, parse_batch
 from app.scoring.configuration import text_limits
+from app.scoring.options import OPTIONS, Options, answer
 from app.scoring.scorer import Scorer
 from app.sentiment.text import InvalidText
 from app.telemetry.observation import current
@@ -36,7 +38,7 @@ class Direct:
         self._objects = objects
 
     def matches(self, event: Event) -> bool:
-        keys = event.keys()
+        keys = event.keys() if "object" in event else event.keys() - OPTIONS
         return (
             keys in ({"text"}, {"texts"}, {"object"})
             or keys == {"id", "text"}
@@ -50,14 +52,17 @@ class Direct:
             InvalidText: the text cannot be scored.
             InvalidRecord: its id is invalid.
             InvalidBatch: the texts cannot be scored together, or no item can be scored.
+            InvalidOption: an option is not a boolean, or the model does not know Neutral.
             UnreadableObject: no row of the object can be scored.
         """
         if "object" in event:
             return self._score_object(event["object"], context)
-        if "texts" in event:
-            return self._score_texts(event["texts"])
+        bundle, of_records = self._classifier.bundle, self._settings.neutral
         if "Items" in event:
-            return self._score_items(event["Items"])
+            return self._score_items(event["Items"], Options.of(event, bundle, neutral=of_records))
+        options = Options.of(event, bundle)
+        if "texts" in event:
+            return self._score_texts(event["texts"], options)
         try:
             if "id" in event:
                 parse_id(event["id"])
@@ -65,9 +70,9 @@ class Direct:
         except (InvalidRecord, InvalidText):
             current().rejected += 1
             raise
-        [prediction] = self._classifier.predict([text])
+        [prediction] = answer(self._classifier, [text], [event["text"]], options)
         id = {"id": event["id"]} if "id" in event else {}
-        return {**id, **prediction.model_dump()}
+        return {**id, **prediction.model_dump(exclude_none=True)}
 
     def _score_object(self, location: Any, context: Any) -> Any:
         bucket, key = None, None
@@ -81,13 +86,14 @@ class Direct:
             return {"skipped": kind}
         return self._objects.score(StoredObject(bucket, key), context)
 
-    def _score_texts(self, texts: Any) -> dict[str, Any]:
+    def _score_texts(self, texts: Any, options: Options) -> dict[str, Any]:
         batch = parse_batch(texts, self._classifier, self._settings)
-        predictions = self._classifier.predict(list(batch.texts.values()))
+        originals = [texts[index] for index in batch.texts]
+        predictions = answer(self._classifier, list(batch.texts.values()), originals, options)
         current().rejected += len(batch.errors)
         return BatchAnswer.of(batch, predictions).model_dump(exclude_none=True)
 
-    def _score_items(self, items: Any) -> dict[str, Any]:
+    def _score_items(self, items: Any, options: Options) -> dict[str, Any]:
         """Score each row or reject it; answer with its index and its id."""
         if not isinstance(items, list) or not items:
             raise InvalidBatch('Items must be an array of at least one {"id": …, "text": …}')
@@ -101,9 +107,12 @@ class Direct:
                 problems[position] = invalid(f"#/Items/{position}", str(error))
         results: list[dict[str, Any]] = []
         for positions, batch in self._batches(list(texts), texts) if texts else ():
-            predictions = self._classifier.predict(list(batch.texts.values()))
+            originals = [texts[positions[index]] for index in batch.texts]
+            predictions = answer(self._classifier, list(batch.texts.values()), originals, options)
             for index, prediction in zip(batch.texts, predictions, strict=True):
-                results.append(prediction.model_dump() | rows[positions[index]].identity)
+                results.append(
+                    prediction.model_dump(exclude_none=True) | rows[positions[index]].identity
+                )
             for index, reason in batch.errors.items():
                 position = positions[index]
                 problems[position] = invalid(f"#/Items/{position}/text", reason)

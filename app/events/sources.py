@@ -14,6 +14,7 @@ from app.events.envelopes import Skipped, contents
 from app.events.records import ParseText
 from app.objects.invocation import ObjectScorer
 from app.scoring.configuration import text_limits
+from app.scoring.options import Options
 from app.scoring.scorer import Scorer
 from app.sentiment.text import Text
 
@@ -22,7 +23,9 @@ def load(scorer: Scorer) -> list[Source]:
     """Return the sources of all events that are not HTTP."""
     classifier, settings = scorer.classifier, scorer.settings
     objects = ObjectScorer(classifier, settings)
-    delivery = Delivery(classifier, sinks.load(settings), objects)
+    delivery = Delivery(
+        classifier, sinks.load(settings), objects, Options(neutral=settings.neutral)
+    )
     limits = text_limits(settings)
 
     def parse_text(value: object) -> Text:

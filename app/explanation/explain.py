@@ -13,6 +13,7 @@ from app.explanation.owen import Coalition, owen_values
 from app.explanation.tree import build
 from app.explanation.words import words as words_of
 from app.sentiment import polarity
+from app.sentiment.analysis import Analysis
 from app.sentiment.classifier import Prediction, ScoringStats, SentimentClassifier
 from app.sentiment.text import Text, decode_surrogates, normalise
 
@@ -28,8 +29,8 @@ class Weight(BaseModel):
     weight: float = Field(description="What it contributes to the log-odds of Positive.")
 
 
-class Explanation(Prediction):
-    """A prediction and its reasons: `base_value` and all weights add up to `value`."""
+class Reasons(BaseModel):
+    """Why a text is predicted as it is: `base_value` and all weights add up to `value`."""
 
     base_value: float = Field(description="The log-odds of Positive without any of the words.")
     value: float = Field(description="The log-odds of Positive, calibrated as the scores are.")
@@ -41,6 +42,14 @@ class Explanation(Prediction):
     )
     evaluations: int = Field(description="Variants of the text that were scored.")
     words: list[Weight] = Field(description="Words or phrases in their order.")
+
+
+class Explanation(Reasons, Prediction):
+    """A prediction and its reasons: `base_value` and all weights add up to `value`."""
+
+
+class ExplainedAnalysis(Reasons, Analysis):
+    """An analysis and its reasons: `base_value` and all weights add up to `value`."""
 
 
 class _WordGame:
@@ -74,9 +83,38 @@ class _WordGame:
 def explain(
     classifier: SentimentClassifier, raw_text: str, max_evaluations: int, deadline: Deadline
 ) -> Explanation:
-    """Explain the prediction for a text.
+    """Explain the prediction for a text; see `reasons`.
 
-    The prediction may come from the cache; variants of the text are always scored.
+    The prediction may come from the cache.
+    """
+    [prediction] = classifier.predict([Text(normalise(raw_text))])
+    weighed = reasons(classifier, raw_text, max_evaluations, deadline)
+    return Explanation(**dict(prediction), **dict(weighed))
+
+
+def explain_analysis(
+    classifier: SentimentClassifier,
+    raw_text: str,
+    max_evaluations: int,
+    deadline: Deadline,
+    *,
+    neutral: bool,
+    sentences: bool,
+) -> ExplainedAnalysis:
+    """Explain the analysis of a text; see `reasons` and `SentimentClassifier.analyse`."""
+    [analysis] = classifier.analyse(
+        [Text(normalise(raw_text))],
+        originals=[raw_text] if sentences else None,
+        neutral=neutral,
+    )
+    weighed = reasons(classifier, raw_text, max_evaluations, deadline)
+    return ExplainedAnalysis(**dict(analysis), **dict(weighed))
+
+
+def reasons(
+    classifier: SentimentClassifier, raw_text: str, max_evaluations: int, deadline: Deadline
+) -> Reasons:
+    """Return what each word of a text contributes. Its variants are always scored.
 
     Args:
         max_evaluations: the maximum number of variants to score; at least 2, for the full text and
@@ -86,12 +124,10 @@ def explain(
     Raises:
         Cancelled: the caller has gone (`app.sentiment.cancellation`).
     """
-    [prediction] = classifier.predict([Text(normalise(raw_text))])
     words = words_of(raw_text)
     texts = [word.text for word in words]
     values = owen_values(_WordGame(classifier, texts), build(texts), max_evaluations, deadline)
-    return Explanation(
-        **prediction.model_dump(),
+    return Reasons(
         base_value=round(values.base, 6),
         value=round(values.base + math.fsum(group.value for group in values.groups), 6),
         unit="words" if values.complete else "phrases",

@@ -92,6 +92,7 @@ class ObjectScorer:
             self._classifier,
             options=self._options,
             keep_rejected=settings.keep_rejected,
+            neutral=settings.neutral,
             limits=text_limits(settings),
             budget=budget,
         )

@@ -19,8 +19,9 @@ from app.objects.formats import (
 )
 from app.objects.progress import Progress
 from app.objects.storage import Input, Location, Outputs
+from app.scoring.options import Options, answer
 from app.sentiment.bundle import Bundle
-from app.sentiment.classifier import Prediction, SentimentClassifier
+from app.sentiment.classifier import SentimentClassifier
 from app.sentiment.text import InvalidText, Limits, Text
 
 CONFIDENCE_STEPS = 10
@@ -42,9 +43,12 @@ class Summary:
     rows: int = 0
     positive: int = 0
     negative: int = 0
+    neutral: int = 0
+    """Only where texts may be Neutral."""
     rejected: int = 0
     confidences: list[int] = field(default_factory=lambda: [0] * CONFIDENCE_STEPS)
-    """Histogram of the confidence: rows in each of ten steps from 0.5 to 1."""
+    """Histogram of the confidence: rows in each of ten steps from 0.5 to 1. Of three outcomes, the
+    most probable may have less than 0.5, which the first step counts too."""
     seconds: float = 0.0
 
     def count(self, scores: Sequence[Score], rejected: int) -> None:
@@ -52,13 +56,16 @@ class Summary:
         self.rows += len(scores) + rejected
         self.rejected += rejected
         for score in scores:
-            if score.sentiment == "Positive":
-                self.positive += 1
-            else:
-                self.negative += 1
+            match score.sentiment:
+                case "Positive":
+                    self.positive += 1
+                case "Negative":
+                    self.negative += 1
+                case _:
+                    self.neutral += 1
             # In whole numbers, of four decimals, so that 0.6 is in the step that begins with it.
             step = (round(score.confidence * 10_000) - 5_000) * CONFIDENCE_STEPS // 5_000
-            self.confidences[min(step, CONFIDENCE_STEPS - 1)] += 1
+            self.confidences[min(max(step, 0), CONFIDENCE_STEPS - 1)] += 1
 
 
 @dataclass(frozen=True)
@@ -82,6 +89,7 @@ def score_object(
     options: ReadOptions,
     limits: Limits,
     keep_rejected: bool = False,
+    neutral: bool = False,
     on_chunk: OnChunk = lambda summary: None,
     progress: Progress | None = None,
     budget: TimeBudget | None = None,
@@ -95,6 +103,7 @@ def score_object(
         options: how to read the object.
         limits: of each text; rows with a longer text are rejected.
         keep_rejected: whether rejected rows keep their position, without scores.
+        neutral: whether texts may be Neutral.
         on_chunk: called after each chunk.
         progress: scores of an interrupted run, to which the scores of this one are added.
         budget: the time for it.
@@ -128,7 +137,7 @@ def score_object(
                     budget.check()
                 scores = progress.next_scores(parsed.texts) if progress else None
                 if scores is None:
-                    scores = _score(classifier, parsed.texts, budget)
+                    scores = _score(classifier, parsed.texts, neutral, budget)
                     if progress:
                         progress.add(parsed.texts, scores)
                 if chunk.column and not summary.column:
@@ -207,11 +216,14 @@ def _parse(chunk: Chunk, classifier: SentimentClassifier, limits: Limits) -> _Pa
 
 
 def _score(
-    classifier: SentimentClassifier, texts: Sequence[Text], budget: TimeBudget | None
+    classifier: SentimentClassifier,
+    texts: Sequence[Text],
+    neutral: bool,
+    budget: TimeBudget | None,
 ) -> list[Score]:
     """Score the texts, at once or, if the time is limited, in pieces of bounded cost."""
     if not budget:
-        return [_to_score(prediction) for prediction in classifier.predict(texts)]
+        return _score_now(classifier, texts, neutral)
     scores: list[Score] = []
     costs = [_cost(classifier.bundle, len(tokens)) for tokens in classifier.tokenise(texts)]
     start = 0
@@ -221,7 +233,7 @@ def _score(
             cost += costs[end]
             end += 1
         with budget.scoring(cost):
-            scores += [_to_score(prediction) for prediction in classifier.predict(texts[start:end])]
+            scores += _score_now(classifier, texts[start:end], neutral)
         start = end
     return scores
 
@@ -231,8 +243,13 @@ def _cost(bundle: Bundle, tokens: int) -> int:
     return sum(end - start + 2 for start, end in bundle.spans(tokens))
 
 
-def _to_score(prediction: Prediction) -> Score:
-    return Score(prediction.sentiment, prediction.confidence, prediction.scores["Positive"])
+def _score_now(
+    classifier: SentimentClassifier, texts: Sequence[Text], neutral: bool
+) -> list[Score]:
+    return [
+        Score(prediction.sentiment, prediction.confidence, prediction.scores["Positive"])
+        for prediction in answer(classifier, texts, texts, Options(neutral=neutral))
+    ]
 
 
 def _to_json(value: Any, indent: int | None = None) -> bytes:

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
+from app.scoring.options import InvalidOption, check_neutral
 from app.sentiment import classifier
 from app.sentiment.classifier import ScoringStats, SentimentClassifier
 from app.sentiment.text import Limits
-from app.settings import Settings
+from app.settings import Settings, SettingsError
 
 
 def load_classifier(
@@ -15,14 +16,21 @@ def load_classifier(
 
     Raises:
         BundleError: the bundle is missing or damaged.
+        SettingsError: the settings ask for Neutral, which the model does not know.
     """
-    return classifier.load(
+    loaded = classifier.load(
         settings.model_dir,
         settings.engine,
         threads=settings.threads,
         cache_size=settings.cache_size,
         observer=observer,
     )
+    if settings.neutral:
+        try:
+            check_neutral(loaded.bundle)
+        except InvalidOption as error:
+            raise SettingsError(f"Neutral cannot be predicted: {error}") from None
+    return loaded
 
 
 def text_limits(settings: Settings) -> Limits:

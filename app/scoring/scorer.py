@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 from distilbert_int8 import processors
 
 from app.deadline import Deadline
-from app.explanation.explain import Explanation, explain
+from app.explanation.explain import ExplainedAnalysis, Explanation, explain, explain_analysis
+from app.scoring.options import NO_OPTIONS, Options
 from app.sentiment.analysis import Analysis
 from app.sentiment.cancellation import cancelled_by
 from app.sentiment.classifier import Prediction, SentimentClassifier
@@ -137,9 +138,38 @@ class Scorer:
             disconnected,
         )
 
+    async def answer(
+        self,
+        texts: Sequence[Text],
+        originals: Sequence[str],
+        options: Options,
+        disconnected: Disconnected,
+    ) -> Sequence[Prediction | Analysis]:
+        """Return the prediction of each text or, with options, its analysis.
+
+        ``originals``: the same texts as they were sent.
+
+        Raises:
+            ClientGone: the client disconnected.
+            Overloaded: see `predict`.
+        """
+        if not options:
+            return await self.predict(texts, disconnected)
+        return await self.analyse(
+            texts,
+            disconnected,
+            originals=originals if options.sentences else None,
+            neutral=options.neutral,
+        )
+
     async def explain(
-        self, text: str, max_evaluations: int, deadline: Deadline, disconnected: Disconnected
-    ) -> Explanation:
+        self,
+        text: str,
+        max_evaluations: int,
+        deadline: Deadline,
+        disconnected: Disconnected,
+        options: Options = NO_OPTIONS,
+    ) -> Explanation | ExplainedAnalysis:
         """Return an explanation of a text as it was received; one is computed at a time.
 
         ``deadline``: when the computation must end. It ends earlier while others wait: each gets an
@@ -152,11 +182,20 @@ class Scorer:
         """
         queue = self._explanations
 
-        def task() -> Explanation:
+        def task() -> Explanation | ExplainedAnalysis:
             if not deadline.left:
                 raise OutOfTime
             shared = deadline.shared(lambda: queue.waiting)
-            return explain(self.classifier, text, max_evaluations, shared)
+            if not options:
+                return explain(self.classifier, text, max_evaluations, shared)
+            return explain_analysis(
+                self.classifier,
+                text,
+                max_evaluations,
+                shared,
+                neutral=options.neutral,
+                sentences=options.sentences,
+            )
 
         # Few explanations wait, each of a short text: their characters do not count.
         return await self._run(queue, task, 0, disconnected)

@@ -28,6 +28,7 @@ METRICS = (
     ),
     Metric("predictions_positive", "Count", "Texts predicted Positive."),
     Metric("predictions_negative", "Count", "Texts predicted Negative."),
+    Metric("predictions_neutral", "Count", "Texts predicted Neutral, where that is asked for."),
     Metric(
         "predictions_doubtful", "Count", "Texts predicted with a confidence below 0.7: uncertain."
     ),

@@ -36,6 +36,7 @@ class Observation:
     started: float = field(default_factory=time.perf_counter)
     positive: int = 0
     negative: int = 0
+    neutral: int = 0
     doubtful: int = 0
     confidence_sum: float = 0.0
     tokens: int = 0
@@ -63,13 +64,14 @@ class Observation:
     @property
     def texts(self) -> int:
         """The number of texts with a prediction, cached or not."""
-        return self.positive + self.negative
+        return self.positive + self.negative + self.neutral
 
     def add(self, stats: ScoringStats) -> None:
         """Add the predictions, tokens and seconds of one scoring call."""
         for prediction in stats.predictions:
             self.positive += prediction.sentiment == "Positive"
             self.negative += prediction.sentiment == "Negative"
+            self.neutral += prediction.sentiment == "Neutral"
             self.doubtful += prediction.confidence < DOUBTFUL
             self.confidence_sum += prediction.confidence
             self.tokens += prediction.tokens

@@ -98,6 +98,7 @@ class Telemetry:
                 "rest_ms": round((duration - tokenise - infer) * 1000, 3),
                 "predictions_positive": observation.positive,
                 "predictions_negative": observation.negative,
+                **({"predictions_neutral": observation.neutral} if observation.neutral else {}),
                 "predictions_doubtful": observation.doubtful,
                 "confidence": round(observation.confidence_sum / observation.texts, 4),
                 "tokens": observation.tokens,

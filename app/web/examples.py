@@ -10,12 +10,20 @@ from fastapi import Body
 PRAISE = "This movie was amazing and thrilling!"
 BLAME = "A dull, lifeless mess. I want my two hours back."
 MARKUP = "Loved it!<br /><br />Best &amp; funniest hour of my week 😍"
+MIXED = "The acting is superb. The plot is a mess. We saw it on Monday."
+
+SENTENCES = "sentences"
+"""The name of the examples of requests and responses with the options."""
 
 PREDICT = Body(
     openapi_examples={
         "praise": {"summary": "Praise", "value": {"text": PRAISE}},
         "blame": {"summary": "Blame", "value": {"text": BLAME}},
         "markup": {"summary": "Scraped HTML with an emoji", "value": {"text": MARKUP}},
+        SENTENCES: {
+            "summary": "Neutral, and each sentence",
+            "value": {"text": MIXED, "neutral": True, "sentences": True},
+        },
     }
 )
 BATCH = Body(
@@ -24,6 +32,10 @@ BATCH = Body(
         "one cannot be scored": {
             "summary": "Two texts and a blank one",
             "value": {"texts": [PRAISE, " ", BLAME]},
+        },
+        SENTENCES: {
+            "summary": "Neutral, and each sentence",
+            "value": {"texts": [MIXED], "neutral": True, "sentences": True},
         },
     }
 )
@@ -34,6 +46,10 @@ EXPLAIN = Body(
         "fewer": {
             "summary": "Few evaluations: phrases instead of words",
             "value": {"text": MARKUP, "max_evaluations": 20},
+        },
+        SENTENCES: {
+            "summary": "Neutral, and each sentence",
+            "value": {"text": MIXED, "neutral": True, "sentences": True, "max_evaluations": 20},
         },
     }
 )
@@ -67,6 +83,47 @@ PREDICTION = {
     "cached": False,
     "model": _MODEL,
 }
+ANALYSIS = {
+    "sentiment": "Negative",
+    "confidence": 0.9438,
+    "scores": {"Negative": 0.9438, "Neutral": 0.0332, "Positive": 0.023},
+    "score": -0.9208,
+    "tokens": 18,
+    "windows": 1,
+    "cached": False,
+    "model": _MODEL,
+    "sentences": [
+        {
+            "sentiment": "Positive",
+            "confidence": 0.9895,
+            "scores": {"Negative": 0.0042, "Neutral": 0.0063, "Positive": 0.9895},
+            "score": 0.9853,
+            "text": "The acting is superb.",
+            "start": 0,
+            "end": 21,
+        },
+        {
+            "sentiment": "Negative",
+            "confidence": 0.9907,
+            "scores": {"Negative": 0.9907, "Neutral": 0.006, "Positive": 0.0033},
+            "score": -0.9874,
+            "text": "The plot is a mess.",
+            "start": 22,
+            "end": 41,
+        },
+        {
+            "sentiment": "Neutral",
+            "confidence": 0.7106,
+            "scores": {"Negative": 0.1021, "Neutral": 0.7106, "Positive": 0.1873},
+            "score": 0.0852,
+            "text": "We saw it on Monday.",
+            "start": 42,
+            "end": 62,
+        },
+    ],
+    "mixed": True,
+    "magnitude": 2.0579,
+}
 BATCH_ANSWER = {
     "results": [
         {"index": 0, **PREDICTION},
@@ -83,8 +140,8 @@ BATCH_ANSWER = {
     ],
     "errors": [],
 }
-EXPLANATION = {
-    **PREDICTION,
+BATCH_ANALYSES = {"results": [{"index": 0, **ANALYSIS}], "errors": []}
+_REASONS = {
     "base_value": -0.464556,
     "value": 5.178604,
     "unit": "words",
@@ -97,6 +154,20 @@ EXPLANATION = {
         {"text": "amazing", "start": 15, "end": 22, "weight": 2.809481},
         {"text": "and", "start": 23, "end": 26, "weight": 0.412141},
         {"text": "thrilling!", "start": 27, "end": 37, "weight": 2.79535},
+    ],
+}
+EXPLANATION = {**PREDICTION, **_REASONS}
+EXPLAINED_ANALYSIS = {
+    **ANALYSIS,
+    "base_value": -0.464556,
+    "value": -3.713572,
+    "unit": "phrases",
+    "complete": False,
+    "evaluations": 20,
+    "words": [
+        {"text": "The acting is superb.", "start": 0, "end": 21, "weight": 2.012345},
+        {"text": "The plot is a mess.", "start": 22, "end": 41, "weight": -5.021361},
+        {"text": "We saw it on Monday.", "start": 42, "end": 62, "weight": -0.24},
     ],
 }
 FEEDBACK_ANSWER = {
@@ -121,6 +192,19 @@ CARD = {
 }
 
 
-def success_response(example: Any, status: int = 200) -> dict[int | str, dict[str, Any]]:
-    """Return the ``responses`` of a route for its success, with an example."""
-    return {status: {"content": {"application/json": {"example": example}}}}
+def success_response(
+    example: Any, status: int = 200, *, with_options: Any = None
+) -> dict[int | str, dict[str, Any]]:
+    """Return the ``responses`` of a route for its success, with an example.
+
+    ``with_options``: the response to the request named `SENTENCES`.
+    """
+    shown: dict[str, Any] = {"example": example}
+    if with_options:
+        shown = {
+            "examples": {
+                "default": {"summary": "Without options", "value": example},
+                SENTENCES: {"summary": "Neutral, and each sentence", "value": with_options},
+            }
+        }
+    return {status: {"content": {"application/json": shown}}}

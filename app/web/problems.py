@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.access.meter import LimitExceeded
 from app.scoring.batches import InvalidBatch
+from app.scoring.options import InvalidOption
 from app.scoring.scorer import ClientGone, OutOfTime, Overloaded
 from app.sentiment.text import InvalidText
 from app.telemetry.exceptions import redacted
@@ -152,6 +153,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(InvalidBatch)
     async def texts(request: Request, error: InvalidBatch) -> Response:
         return respond(request.scope, invalid("#/texts", str(error)))
+
+    @app.exception_handler(InvalidOption)
+    async def option(request: Request, error: InvalidOption) -> Response:
+        return respond(request.scope, invalid(f"#/{error.field}", str(error)))
 
     @app.exception_handler(RequestValidationError)
     async def validation(request: Request, error: RequestValidationError) -> Response:

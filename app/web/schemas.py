@@ -5,10 +5,20 @@ from typing import Annotated, Any, Literal, Self
 
 from fastapi import Security
 from fastapi.security import APIKeyHeader, HTTPBearer
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from app.scoring.batches import Batch
+from app.scoring.options import Options
+from app.sentiment.analysis import Analysis
 from app.sentiment.classifier import Prediction
 from app.web.problems import Problem, invalid
 
@@ -50,23 +60,47 @@ def _printable(name: str) -> str:
     return name[:100].encode(errors="backslashreplace").decode()
 
 
-class PredictRequest(RequestBody):
-    """One text to score."""
+class _WithOptions(RequestBody):
+    """Fields of what is asked for beyond the two outcomes."""
 
+    neutral: StrictBool = Field(
+        False,
+        description="Whether the answer may be `Neutral`. `scores` then has the probabilities of "
+        "all three outcomes. Adds `score`.",
+    )
+    sentences: StrictBool = Field(
+        False,
+        description="Whether the sentences are scored too. Adds `sentences`, `mixed`, `magnitude` "
+        "and `score`.",
+    )
+
+    @property
+    def options(self) -> Options:
+        """What the request asks for beyond the two outcomes."""
+        return Options(self.neutral, self.sentences)
+
+
+class _WithText(RequestBody):
     text: Annotated[Any, WithJsonSchema(TEXT)] = Field(
         examples=["This movie was amazing and thrilling!"]
     )
 
 
-class BatchRequest(RequestBody):
-    """Several texts to score."""
+class PredictRequest(_WithOptions, _WithText):
+    """One text to score."""
 
+
+class _WithTexts(RequestBody):
     texts: Annotated[
         Any,
         WithJsonSchema({"type": "array", "minItems": 1, "items": TEXT}),
     ] = Field(
         examples=[["This movie was amazing and thrilling!", "A dull, lifeless mess."]],
     )
+
+
+class BatchRequest(_WithOptions, _WithTexts):
+    """Several texts to score."""
 
 
 class Indexed(BaseModel):
@@ -79,6 +113,10 @@ class BatchPrediction(Prediction, Indexed):
     """The prediction for one text of a batch."""
 
 
+class BatchAnalysis(Analysis, Indexed):
+    """The analysis of one text of a batch."""
+
+
 class BatchError(Indexed):
     """Why one text of a batch was not scored."""
 
@@ -88,14 +126,16 @@ class BatchError(Indexed):
 class BatchAnswer(BaseModel):
     """The results and errors of a batch; each text has a result or an error."""
 
-    results: list[BatchPrediction]
+    results: list[BatchPrediction | BatchAnalysis]
     errors: list[BatchError]
 
     @classmethod
-    def of(cls, batch: Batch, predictions: Sequence[Prediction]) -> Self:
-        """Return the answer to a batch, given the predictions of its texts, in order."""
+    def of(cls, batch: Batch, predictions: Sequence[Prediction | Analysis]) -> Self:
+        """Return the answer to a batch, given what its texts are answered with, in order."""
         results = [
-            BatchPrediction(index=index, **dict(prediction))
+            BatchAnalysis(index=index, **dict(prediction))
+            if isinstance(prediction, Analysis)
+            else BatchPrediction(index=index, **dict(prediction))
             for index, prediction in zip(batch.texts, predictions, strict=True)
         ]
         errors = [
@@ -116,8 +156,9 @@ class FeedbackRequest(RequestBody):
         "`#` and the text's index for a text of a batch; or the id of a record.",
         examples=["1-67891233-abcdef012345678912345678#3"],
     )
-    sentiment: Literal["Positive", "Negative"] = Field(
-        description="The correct label. It may confirm the prediction."
+    sentiment: Literal["Positive", "Neutral", "Negative"] = Field(
+        description="The correct label. It may confirm the prediction. `Neutral` is accepted if "
+        "the model knows it."
     )
     note: Annotated[str, Field(max_length=1000)] | None = Field(
         None, description="A comment, which is stored but not logged."

@@ -11,6 +11,7 @@ from app.events.records import InvalidRecord
 from app.objects.formats import UnreadableObject
 from app.objects.invocation import ObjectScorer
 from app.scoring.batches import InvalidBatch
+from app.scoring.options import InvalidOption
 from app.scoring.scorer import Scorer
 from app.settings import Settings
 from app.telemetry.observation import Observation, observing
@@ -148,3 +149,57 @@ def test_items_beyond_the_limits_of_a_batch_are_scored_in_several(native):
     direct = Direct(Scorer(native, settings), ObjectScorer(native, settings))
     answer = direct.handle({"Items": items}, None)
     assert [row["id"] for row in answer["results"]] == [str(i) for i in range(8)]
+
+
+MIXED = "The acting is superb. The plot is a mess."
+
+
+@pytest.fixture
+def direct(three_labels):
+    def build(**settings):
+        given = Settings(**settings)
+        return Direct(Scorer(three_labels, given), ObjectScorer(three_labels, given))
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("event", "of"),
+    [
+        ({"text": MIXED}, lambda answer: answer),
+        ({"id": "a", "text": MIXED}, lambda answer: answer),
+        ({"texts": [MIXED]}, lambda answer: answer["results"][0]),
+        ({"Items": [{"id": "a", "text": MIXED}]}, lambda answer: answer["results"][0]),
+    ],
+)
+def test_options_stand_beside_the_texts(direct, event, of):
+    event = {**event, "neutral": True, "sentences": True}
+    assert direct().matches(event)
+    answer = of(direct().handle(event, None))
+    assert list(answer["scores"]) == ["Negative", "Neutral", "Positive"]
+    assert [MIXED[each["start"] : each["end"]] for each in answer["sentences"]] == [
+        "The acting is superb.",
+        "The plot is a mess.",
+    ]
+    json.dumps(answer)
+
+
+def test_items_may_be_neutral_as_records_may(direct):
+    event = {"Items": [{"id": "a", "text": MIXED}]}
+    [result] = direct(neutral=True).handle(event, None)["results"]
+    assert "Neutral" in result["scores"]
+    [result] = direct(neutral=True).handle({**event, "neutral": False}, None)["results"]
+    assert result["scores"].keys() == {"Negative", "Positive"}
+    assert "Neutral" not in direct(neutral=True).handle({"text": MIXED}, None)["scores"]
+
+
+@pytest.mark.parametrize("value", ["true", 1, None])
+def test_an_option_that_is_no_boolean_raises(direct, value):
+    with pytest.raises(InvalidOption, match="sentences must be true or false"):
+        direct().handle({"text": MIXED, "sentences": value}, None)
+
+
+def test_neutral_raises_for_a_model_of_two_labels(two_labels):
+    direct = Direct(Scorer(two_labels, Settings()), ObjectScorer(two_labels, Settings()))
+    with pytest.raises(InvalidOption, match="the labels Negative and Positive alone"):
+        direct.handle({"text": MIXED, "neutral": True}, None)

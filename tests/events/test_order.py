@@ -11,6 +11,8 @@ from app.events.records import InvalidRecord, Record
 from app.objects.formats import UnreadableObject
 from app.objects.s3 import StoredObject
 from app.scoring.configuration import load_classifier
+from app.scoring.options import Options
+from app.sentiment.text import Text
 from app.settings import Settings
 from app.sinks.batching import Entry, Sent
 from app.sinks.results import Unstorable
@@ -88,6 +90,22 @@ def deliver(classifier: Any, arrivals: list[tuple[str | None, str]]):
     objects = Objects(refused)
     failures = Delivery(classifier, sinks, objects).deliver(arrived, None)
     return sinks, objects, failures
+
+
+def test_a_record_may_be_neutral_where_the_settings_say_so(three_labels):
+    class Results(FailingSink):
+        def prepare(self, position, document):
+            self.stored.append(document)
+            return Entry(position, "", 1)
+
+    sink = Results("queue", set(), set())
+    records = [Item(Record("a", Text("It lasts two hours.")), "a")]
+    for neutral in (False, True):
+        delivery = Delivery(three_labels, [sink], Objects(set()), Options(neutral=neutral))
+        assert delivery.deliver(records, None) == {}
+    two, three = sink.stored[0].scores, sink.stored[2].scores
+    assert list(two) == ["Negative", "Positive"]
+    assert list(three) == ["Negative", "Neutral", "Positive"]
 
 
 @pytest.mark.property

@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from app.objects import formats, local, storage
-from app.objects.formats import ReadOptions, UnreadableObject
+from app.objects.formats import ReadOptions, Score, UnreadableObject
 from app.objects.formats.text_object import OTHER_ENCODING
 from app.objects.local import LocalFile
 from app.objects.progress import Progress
 from app.objects.s3 import ObjectChanged
-from app.objects.scoring import Target, score_object
+from app.objects.scoring import Summary, Target, score_object
 from app.sentiment.classifier import Prediction
-from app.sentiment.text import Limits
+from app.sentiment.text import Limits, Text
 
 ROWS = [("a", "A great film."), ("b", "A dull, lifeless mess."), ("c", " "), ("d", "Great, again.")]
 LABELS = {"a": "Positive", "b": "Negative", "d": "Positive"}
@@ -413,3 +413,26 @@ def test_any_bytes_are_scored_rejected_or_refused(
             return
     assert summary.rows == summary.positive + summary.rejected
     assert bool(summary.rejected) == (folder / "rejected").exists()
+
+
+def test_rows_may_be_neutral(tmp_path, target, three_labels):
+    (tmp_path / "r.txt").write_text("A great film.\nIt lasts two hours.\nA dull, lifeless mess.\n")
+    with storage.open_input(LocalFile(tmp_path / "r.txt")) as source:
+        summary = score_object(
+            source,
+            target("r.txt"),
+            three_labels,
+            options=ReadOptions(),
+            limits=Limits(1000, 100_000),
+            neutral=True,
+        )
+    rows = [line.split("\t") for line in Path(summary.scored_to).read_text().splitlines()]
+    expected = three_labels.analyse([Text(row[3]) for row in rows])
+    assert [row[0] for row in rows] == [analysis.sentiment for analysis in expected]
+    assert summary.positive + summary.neutral + summary.negative == sum(summary.confidences) == 3
+
+
+def test_a_neutral_row_that_is_hardly_likelier_than_others_is_in_the_first_step():
+    summary = Summary("in", "out")
+    summary.count([Score("Neutral", 0.34, 0.33)], 0)
+    assert (summary.neutral, summary.confidences[0]) == (1, 1)

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 
 from app.deadline import Deadline
-from app.explanation.explain import Explanation
+from app.explanation.explain import ExplainedAnalysis, Explanation
 from app.scoring.configuration import explanation_limits
 from app.telemetry.observation import LoggedPrediction, current
 from app.web import examples
@@ -26,15 +26,19 @@ router = APIRouter(tags=["sentiment"], dependencies=KEY, route_class=JsonRoute)
 
 @router.post(
     "/explain",
-    responses=examples.success_response(examples.EXPLANATION)
+    response_model_exclude_none=True,
+    responses=examples.success_response(
+        examples.EXPLANATION, with_options=examples.EXPLAINED_ANALYSIS
+    )
     | error_responses(400, *REFUSALS, 408, 413, 415, 422, 500, 503, path="/explain"),
 )
 async def explain(
     body: Annotated[ExplainRequest, examples.EXPLAIN], request: Request
-) -> Explanation:
+) -> Explanation | ExplainedAnalysis:
     """Score a text, and weigh its words by what the score is without them."""
     scorer = scorer_of(request)
     settings = scorer.settings
+    body.options.check(scorer.classifier.bundle)
     deadline = _deadline(request, settings.explain_seconds)
     text = await parse_text(scorer, body.text, explanation_limits(settings), request.receive)
     await count_texts(request.scope, 1)
@@ -42,7 +46,7 @@ async def explain(
         body.max_evaluations or settings.explain_evaluations, settings.explain_max_evaluations
     )
     explanation = await scorer.explain(
-        body.text, max_evaluations, deadline, partial(disconnected, request.receive)
+        body.text, max_evaluations, deadline, partial(disconnected, request.receive), body.options
     )
     observation = current()
     observation.predicted.append(LoggedPrediction(observation.correlation_id, text, explanation))

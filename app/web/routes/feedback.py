@@ -9,12 +9,14 @@ from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 
 from app.deadline import Deadline
+from app.scoring.options import InvalidOption
 from app.sinks import Sink, write
 from app.sinks.results import FEEDBACK_IDS, Feedback
 from app.telemetry.observation import current
 from app.web import examples
 from app.web.json_body import JsonRoute
 from app.web.problems import error_responses, invalid, problem
+from app.web.routes.predict import scorer_of
 from app.web.schemas import KEY, REFUSALS, FeedbackAnswer, FeedbackRequest
 from app.workers import QueueFull, Workers
 
@@ -30,7 +32,7 @@ _DISABLED = problem(
 )
 _NOT_STORED = problem(503, "The feedback could not be stored; try again in a moment.")
 _RETRY_AFTER = {"retry-after": "5"}
-_INVALID_LABEL = invalid("#/sentiment", "Input should be 'Positive' or 'Negative'")
+_INVALID_LABEL = invalid("#/sentiment", "Input should be 'Positive', 'Neutral' or 'Negative'")
 
 
 def writers() -> Workers:
@@ -52,6 +54,9 @@ async def feedback(
     body: Annotated[FeedbackRequest, examples.FEEDBACK], request: Request
 ) -> FeedbackAnswer:
     """Store the correct label of an earlier prediction, replacing any previous one."""
+    labels = scorer_of(request).classifier.bundle.labels
+    if body.sentiment not in labels:
+        raise InvalidOption("sentiment", f"the model has the labels {' and '.join(labels)} alone")
     sinks: Sequence[Sink] = request.app.state.sinks
     if not sinks:
         raise HTTPException(_DISABLED.status, _DISABLED.detail)

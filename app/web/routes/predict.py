@@ -9,6 +9,7 @@ from starlette.types import Receive
 from app.scoring.batches import parse_batch
 from app.scoring.configuration import text_limits
 from app.scoring.scorer import Scorer
+from app.sentiment.analysis import Analysis
 from app.sentiment.classifier import Prediction
 from app.sentiment.text import Limits, Text
 from app.telemetry.observation import LoggedPrediction, current
@@ -63,20 +64,27 @@ _TOO_MANY = invalid("#/texts", "must hold at most 512 texts, not 513")
 
 @single.post(
     "/predict",
-    response_model=Prediction,
-    responses=examples.success_response(examples.PREDICTION)
+    response_model=Prediction | Analysis,
+    responses=examples.success_response(examples.PREDICTION, with_options=examples.ANALYSIS)
     | error_responses(*_ERRORS, path="/predict"),
 )
 async def predict(body: Annotated[PredictRequest, examples.PREDICT], request: Request) -> Response:
-    """Score a text. Long texts are scored in full, in overlapping windows."""
+    """Score a text. Long texts are scored in full, in overlapping windows.
+
+    With `neutral` the answer may be `Neutral`; with `sentences` each sentence is scored too.
+    """
     scorer = scorer_of(request)
+    options = body.options
+    options.check(scorer.classifier.bundle)
     text = await parse_text(scorer, body.text, text_limits(scorer.settings), request.receive)
     await count_texts(request.scope, 1)
-    [prediction] = await scorer.predict([text], partial(disconnected, request.receive))
+    client_gone = partial(disconnected, request.receive)
+    [prediction] = await scorer.answer([text], [body.text], options, client_gone)
     observation = current()
     observation.predicted.append(LoggedPrediction(observation.correlation_id, text, prediction))
     # FastAPI would validate the response again, which takes a tenth of a request's overhead.
-    return Response(prediction.model_dump_json(), media_type="application/json")
+    content = prediction.model_dump_json(exclude_none=True)
+    return Response(content, media_type="application/json")
 
 
 router.include_router(single)
@@ -85,7 +93,7 @@ router.include_router(single)
 @router.post(
     "/predict/batch",
     response_model_exclude_none=True,
-    responses=examples.success_response(examples.BATCH_ANSWER)
+    responses=examples.success_response(examples.BATCH_ANSWER, with_options=examples.BATCH_ANALYSES)
     | error_responses(*_ERRORS, path="/predict/batch", examples=[_TOO_MANY]),
 )
 async def predict_batch(
@@ -93,6 +101,8 @@ async def predict_batch(
 ) -> BatchAnswer:
     """Score several texts. A text that cannot be scored becomes an error; the others are scored."""
     scorer = scorer_of(request)
+    options = body.options
+    options.check(scorer.classifier.bundle)
     client_gone = partial(disconnected, request.receive)
     batch = await scorer.parse(
         lambda: parse_batch(body.texts, scorer.classifier, scorer.settings),
@@ -100,7 +110,12 @@ async def predict_batch(
         client_gone,
     )
     await count_texts(request.scope, len(batch.texts))
-    predictions = await scorer.predict(list(batch.texts.values()), client_gone)
+    predictions = await scorer.answer(
+        list(batch.texts.values()),
+        [body.texts[index] for index in batch.texts],
+        options,
+        client_gone,
+    )
     observation = current()
     observation.rejected = len(batch.errors)
     observation.predicted += [

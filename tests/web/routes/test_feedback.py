@@ -62,7 +62,7 @@ def test_later_feedback_replaces_earlier(caller, aws):  # noqa: F811
         ({"prediction": ""}, "#/prediction"),
         ({"prediction": "a b"}, "#/prediction"),
         ({"prediction": 7}, "#/prediction"),
-        ({"sentiment": "Neutral"}, "#/sentiment"),
+        ({"sentiment": "Mixed"}, "#/sentiment"),
         ({"note": "long" * 300}, "#/note"),
     ],
 )
@@ -70,6 +70,23 @@ def test_invalid_feedback_is_422_with_the_field(caller, fields, pointer):
     answer = say(caller, **fields)
     assert answer.status_code == 422
     assert [fault["pointer"] for fault in answer.json()["errors"]] == [pointer]
+
+
+def test_neutral_is_right_only_for_a_model_that_knows_it(
+    aws,  # noqa: F811
+    two_label_bundle,
+    three_label_bundle,
+):
+    refused = say(client(model_dir=two_label_bundle, **SINKS), sentiment="Neutral")
+    assert refused.status_code == 422
+    [fault] = refused.json()["errors"]
+    assert fault == {
+        "pointer": "#/sentiment",
+        "detail": "the model has the labels Negative and Positive alone",
+    }
+    stored = say(client(model_dir=three_label_bundle, **SINKS), sentiment="Neutral")
+    assert stored.status_code == 201
+    assert stored.json()["sentiment"] == "Neutral"
 
 
 def test_feedback_without_a_sink_is_501_with_the_settings():
