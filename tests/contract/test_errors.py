@@ -68,7 +68,8 @@ def test_missing_field_is_422_and_names_the_field(post, path):
 
 def test_unknown_field_is_422_and_lists_the_allowed_fields(post, path):
     problem = problem_of(post(path, {"text": "Good.", "lang": "en"}), 422)
-    allowed = {"/predict": "text", "/explain": "text, max_evaluations"}[path]
+    options = "text, neutral, sentences"
+    allowed = {"/predict": options, "/explain": f"{options}, max_evaluations"}[path]
     assert problem["detail"] == f"the body: unknown field lang; allowed: {allowed}."
 
 

@@ -49,7 +49,8 @@ def beyond_the_document(case):
 
     A text may match the pattern and still be blank, such as ``<br>`` or an unassigned character. In
     a batch, a text that does not match is an error in a response with the status 200. Which of the
-    bodies of ``POST /`` is valid depends on a header.
+    bodies of ``POST /`` is valid depends on a header, and whether the model knows Neutral is not
+    documented.
     """
     if case.operation.label == "POST /":
         return [positive_data_acceptance]
@@ -63,11 +64,18 @@ def beyond_the_document(case):
             parse(text, 10**9)
         except InvalidText:
             return [positive_data_acceptance]
-    if body.keys() == {"texts"} and isinstance(body["texts"], list) and body["texts"]:
-        return [negative_data_rejection]
+    if isinstance(body.get("texts"), list) and body["texts"]:
+        return [negative_data_rejection, *without_neutral(body)]
     if case.path == "/language/:analyze-text":
         return beyond_documents(body)
-    return []
+    return without_neutral(body)
+
+
+def without_neutral(body):
+    """Return the check to skip where a request needs Neutral and the model does not know it."""
+    needs_neutral = body.get("neutral") is True or body.get("sentiment") == "Neutral"
+    knows_neutral = "Neutral" in app.state.scorer.classifier.bundle.labels
+    return [positive_data_acceptance] if needs_neutral and not knows_neutral else []
 
 
 def beyond_documents(body):
