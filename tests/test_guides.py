@@ -106,6 +106,19 @@ def test_links_are_valid(page: Path) -> None:
             assert anchor in anchors(linked.read_text()), target
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_named_variables_of_make_exist(page: Path) -> None:
+    commands = "".join(blocks(page.read_text(), "sh")).replace("\\\n", "")
+    given = {
+        name
+        for line in commands.splitlines()
+        if line.startswith("make ")
+        for name in re.findall(r" ([A-Z_]+)=", line)
+    }
+    makefile = (ROOT / "Makefile").read_text()
+    assert given <= {*re.findall(r"\$\((?:value )?([A-Z_]+)[,)]", makefile)}
+
+
 def anchors(text: str) -> set[str]:
     """Return the anchors that GitHub makes of a page's headings."""
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)

@@ -109,9 +109,12 @@ def _split(
     # What else is held out is dropped by weight alone: a teacher's scores belong to all pieces.
     both = data.join([training, learnt_whole])
     both = _unseen(both, [*known, *also_held_out.texts], args.exclude)
-    return _Split(
-        both.take(range(count)), held_out, both.take(range(count, len(both))), also_held_out
-    )
+    learnt_whole = both.take(range(count, len(both)))
+    if corrections:
+        weighted = zip(learnt_whole.texts, learnt_whole.weights, strict=True)
+        taught = sum(weight > 0 and text in corrected for text, weight in weighted)
+        print(f"{taught} of {len(corrections.learnt)} corrected texts are among them")
+    return _Split(both.take(range(count)), held_out, learnt_whole, also_held_out)
 
 
 def _columns(args: argparse.Namespace) -> Columns:
