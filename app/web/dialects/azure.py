@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import JSONResponse, Response
@@ -10,17 +10,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, W
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
-from app.scoring.batches import InvalidBatch, parse_batch
-from app.scoring.scorer import Scorer
+from app.scoring.batches import InvalidBatch
 from app.sentiment.analysis import Analysis, Outcome
-from app.sentiment.text import Text
-from app.telemetry.observation import LoggedPrediction, current
 from app.web.dialects import offsets
+from app.web.dialects.documents import Rejected, analyse
 from app.web.dialects.offsets import Span
 from app.web.disconnects import disconnected
 from app.web.examples import success_response
 from app.web.json_body import JsonRoute
-from app.web.middleware.access import count_texts
 from app.web.problems import Problem, Refused
 from app.web.routes.predict import scorer_of
 from app.web.schemas import KEY, TEXT
@@ -140,13 +137,6 @@ class AzureErrors(BaseModel):
     error: AzureError
 
 
-class _Parsed(NamedTuple):
-    """The documents of a request: each index is in ``texts`` or in ``errors``."""
-
-    texts: Mapping[int, Text]
-    errors: Mapping[int, AzureError]
-
-
 _EXAMPLE = {
     "kind": KIND,
     "analysisInput": {
@@ -229,30 +219,22 @@ async def analyze_text(
     documents = body.analysis_input.documents
     revision = scorer.classifier.bundle.revision
     _check_model(parameters.model_version, revision)
-    client_gone = partial(disconnected, request.receive)
-    texts = [document.text for document in documents]
-    parsed = await scorer.parse(lambda: _parse(documents, scorer), texts, client_gone)
-    await count_texts(request.scope, len(parsed.texts))
-    analyses = await scorer.analyse(
-        list(parsed.texts.values()), client_gone, originals=[texts[index] for index in parsed.texts]
-    )
-    observation = current()
-    observation.rejected = len(parsed.errors)
-    if not parameters.logging_opt_out:
-        observation.predicted += [
-            LoggedPrediction(f"{observation.correlation_id}#{index}", text, analysis)
-            for (index, text), analysis in zip(parsed.texts.items(), analyses, strict=True)
-        ]
+    # A document in another language has no text to score.
+    texts = [document.text if document.is_english else None for document in documents]
+    logged = not parameters.logging_opt_out
+    try:
+        results = await analyse(request, texts, sentences=True, logged=logged)
+    except InvalidBatch as error:
+        detail = f"analysisInput/documents: {error}."
+        raise Refused(400, detail, "InvalidDocumentBatch") from None
     answer = partial(
         _answer,
-        documents,
-        parsed,
-        analyses,
+        list(zip(documents, results, strict=True)),
         CONVERT[parameters.string_index_type or "TextElements_v8"],
         show_stats=show_stats,
         revision=revision,
     )
-    return await scorer.parse(answer, texts, client_gone)
+    return await scorer.parse(answer, texts, partial(disconnected, request.receive))
 
 
 @router.post("/language/analyze-text/jobs", include_in_schema=False)
@@ -284,72 +266,44 @@ def _check_model(version: str | None, revision: str) -> None:
         raise Refused(400, detail, "ModelVersionIncorrect")
 
 
-def _parse(documents: list[AzureDocument], scorer: Scorer) -> _Parsed:
-    """Check each document on its own, then the limits of all together.
-
-    Raises:
-        Refused: they exceed a limit.
-    """
-    errors = {
-        index: _error(
-            "Invalid Language Code.",
-            "UnsupportedLanguageCode",
-            "Invalid language code. Supported languages: en",
-        )
-        for index, document in enumerate(documents)
-        if not document.is_english
-    }
-    english = [index for index in range(len(documents)) if index not in errors]
-    if not english:
-        return _Parsed({}, errors)
-    values = [documents[index].text for index in english]
-    try:
-        batch = parse_batch(values, scorer.classifier, scorer.settings)
-    except InvalidBatch as error:
-        detail = f"analysisInput/documents: {error}."
-        raise Refused(400, detail, "InvalidDocumentBatch") from None
-    for position, reason in batch.errors.items():
-        errors[english[position]] = _error(
-            "Invalid document in request.", "InvalidDocument", f"Document text {reason}."
-        )
-    texts = {english[position]: text for position, text in batch.texts.items()}
-    return _Parsed(texts, errors)
-
-
-def _error(message: str, code: str, reason: str) -> AzureError:
-    """Return the error of a document; ``code`` and ``reason`` are those of the inner error."""
-    inner = AzureInnerError(code=code, message=reason)
-    return AzureError(code="InvalidArgument", message=message, innererror=inner)
-
-
 def _answer(
-    documents: list[AzureDocument],
-    parsed: _Parsed,
-    analyses: list[Analysis],
+    results: list[tuple[AzureDocument, Analysis | Rejected]],
     convert: Convert,
     *,
     show_stats: bool,
     revision: str,
 ) -> Response:
-    results: dict[str, Any] = {
-        "documents": [
-            _result(documents[index], analysis, convert, show_stats=show_stats)
-            for index, analysis in zip(parsed.texts, analyses, strict=True)
-        ],
-        "errors": [
-            {"id": documents[index].id, "error": parsed.errors[index].model_dump()}
-            for index in sorted(parsed.errors)
-        ],
-        "modelVersion": revision,
-    }
+    scored = [
+        _result(document, result, convert, show_stats=show_stats)
+        for document, result in results
+        if not isinstance(result, Rejected)
+    ]
+    errors = [
+        {"id": document.id, "error": _error(document, result).model_dump()}
+        for document, result in results
+        if isinstance(result, Rejected)
+    ]
+    answer: dict[str, Any] = {"documents": scored, "errors": errors, "modelVersion": revision}
     if show_stats:
-        results["statistics"] = {
-            "documentsCount": len(documents),
-            "validDocumentsCount": len(analyses),
-            "erroneousDocumentsCount": len(parsed.errors),
-            "transactionsCount": len(analyses),
+        answer["statistics"] = {
+            "documentsCount": len(results),
+            "validDocumentsCount": len(scored),
+            "erroneousDocumentsCount": len(errors),
+            "transactionsCount": len(scored),
         }
-    return JSONResponse({"kind": f"{KIND}Results", "results": results})
+    return JSONResponse({"kind": f"{KIND}Results", "results": answer})
+
+
+def _error(document: AzureDocument, rejected: Rejected) -> AzureError:
+    """Return why a document was not scored."""
+    if document.is_english:
+        message, code = "Invalid document in request.", "InvalidDocument"
+        reason = f"Document text {rejected.reason}."
+    else:
+        message, code = "Invalid Language Code.", "UnsupportedLanguageCode"
+        reason = "Invalid language code. Supported languages: en"
+    inner = AzureInnerError(code=code, message=reason)
+    return AzureError(code="InvalidArgument", message=message, innererror=inner)
 
 
 def _result(

@@ -35,11 +35,13 @@ class Rejected:
 
 
 async def analyse(
-    request: Request, texts: Sequence[object], *, sentences: bool = False
+    request: Request, texts: Sequence[object], *, sentences: bool = False, logged: bool = True
 ) -> list[Analysis | Rejected]:
-    """Analyse texts, which have the limits of a batch, and log the predictions.
+    """Analyse texts, which have the limits of a batch.
 
-    ``sentences``: whether to analyse their sentences too.
+    Args:
+        sentences: whether to analyse their sentences too.
+        logged: whether to log the predictions.
 
     Raises:
         ClientGone: the client disconnected.
@@ -60,11 +62,12 @@ async def analyse(
     )
     observation = current()
     observation.rejected = len(batch.errors)
-    id = observation.correlation_id
-    observation.predicted += [
-        LoggedPrediction(f"{id}#{index}" if len(texts) > 1 else id, text, analysis)
-        for (index, text), analysis in zip(batch.texts.items(), analyses, strict=True)
-    ]
+    if logged:
+        id = observation.correlation_id
+        observation.predicted += [
+            LoggedPrediction(f"{id}#{index}" if len(texts) > 1 else id, text, analysis)
+            for (index, text), analysis in zip(batch.texts.items(), analyses, strict=True)
+        ]
     by_index = dict(zip(batch.texts, analyses, strict=True))
     return [
         by_index.get(index) or Rejected(batch.errors[index], index in batch.too_long)

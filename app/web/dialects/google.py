@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request
@@ -19,18 +18,14 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
-from app.scoring.configuration import text_limits
+from app.scoring.batches import InvalidBatch
 from app.sentiment.analysis import Analysis
-from app.sentiment.text import InvalidText
-from app.telemetry.observation import LoggedPrediction, current
 from app.web.dialects import offsets
+from app.web.dialects.documents import Rejected, analyse
 from app.web.dialects.offsets import Count
-from app.web.disconnects import disconnected
 from app.web.examples import success_response
 from app.web.json_body import JsonRoute
-from app.web.middleware.access import count_texts
 from app.web.problems import Problem, Refused
-from app.web.routes.predict import parse_text, scorer_of
 from app.web.schemas import KEY, TEXT
 
 COUNTS: Mapping[str, Count | None] = {
@@ -242,24 +237,20 @@ async def analyze_sentiment_v2(
 @router.post("/v2/documents:{method}", include_in_schema=False)
 async def other_method() -> Response:
     """Refuse the methods that find entities, categories and syntax."""
-    raise Refused(404, "Only documents:analyzeSentiment is supported.", "NOT_FOUND")
+    raise Refused(404, "Only documents:analyzeSentiment is supported.")
 
 
 async def _analyse(content: Any, encoding: str, request: Request) -> dict[str, Any]:
     """Return the fields of the answer that both versions have."""
-    scorer = scorer_of(request)
     try:
-        text = await parse_text(scorer, content, text_limits(scorer.settings), request.receive)
-    except InvalidText as error:
-        raise Refused(400, f"document/content: {error}.", "INVALID_ARGUMENT") from None
-    await count_texts(request.scope, 1)
-    client_gone = partial(disconnected, request.receive)
-    [analysis] = await scorer.analyse([text], client_gone, originals=[content])
-    observation = current()
-    observation.predicted.append(LoggedPrediction(observation.correlation_id, text, analysis))
+        [result] = await analyse(request, [content], sentences=True)
+    except InvalidBatch as error:
+        raise Refused(400, f"document/content: {error}.") from None
+    if isinstance(result, Rejected):
+        raise Refused(400, f"document/content: {result.reason}.")
     return {
-        "documentSentiment": {"magnitude": analysis.magnitude, "score": analysis.score},
-        "sentences": _sentences(content, analysis, COUNTS[encoding]),
+        "documentSentiment": {"magnitude": result.magnitude, "score": result.score},
+        "sentences": _sentences(content, result, COUNTS[encoding]),
     }
 
 
@@ -283,6 +274,5 @@ def refusal(problem: Problem, code: str | None) -> Response:
     """Return an error as Google does; ``code`` is not needed, because the status implies it."""
     status = 400 if problem.status == 422 else problem.status
     name = STATUSES.get(status, "INVALID_ARGUMENT")
-    return JSONResponse(
-        {"error": {"code": status, "message": problem.detail, "status": name}}, status
-    )
+    error = GoogleError(code=status, message=problem.detail, status=name)
+    return JSONResponse(GoogleErrors(error=error).model_dump(), status)

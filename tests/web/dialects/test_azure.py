@@ -289,7 +289,7 @@ def test_predictions_of_callers_who_opt_out_are_not_logged(
     web.post(PATH, json=request(PRAISE, loggingOptOut=True))
     logged, opted_out = [line for line in lines() if line["message"] == "request"]
     assert logged["route"] == "/language/:analyze-text"
-    assert logged["predictions"][0]["id"].endswith("#0")
+    assert [prediction["id"] for prediction in logged["predictions"]] == [logged["correlation_id"]]
     assert "predictions" not in opted_out
     assert opted_out["tokens"] == logged["tokens"]
 
