@@ -1,20 +1,21 @@
 """Where callers put their API key, in the order of precedence."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
 from urllib.parse import parse_qs
 
-_SIGNATURE = re.compile(r"AWS4-HMAC-SHA256\s+(?:.*[\s,])?Credential=([^/,\s]+)/")
+Read = Callable[[Mapping[str, str], bytes], str]
+"""Returns a key or ``""``, given headers by lower-case names and the query string."""
 
 
-class Place(NamedTuple):
-    """A part of a request that may hold an API key."""
+class Place:
+    """A part of a request that may hold an API key.
 
-    description: str
-    """Completes "An API key is needed, …"."""
-    read: Callable[[Mapping[str, str], bytes], str]
-    """Returns the key, given headers by lower-case names and the query string; or ``""``."""
+    ``description``: completes "An API key is needed, …".
+    """
+
+    def __init__(self, description: str, read: Read) -> None:
+        self.description = description
+        self.read = read
 
 
 def header(name: str) -> Place:
@@ -38,8 +39,12 @@ def _bearer(headers: Mapping[str, str], query: bytes) -> str:
 
 
 def _access_key_id(headers: Mapping[str, str], query: bytes) -> str:
-    signature = _SIGNATURE.match(headers.get("authorization", ""))
-    return signature[1] if signature else ""
+    scheme, _, parameters = headers.get("authorization", "").partition(" ")
+    if scheme != "AWS4-HMAC-SHA256":
+        return ""
+    fields = (parameter.strip().partition("=") for parameter in parameters.split(","))
+    scope = next((value for name, _, value in fields if name == "Credential"), "")
+    return scope.partition("/")[0]
 
 
 X_API_KEY = header("x-api-key")

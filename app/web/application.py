@@ -15,7 +15,7 @@ from app.settings import Settings
 from app.settings import load as load_settings
 from app.telemetry import logs, observation
 from app.telemetry.reporting import Telemetry
-from app.web import connections, dialects, openapi, problems
+from app.web import connections, dialects, problems
 from app.web.assets import Assets
 from app.web.middleware.access import Access
 from app.web.middleware.body_limit import BodyLimit
@@ -43,6 +43,8 @@ class Application(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         if not self.openapi_schema:
+            from app.web import openapi
+
             openapi.add(super().openapi(), [dialect.module.router for dialect in self._dialects])
         return super().openapi()
 
@@ -85,7 +87,7 @@ def create(settings: Settings) -> FastAPI:
     keyring = keys.load(settings)
     limits = rates.load(settings, keyed=keyring is not None)
     app.add_middleware(Access, keyring=keyring, rates=limits, settings=settings)
-    app.add_middleware(DialectOfRequest, routes=dialect_routes)
+    app.add_middleware(DialectOfRequest, routes=[(route.path, route) for route in dialect_routes])
     app.add_middleware(ImpliedRequests, routes=app.routes)
     if settings.cors_origins:
         app.add_middleware(

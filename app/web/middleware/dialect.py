@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from starlette.routing import Match, Route
+from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.web.paths import without_prefix
@@ -15,14 +15,14 @@ class DialectOfRequest:
     The middleware inside can then read the API key where the dialect has it, and refuse the request
     in the dialect's own shape.
 
-    ``routes``: those of all dialects, which add a ``dialect`` to the scope of a match.
+    ``routes``: paths and routes of all dialects; a match adds the ``dialect`` to its scope.
     """
 
-    def __init__(self, app: ASGIApp, *, routes: Sequence[Route]) -> None:
+    def __init__(self, app: ASGIApp, *, routes: Sequence[tuple[str, BaseRoute]]) -> None:
         self.app = app
-        self._routes: dict[str, list[Route]] = defaultdict(list)
-        for route in routes:
-            self._routes[_first_segment(route.path)].append(route)
+        self._routes: dict[str, list[BaseRoute]] = defaultdict(list)
+        for path, route in routes:
+            self._routes[_first_segment(path)].append(route)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] == "POST":
