@@ -8,8 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.sentiment import polarity
 
 LABELS = ("Negative", "Neutral", "Positive")
-CLEAR = 0.7
-"""The probability from which a sentence is clearly Positive or clearly Negative."""
+CLEAR = 0.5
+"""The score from which a sentence is clearly Positive; minus it, clearly Negative. The bench part
+``sentences`` measures how well mixed texts are recognised by it."""
 
 
 class Outcome(BaseModel):
@@ -70,7 +71,7 @@ class Analysis(Outcome):
     mixed: bool | None = Field(
         None,
         description="Whether at least one sentence is clearly Positive and one clearly Negative: "
-        f"with a probability of {CLEAR} or more. Given with `sentences`.",
+        f"a `score` of {CLEAR} or more, and of -{CLEAR} or less. Given with `sentences`.",
     )
     magnitude: float | None = Field(
         None,
@@ -79,12 +80,10 @@ class Analysis(Outcome):
     )
 
 
-def mixed(sentences: Sequence[Outcome]) -> bool:
-    """Return whether sentences are clearly on both sides."""
-    return all(
-        any(sentence.scores[side] >= CLEAR for sentence in sentences)
-        for side in ("Negative", "Positive")
-    )
+def mixed(sentences: Sequence[Outcome], clear: float = CLEAR) -> bool:
+    """Return whether sentences are clearly on both sides: with a score of ``clear`` on each."""
+    scores = [sentence.score for sentence in sentences]
+    return bool(scores) and max(scores) >= clear and min(scores) <= -clear
 
 
 def magnitude(sentences: Sequence[Outcome]) -> float:

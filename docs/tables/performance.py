@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from bench import cold, load, overhead, report, warm, worst
+from bench import cold, load, overhead, report, sentences, warm, worst
 from bench.files import LARGE_ROWS
 from bench.report import RESULTS
 
@@ -41,4 +41,6 @@ SECTIONS = {
     "overhead": overhead.table,
     "load": load.table,
     "worst": worst.table,
+    "sentences": sentences.table,
+    "mixed": sentences.mixed_table,
 }

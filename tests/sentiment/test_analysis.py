@@ -58,10 +58,11 @@ def of(negative: float, positive: float) -> Outcome:
 
 
 def test_a_text_is_mixed_if_it_has_a_clear_sentence_on_either_side():
-    good, bad, plain = of(0.05, CLEAR + 0.01), of(CLEAR + 0.01, 0.05), of(0.1, 0.1)
+    good, bad, plain = of(0.01, CLEAR + 0.02), of(CLEAR + 0.02, 0.01), of(0.1, 0.1)
     assert mixed([good, plain, bad])
     assert not mixed([good, plain])
-    assert not mixed([good, of(CLEAR - 0.01, 0.05)])
+    assert not mixed([good, of(CLEAR, 0.01)])
+    assert mixed([good, of(CLEAR, 0.01)], clear=0.4)
     assert not mixed([])
 
 

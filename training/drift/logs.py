@@ -19,7 +19,7 @@ from pydantic import AwareDatetime, BaseModel, Field, NonNegativeInt, Validation
 from app.telemetry.observation import DOUBTFUL
 from app.telemetry.privacy import pseudonym
 
-Sentiment = Literal["Positive", "Negative"]
+Sentiment = Literal["Positive", "Neutral", "Negative"]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -89,6 +89,7 @@ class _Line(BaseModel):
     predictions: list[_Prediction] = []
     predictions_positive: NonNegativeInt = 0
     predictions_negative: NonNegativeInt = 0
+    predictions_neutral: NonNegativeInt = 0
     predictions_doubtful: NonNegativeInt = 0
     confidence: Probability = 0
     feedback_on: _FeedbackOn | None = None
@@ -106,7 +107,7 @@ class _Line(BaseModel):
                 confidence_sum=sum(confidences),
                 confidences=confidences,
             )
-        texts = self.predictions_positive + self.predictions_negative
+        texts = self.predictions_positive + self.predictions_negative + self.predictions_neutral
         if not texts:
             return None
         return Scored(
