@@ -7,7 +7,9 @@
 """
 
 from app import __version__
-from app.explanation.explain import Explanation, Weight
+from app.explanation.explain import ExplainedAnalysis as Explanation
+from app.explanation.explain import Weight
+from app.scoring.options import InvalidOption
 from app.sentiment.analysis import Analysis, Sentence
 from app.sentiment.bundle import BundleError
 from app.sentiment.text import InvalidText
@@ -19,6 +21,7 @@ __all__ = [
     "BundleError",
     "Classifier",
     "Explanation",
+    "InvalidOption",
     "InvalidText",
     "Sentence",
     "SettingsError",

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Self
 
 from app.deadline import Deadline
-from app.explanation.explain import Explanation, explain
+from app.explanation.explain import ExplainedAnalysis as Explanation
+from app.explanation.explain import explain_analysis
 from app.scoring.configuration import explanation_limits, load_classifier, text_limits
+from app.scoring.options import check_neutral
 from app.sentiment.analysis import Analysis
 from app.sentiment.text import InvalidText, Limits, Text
 from app.settings import Settings
 from app.settings import load as load_settings
-
-NEUTRAL = "Neutral"
 
 
 class Classifier:
@@ -81,7 +81,7 @@ class Classifier:
 
         Raises:
             InvalidText: it is blank, or has more than 100,000 characters or 50,000 tokens.
-            ValueError: ``neutral``, and the model has no such label.
+            InvalidOption: ``neutral``, and the model has no such label.
         """
         parsed = self._parse(text, "text", text_limits(self._settings))
         return self._analyse([parsed], [text], neutral, sentences)[0]
@@ -95,26 +95,45 @@ class Classifier:
 
         Raises:
             InvalidText: a text cannot be scored; the message names its index.
-            ValueError: ``neutral``, and the model has no such label.
+            InvalidOption: ``neutral``, and the model has no such label.
         """
         originals = list(texts)
         limits = text_limits(self._settings)
         parsed = [self._parse(text, f"texts[{i}]", limits) for i, text in enumerate(originals)]
         return self._analyse(parsed, originals, neutral, sentences)
 
-    def explain(self, text: str, *, evaluations: int = 400, seconds: float = 20) -> Explanation:
+    def explain(
+        self,
+        text: str,
+        *,
+        neutral: bool = False,
+        sentences: bool = False,
+        evaluations: int = 400,
+        seconds: float = 20,
+    ) -> Explanation:
         """Return the sentiment of a text, and how much each word contributes to it.
 
         Args:
+            neutral: as in `predict`. The contributions are to the log-odds of Positive either way.
+            sentences: as in `predict`.
             evaluations: variants of the text that may be scored for it, at least 2. Too few for
                 single words weigh phrases.
             seconds: the time after which the words that are not weighed yet are left in phrases.
 
         Raises:
             InvalidText: it is blank, or has more than 5,000 characters or 1,500 tokens.
+            InvalidOption: ``neutral``, and the model has no such label.
         """
         self._parse(text, "text", explanation_limits(self._settings))
-        return explain(self._classifier, text, evaluations, Deadline(seconds))
+        self._check(neutral)
+        return explain_analysis(
+            self._classifier,
+            text,
+            evaluations,
+            Deadline(seconds),
+            neutral=neutral,
+            sentences=sentences,
+        )
 
     def _parse(self, text: str, name: str, limits: Limits) -> Text:
         try:
@@ -125,8 +144,11 @@ class Classifier:
     def _analyse(
         self, texts: Sequence[Text], originals: Sequence[str], neutral: bool, sentences: bool
     ) -> list[Analysis]:
-        if neutral and NEUTRAL not in self.labels:
-            raise ValueError(f"the labels of this model are {' and '.join(self.labels)} alone")
+        self._check(neutral)
         return self._classifier.analyse(
             texts, originals=originals if sentences else None, neutral=neutral
         )
+
+    def _check(self, neutral: bool) -> None:
+        if neutral:
+            check_neutral(self._classifier.bundle)

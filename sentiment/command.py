@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from app import keys, score
+from app.scoring.options import InvalidOption
 from sentiment import __version__, files, printing, serving, texts
 
 EXAMPLES = """\
@@ -75,6 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         printing.discard_output()
         sys.exit(128 + signal.SIGPIPE)
+    except InvalidOption as error:
+        printing.complain(f"--{error.field}: {error}")
+        sys.exit(1)
     except score.FAILURES as error:
         printing.complain(score.message(error))
         sys.exit(1)
@@ -98,8 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument(
         "texts", nargs="+", metavar="TEXT", help="a text; - means each line of standard input"
     )
-    predict.add_argument("--neutral", action="store_true", help="the answer may be Neutral")
-    predict.add_argument("--sentences", action="store_true", help="analyse each sentence too")
+    _add_options(predict)
     _add_outputs(predict)
 
     explain = _add(
@@ -112,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
         default=400,
         help="variants of the text to score at most; more resolve phrases into words (%(default)s)",
     )
+    _add_options(explain)
     _add_outputs(explain)
 
     files_ = _add(commands, "score", "score files", SCORE, files.score_all)
@@ -161,6 +165,11 @@ def _add(
     )
     parser.set_defaults(run=run)
     return parser
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--neutral", action="store_true", help="the answer may be Neutral")
+    parser.add_argument("--sentences", action="store_true", help="analyse each sentence too")
 
 
 def _add_outputs(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ import sys
 import unicodedata
 from collections.abc import Iterator
 
-from app.explanation.explain import Explanation
+from app.explanation.explain import ExplainedAnalysis
 from app.score import block_of, printable, width_of
 from app.sentiment.analysis import Analysis, Outcome
 from app.sentiment.text import decode_surrogates
@@ -48,9 +48,9 @@ def _row(outcome: Outcome, text: str) -> str:
     return f"{outcome.sentiment:<8} {outcome.confidence:>6.1%}  {text}"
 
 
-def explanation_rows(explanation: Explanation) -> Iterator[str]:
-    """Yield a table of the words with the largest weights, with a bar for each."""
-    yield f"{explanation.sentiment} {explanation.confidence:.1%}"
+def explanation_rows(text: str, explanation: ExplainedAnalysis) -> Iterator[str]:
+    """Yield the row of a text, and a table of its words with the largest weights and bars."""
+    yield from analysis_rows(text, explanation)
     yield ""
     heaviest = sorted(explanation.words, key=lambda word: -abs(word.weight))[:WORDS]
     width = max(map(len, map(_one_line, (word.text for word in heaviest))), default=0)

@@ -7,7 +7,7 @@ from typing import BinaryIO, NamedTuple
 
 from app.sentiment.text import InvalidText
 from sentiment import printing
-from sentiment.classifier import NEUTRAL, Classifier
+from sentiment.classifier import Classifier
 
 STANDARD_INPUT = "-"
 READ_BYTES = 64 * 1024
@@ -24,9 +24,6 @@ class _Source(NamedTuple):
 def predict(args: argparse.Namespace) -> int:
     """Score texts and print a result for each; return the exit status."""
     classifier = Classifier.from_environment()
-    if args.neutral and NEUTRAL not in classifier.labels:
-        printing.complain(f"--neutral: this model only has {' and '.join(classifier.labels)}")
-        return 1
     status = 0
     for batch in _batches(args.texts):
         valid = []
@@ -54,14 +51,16 @@ def explain(args: argparse.Namespace) -> int:
     if text == STANDARD_INPUT:
         text = sys.stdin.buffer.read().decode("utf-8-sig", "replace")
     try:
-        explanation = Classifier.from_environment().explain(text, evaluations=args.evaluations)
+        explanation = Classifier.from_environment().explain(
+            text, neutral=args.neutral, sentences=args.sentences, evaluations=args.evaluations
+        )
     except InvalidText as error:
         printing.complain(str(error))
         return 1
     if args.table:
-        printing.write_table(printing.explanation_rows(explanation))
+        printing.write_table(printing.explanation_rows(text, explanation))
     else:
-        printing.write_json({"text": text, **explanation.model_dump()})
+        printing.write_json({"text": text, **explanation.model_dump(exclude_none=True)})
     return 0
 
 

@@ -128,6 +128,17 @@ def test_parquet_is_scored(run, tmp_path):
     assert [row["sentiment"] for row in scored] == ["Positive", "Negative"]
 
 
+def test_rows_may_be_neutral_if_asked_for(run, reviews, three_label_bundle, two_label_bundle):
+    settings = {"SENTIMENT_MODEL_DIR": str(three_label_bundle)}
+    done = run("score", "--neutral", "reviews.csv", **settings)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert summary["positive"] + summary["neutral"] + summary["negative"] == 2
+    done = run("score", "--neutral", "reviews.csv", SENTIMENT_MODEL_DIR=str(two_label_bundle))
+    assert "Negative and Positive alone" in done.stderr
+    assert done.returncode == 1
+
+
 def test_file_without_a_valid_row_ends_with_status_1(run, tmp_path):
     (tmp_path / "a.csv").write_text("text,id\n,1\n")
     done = run("score", "a.csv")

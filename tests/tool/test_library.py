@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import sentiment
-from sentiment import BundleError, Classifier, InvalidText, SettingsError
+from sentiment import BundleError, Classifier, InvalidOption, InvalidText, SettingsError
 
 GOOD = "A joy from start to end."
 BAD = "I want my two hours back."
@@ -43,8 +43,10 @@ def test_sentences_have_offsets_in_the_text_as_it_was_given(classifier):
 
 def test_neutral_needs_a_model_that_has_it(three_label_bundle, two_label_bundle):
     assert "Neutral" in Classifier(three_label_bundle).predict(GOOD, neutral=True).scores
-    with pytest.raises(ValueError, match="Negative and Positive alone"):
-        Classifier(two_label_bundle).predict(GOOD, neutral=True)
+    classifier = Classifier(two_label_bundle)
+    for analyse in (classifier.predict, classifier.explain):
+        with pytest.raises(InvalidOption, match="Negative and Positive alone"):
+            analyse(GOOD, neutral=True)
 
 
 def test_words_of_an_explanation_add_up(classifier):

@@ -133,7 +133,9 @@ def test_neutral_is_an_answer_if_asked_for(run, three_label_bundle):
 
 def test_neutral_is_refused_for_a_model_without_it(run, two_label_bundle):
     done = run("predict", "--neutral", GOOD, SENTIMENT_MODEL_DIR=str(two_label_bundle))
-    assert done.stderr == "sentiment: --neutral: this model only has Negative and Positive\n"
+    [line] = done.stderr.splitlines()
+    assert line.startswith("sentiment: --neutral: ")
+    assert "Negative and Positive alone" in line
     assert (done.stdout, done.returncode) == ("", 1)
 
 
@@ -147,12 +149,23 @@ def test_words_are_weighed(run):
 
 def test_words_are_shown_with_bars_in_a_terminal(in_terminal):
     head, _, title, first, *rest = in_terminal("explain", "Dull, but well acted.").splitlines()
-    assert head.split()[0] in ("Positive", "Negative")
+    assert head.endswith("%  Dull, but well acted.")
     assert title == "  weight  word"
     assert first.split()[1] == "Dull,"
     assert len(first) == 80
     assert set(first.split()[2]) == {"█"}
     assert rest[-1] == "A positive weight speaks for Positive, a negative one for Negative."
+
+
+def test_explanation_has_sentences_and_neutral_if_asked_for(run, in_terminal, three_label_bundle):
+    text = "The acting is superb. The plot is a mess."
+    settings = {"SENTIMENT_MODEL_DIR": str(three_label_bundle)}
+    [line] = parsed(run("explain", "--neutral", "--sentences", text, **settings).stdout)
+    assert line["scores"].keys() == {"Negative", "Neutral", "Positive"}
+    assert len(line["sentences"]) == 2
+    assert len(line["words"]) == 9
+    rows = in_terminal("explain", "--sentences", text).splitlines()
+    assert rows[1].endswith("%    The acting is superb.")
 
 
 def test_table_of_a_long_text_has_the_words_with_the_largest_weights(in_terminal):
