@@ -18,6 +18,7 @@ HEAVY = {
     "numba",
     "numpy",
     "onnxruntime",
+    "sentencex",
     "pandas",
     "pyarrow",
     "scipy",

@@ -160,7 +160,7 @@ class SentimentClassifier:
         Raises:
             Cancelled: see `app.sentiment.cancellation`.
         """
-        spans = [split(original) for original in originals or ()]
+        spans = [_split_unless_cancelled(original) for original in originals or ()]
         sentences = [span.text for of_text in spans for span in of_text]
         scored, tokenise_seconds, infer_seconds = self._score_distinct([*texts, *sentences])
         analyses = [self._analysis(scored[text], neutral) for text in texts]
@@ -269,6 +269,11 @@ class SentimentClassifier:
             cached=scored.cached,
             model=self.bundle.revision,
         )
+
+
+def _split_unless_cancelled(original: str) -> list[Span]:
+    cancellation.check()
+    return split(original)
 
 
 def _with_sentences(

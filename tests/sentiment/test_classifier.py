@@ -7,6 +7,7 @@ import time
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
+from threading import Event
 
 import numpy as np
 import pytest
@@ -14,8 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.scoring.configuration import text_limits
+from app.sentiment import classifier as module
 from app.sentiment import polarity
 from app.sentiment.bundle import Bundle
+from app.sentiment.cancellation import Cancelled, cancelled_by
 from app.sentiment.classifier import MAX_TOKENS_PER_CHARACTER, SentimentClassifier, _Scored
 from app.sentiment.engines.onnx import OnnxEngine
 from app.sentiment.temperature import Temperature
@@ -363,3 +366,13 @@ def test_a_lone_surrogate_of_a_sentence_is_shown_as_a_replacement(native):
     [analysis] = native.analyse([Text(normalise(sent))], originals=[sent])
     assert [each.text for each in analysis.sentences] == ["Great \ufffd."]
     assert analysis.model_dump_json()
+
+
+def test_an_analysis_that_nobody_waits_for_cuts_no_sentences(native, monkeypatch):
+    cut = []
+    monkeypatch.setattr(module, "split", lambda original: cut.append(original) or [])
+    cancelled = Event()
+    cancelled.set()
+    with cancelled_by(cancelled), pytest.raises(Cancelled):
+        native.analyse([Text(GOOD)], originals=[GOOD])
+    assert cut == []

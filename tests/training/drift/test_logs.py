@@ -87,6 +87,16 @@ def test_counts_are_read_where_a_line_does_not_name_its_texts(written):
     assert one.confidence_sum == pytest.approx(90)
 
 
+def test_neutral_texts_count(written):
+    neutral = {**prediction("n", True, 0.6), "sentiment": "Neutral"}
+    named = line(START, "n", predictions=[neutral, prediction("p", True, 0.9)])
+    counted = line(START, "s3", predictions_positive=3, predictions_neutral=2, confidence=0.8)
+    found = read([written([named, counted])])
+    assert [(one.texts, one.positive) for one in found.scored] == [(2, 1), (5, 3)]
+    assert found.predictions[pseudonym("n")] == NamedPrediction(0, "Neutral", 0.6)
+    assert found.damaged == 0
+
+
 @pytest.mark.parametrize(
     "prefix",
     [
