@@ -83,8 +83,9 @@ def test_a_request_to_try_is_answered_as_it_says(
     answer = client(**settings).post(path, json=body)
     status, example = answer_of(operation, name)
     assert answer.status_code == status
-    assert list(answer.json()) == list(example)
-    if name == SENTENCES:
+    if isinstance(example, dict):
+        assert list(answer.json()) == list(example)
+    if name == SENTENCES or isinstance(example, list):
         assert structure(answer.json()) == structure(example)
 
 

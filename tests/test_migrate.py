@@ -34,7 +34,7 @@ def url(three_label_bundle: Path) -> Iterator[str]:
 def test_snippet_prints_an_answer(url: str, snippet: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", snippet],
-        env={**os.environ, "URL": f"{url}/", "KEY": "sk_shop"},
+        env={**os.environ, "URL": f"{url}/", "KEY": "sk_shop", "HF_HUB_OFFLINE": "0"},
         capture_output=True,
         text=True,
         timeout=120,

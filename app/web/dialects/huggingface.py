@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Body, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
@@ -10,6 +10,7 @@ from app.scoring.batches import InvalidBatch
 from app.web import examples
 from app.web.dialects.classes import ClassScore, labels_of, ranked
 from app.web.dialects.documents import Rejected, RequestModel, analyse
+from app.web.examples import success_response
 from app.web.json_body import AnyTypeJsonRoute
 from app.web.problems import Problem, Refused
 from app.web.schemas import KEY, TEXT, whole
@@ -42,6 +43,10 @@ class HuggingFaceError(BaseModel):
 
 
 router = APIRouter(tags=["other services"], dependencies=KEY, route_class=AnyTypeJsonRoute)
+_EXAMPLES = Body(
+    openapi_examples={"classes": {"summary": "One text", "value": {"inputs": examples.PRAISE}}}
+)
+_ANSWER = [[{"label": "Positive", "score": 0.9944}, {"label": "Negative", "score": 0.0056}]]
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     status: {"model": HuggingFaceError} for status in (400, 401, 403, 408, 413, 422, 429, 500, 503)
 }
@@ -51,9 +56,9 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     "/",
     summary="Hugging Face inference",
     response_model=list[list[ClassScore]],
-    responses=_RESPONSES,
+    responses=success_response(_ANSWER) | _RESPONSES,
 )
-async def classify(body: ClassificationRequest, request: Request) -> Response:
+async def classify(body: Annotated[ClassificationRequest, _EXAMPLES], request: Request) -> Response:
     """Answers `huggingface_hub.InferenceClient(…).text_classification`.
 
     The answer has a list of classes for each text, also if there is only one text.
@@ -78,11 +83,11 @@ async def classify(body: ClassificationRequest, request: Request) -> Response:
     "/models/{model:path}",
     summary="Hugging Face inference, by the name of a model",
     response_model=list[list[ClassScore]],
-    responses=_RESPONSES,
+    responses=success_response(_ANSWER) | _RESPONSES,
 )
 @router.post("/hf-inference/models/{model:path}", include_in_schema=False)
 async def classify_with_model(
-    model: str, body: ClassificationRequest, request: Request
+    model: str, body: Annotated[ClassificationRequest, _EXAMPLES], request: Request
 ) -> Response:
     """Answers like `/`, for programs that put the name of a model into the path.
 

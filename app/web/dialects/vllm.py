@@ -4,7 +4,7 @@ import time
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Body, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field, WithJsonSchema
 
@@ -13,6 +13,7 @@ from app.telemetry.observation import current
 from app.web import examples
 from app.web.dialects.classes import OnlyTrue, labels_of, ranked
 from app.web.dialects.documents import Rejected, RequestModel, analyse
+from app.web.examples import success_response
 from app.web.json_body import JsonRoute
 from app.web.problems import Problem, Refused
 from app.web.schemas import KEY, TEXT
@@ -78,6 +79,22 @@ class VllmError(BaseModel):
     error: ErrorInfo
 
 
+_EXAMPLES = Body(
+    openapi_examples={"classes": {"summary": "One text", "value": {"input": examples.PRAISE}}}
+)
+_ANSWER = {
+    "id": "classify-6f1c9d0e4b7a4c0f9a51d2f3b8e7c604",
+    "object": "list",
+    "created": 1795943848,
+    "model": "sentiment-distilbert-l6-h384",
+    "data": [{"index": 0, "label": "Positive", "probs": [0.0056, 0.9944], "num_classes": 2}],
+    "usage": {
+        "prompt_tokens": 9,
+        "total_tokens": 9,
+        "completion_tokens": 0,
+        "prompt_tokens_details": None,
+    },
+}
 router = APIRouter(tags=["other services"], dependencies=KEY, route_class=JsonRoute)
 
 
@@ -85,11 +102,10 @@ router = APIRouter(tags=["other services"], dependencies=KEY, route_class=JsonRo
     "/classify",
     summary="vLLM",
     response_model=Classifications,
-    responses={
-        status: {"model": VllmError} for status in (400, 401, 403, 408, 413, 415, 429, 500, 503)
-    },
+    responses=success_response(_ANSWER)
+    | {status: {"model": VllmError} for status in (400, 401, 403, 408, 413, 415, 429, 500, 503)},
 )
-async def classify(body: ClassifyRequest, request: Request) -> Response:
+async def classify(body: Annotated[ClassifyRequest, _EXAMPLES], request: Request) -> Response:
     """Answers the clients of a vLLM server that serves a classification model.
 
     Token ids and chat messages are not supported.
