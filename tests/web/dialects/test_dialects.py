@@ -115,3 +115,15 @@ def test_a_prediction_imports_no_dialect():
         [sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True
     )
     assert json.loads(done.stdout.splitlines()[-1]) == []
+
+
+@pytest.mark.parametrize("key", ["sk_shop", "sk_other"])
+def test_no_log_line_or_refusal_contains_a_key(lines, key):
+    caller = client(api_keys=entry("shop", "sk_shop"))
+    signature = {"authorization": f"AWS4-HMAC-SHA256 Credential={key}/20261129, Signature=1"}
+    for path in ("/", "/v1/documents:analyzeSentiment", "/classify", "/nothing"):
+        answer = caller.post(f"{path}?key={key}", json={}, headers=signature)
+        assert answer.status_code >= 400
+        assert key not in answer.text
+    assert len(lines()) == 4
+    assert key not in json.dumps(lines())
