@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.page.conftest import Visit
 from tests.page.test_file import choose, on_file_tab, reviews, score
+from tests.page.test_options import a_mixed_text, three_outcomes
 from tests.page.test_text import answered, explain, write
 
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
@@ -40,7 +41,15 @@ def right_to_left(page: Page) -> None:
     explain(page)
 
 
-STATES = [text_tab, file_tab, a_problem, an_uncertain_text, right_to_left]
+STATES = [
+    text_tab,
+    file_tab,
+    a_problem,
+    an_uncertain_text,
+    right_to_left,
+    a_mixed_text,
+    three_outcomes,
+]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -91,6 +100,13 @@ def test_a_text_is_scored_and_explained_by_keyboard_alone(page: Page) -> None:
     expect(page.get_by_role("tooltip")).to_contain_text("positive: +")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.closest('#words')") is None
+
+
+def test_sentences_are_reached_and_read_by_keyboard_alone(page: Page) -> None:
+    reach(page, "#sentences-switch")
+    page.keyboard.press("Space")
+    reach(page, ".sentence")
+    expect(page.get_by_role("tooltip")).to_contain_text("· score +")
 
 
 def test_the_tabs_are_moved_between_by_arrows(page: Page) -> None:

@@ -1,6 +1,7 @@
 // Many texts through `/predict/batch`: in chunks, with retries, and cancellable at any time.
 
 import { ask, Problem } from "./api.js";
+import { isNeutralRefused } from "./options.js";
 
 const MAX_TEXTS = 512;
 const MAX_CHARACTERS = 500_000;
@@ -13,11 +14,11 @@ const TEMPORARY = new Set([0, 429, 503]);
 /**
  * Set the `outcome` of each row that has none: `{sentiment, confidence, positive}` or `{error}`.
  *
- * `textOf(row)` is scored. `progress()` is called after each chunk, `waiting(seconds, problem)`
- * before a retry. Throws the Problem that stopped it, or an AbortError once the signal aborts.
+ * `textOf(row)` is scored. With `neutral` it may be Neutral, and the outcome has a `score` too.
+ * `progress()` is called after each chunk, `waiting(seconds, problem)` before a retry. Throws the Problem that stopped it, or an AbortError once the signal aborts.
  * Outcomes so far are kept, and another call continues with the other rows.
  */
-export async function scoreRows(rows, textOf, { signal, progress, waiting }) {
+export async function scoreRows(rows, textOf, { neutral, signal, progress, waiting }) {
   const pending = rows.filter((row) => !row.outcome);
   const limit = { texts: MAX_TEXTS, characters: MAX_CHARACTERS };
   let characters = FIRST_CHARACTERS;
@@ -25,13 +26,18 @@ export async function scoreRows(rows, textOf, { signal, progress, waiting }) {
   while (next < pending.length) {
     const chunk = chunkOf(pending, next, textOf, limit.texts, characters);
     try {
-      const { answer, seconds } = await retried(() => timed(chunk.texts, signal), signal, waiting);
+      const { answer, seconds } = await retried(
+        () => timed({ texts: chunk.texts, ...(neutral && { neutral }) }, signal),
+        signal,
+        waiting,
+      );
       record(chunk.rows, answer);
       next += chunk.rows.length;
       const inTime = Math.round((chunk.characters * CHUNK_SECONDS) / seconds);
       characters = Math.min(Math.max(inTime, FIRST_CHARACTERS), 4 * characters, limit.characters);
     } catch (error) {
       if (!(error instanceof Problem) || !TOO_LARGE.has(error.status)) throw error;
+      if (isNeutralRefused(error)) throw error;
       if (chunk.rows.length > 1) {
         limit.texts = Math.ceil(chunk.rows.length / 2);
         limit.characters = characters = Math.ceil(chunk.characters / 2);
@@ -59,15 +65,15 @@ function chunkOf(rows, start, textOf, maxTexts, maxCharacters) {
   return chunk;
 }
 
-async function timed(texts, signal) {
+async function timed(body, signal) {
   const started = performance.now();
-  const answer = await ask("predict/batch", { texts }, signal);
+  const answer = await ask("predict/batch", body, signal);
   return { answer, seconds: (performance.now() - started) / 1000 };
 }
 
 function record(rows, { results, errors }) {
-  for (const { index, sentiment, confidence, scores } of results) {
-    rows[index].outcome = { sentiment, confidence, positive: scores.Positive };
+  for (const { index, sentiment, confidence, scores, score } of results) {
+    rows[index].outcome = { sentiment, confidence, positive: scores.Positive, score };
   }
   for (const { index, problem } of errors) {
     // `detail` names the text's position in the request, which is not the row's in the file.

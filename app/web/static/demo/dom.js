@@ -17,6 +17,11 @@ export function count(value) {
   return value.toLocaleString("en");
 }
 
+/** Return a number with its sign, as `+0.50` or `−0.50`. */
+export function signed(value, digits = 2) {
+  return `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(digits)}`;
+}
+
 /** Return a probability as `99.4%`. */
 export function percent(probability) {
   return `${(100 * probability).toFixed(1)}%`;

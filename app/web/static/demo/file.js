@@ -5,6 +5,7 @@ import { count, get, make } from "./dom.js";
 import { guessColumn, read, Unreadable, write } from "./formats.js";
 import { onKey } from "./key.js";
 import { showProblem, showUnreadable } from "./notice.js";
+import { isNeutralRefused, isOn, onOptions, refuseNeutral } from "./options.js";
 import { refresh, showResults } from "./results.js";
 
 const REFRESH_SECONDS = 1; // between two updates of the results while rows are scored
@@ -40,7 +41,7 @@ async function choose(file) {
 
 /** Discard all outcomes and offer to score the chosen column. */
 function reset() {
-  for (const row of table.rows) row.outcome = row.fault ? { error: row.fault } : null;
+  discardOutcomes();
   const samples = table.rows.filter((row) => !row.fault).slice(0, 3);
   get("preview").replaceChildren(
     ...samples.map((row) => make("li", { dir: "auto" }, String(textOf(row)))),
@@ -49,6 +50,15 @@ function reset() {
   unfold(true);
   showResults(table.rows, textOf);
   offer();
+}
+
+function discardOutcomes() {
+  for (const row of table.rows) row.outcome = row.fault ? { error: row.fault } : null;
+}
+
+/** Return whether a row has been scored, or rejected by the service. */
+function hasBegun() {
+  return table.rows.some((row) => row.outcome && !row.fault);
 }
 
 /** Show or hide the set-up. */
@@ -61,6 +71,11 @@ async function start() {
   const controller = new AbortController();
   running = controller;
   problem.replaceChildren();
+  if (!hasBegun()) {
+    // All rows of a file are scored alike: the switch counts when the first is.
+    table.neutral = isOn("neutral");
+    showResults(table.rows, textOf, table.neutral);
+  }
   const pace = new Pace(table.rows);
   pace.show();
   get("scored").hidden = false;
@@ -69,6 +84,7 @@ async function start() {
   window.scrollTo({ top: 0 });
   try {
     await scoreRows(table.rows, textOf, {
+      neutral: table.neutral,
       signal: controller.signal,
       progress: () => pace.show(),
       waiting: (seconds, reason) => pace.wait(seconds, reason),
@@ -77,7 +93,8 @@ async function start() {
   } catch (error) {
     if (running !== controller) return;
     announce("Stopped.");
-    if (!controller.signal.aborted) showProblem(problem, error);
+    if (isNeutralRefused(error)) refuseNeutral(error);
+    else if (!controller.signal.aborted) showProblem(problem, error);
   }
   if (running !== controller) return;
   running = null;
@@ -89,8 +106,9 @@ async function start() {
 /** Show the buttons that apply now; keep the focus on one of them if it was on one. */
 function offer() {
   const left = table.rows.filter((row) => !row.outcome).length;
-  const begun = table.rows.some((row) => row.outcome && !row.fault);
-  const buttons = ["start", "cancel", "download", "resume", "change"].map(get);
+  const begun = hasBegun();
+  const neutral = isOn("neutral");
+  const buttons = ["start", "cancel", "download", "resume", "again", "change"].map(get);
   const focused = buttons.includes(document.activeElement);
   get("start").hidden = !get("scored").hidden || !left;
   get("start").textContent = `Score ${rowsOf(left)}`;
@@ -99,6 +117,8 @@ function offer() {
   get("download").classList.toggle("quiet", left > 0);
   get("resume").hidden = Boolean(running) || !left;
   get("resume").textContent = `Score ${begun ? "the other " : ""}${rowsOf(left)}`;
+  get("again").hidden = Boolean(running) || !begun || table.neutral === neutral;
+  get("again").textContent = `Score again ${neutral ? "with" : "without"} Neutral`;
   get("change").hidden = Boolean(running);
   get("bar").classList.toggle("done", !left);
   column.disabled = Boolean(running);
@@ -192,8 +212,15 @@ get("file").addEventListener("change", chooseInput);
 column.addEventListener("change", reset);
 get("start").addEventListener("click", start);
 get("resume").addEventListener("click", start);
+get("again").addEventListener("click", () => {
+  discardOutcomes();
+  start();
+});
 get("cancel").addEventListener("click", () => running.abort());
 get("download").addEventListener("click", download);
 get("change").addEventListener("click", toggleSetup);
 onKey(() => problem.replaceChildren());
+onOptions(() => {
+  if (table) offer();
+});
 chooseInput(); // a file that was chosen before this module had loaded

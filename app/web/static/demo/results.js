@@ -8,6 +8,7 @@ const PAGE_ROWS = 25;
 const FILTERS = {
   All: () => true,
   Positive: ({ outcome }) => outcome.sentiment === "Positive",
+  Neutral: ({ outcome }) => outcome.sentiment === "Neutral",
   Negative: ({ outcome }) => outcome.sentiment === "Negative",
   Uncertain: ({ outcome }) => !outcome.error && isUncertain(outcome),
   Rejected: ({ outcome }) => Boolean(outcome.error),
@@ -20,13 +21,19 @@ const ORDERS = {
 };
 
 const body = get("rows").querySelector("tbody");
-let source = { rows: [], textOf: () => "" };
+const filters = new Map(Object.keys(FILTERS).map((name) => [name, filterOf(name)]));
+let source = { rows: [], textOf: () => "", neutral: false };
 let page = 0;
 
-/** Show those of the rows that have an outcome; `textOf(row)` is the text that was scored. */
-export function showResults(rows, textOf) {
-  source = { rows, textOf };
+/**
+ * Show those of the rows that have an outcome; `textOf(row)` is the text that was scored.
+ *
+ * `neutral`: whether outcomes may be Neutral; they then have a `score`.
+ */
+export function showResults(rows, textOf, neutral = false) {
+  source = { rows, textOf, neutral };
   page = 0;
+  offerNeutral(neutral);
   refresh();
 }
 
@@ -34,11 +41,12 @@ export function showResults(rows, textOf) {
 export function refresh() {
   const done = source.rows.filter((row) => row.outcome);
   get("results").hidden = !done.some((row) => !row.fault);
-  for (const [name, matches] of Object.entries(FILTERS)) {
-    get(`filter-${name}-count`).textContent = count(done.filter(matches).length);
+  for (const [name, { number }] of filters) {
+    number.textContent = count(done.filter(FILTERS[name]).length);
   }
   showTotals(done);
-  drawHistogram(get("histogram"), done.map(({ outcome }) => outcome).filter(({ error }) => !error));
+  const predictions = done.map(({ outcome }) => outcome).filter(({ error }) => !error);
+  drawHistogram(get("histogram"), predictions, source.neutral);
   // While rows come in, the table does not change under somebody's focus, nor is it read out.
   get("page").ariaLive = "off";
   if (!body.contains(document.activeElement)) showPage(done);
@@ -46,12 +54,15 @@ export function refresh() {
 
 function showTotals(done) {
   const scored = done.filter(({ outcome }) => !outcome.error);
-  const share = (name) => percent(scored.filter(FILTERS[name]).length / scored.length);
+  const share = (name) => {
+    return scored.length ? percent(scored.filter(FILTERS[name]).length / scored.length) : "–";
+  };
   const mean = () => percent(scored.reduce((sum, row) => sum + row.outcome.confidence, 0) / scored.length);
   const totals = [
-    ["Positive", scored.length ? share("Positive") : "–"],
-    ["Negative", scored.length ? share("Negative") : "–"],
-    [`Uncertain (under ${100 * UNCERTAIN_BELOW}%)`, scored.length ? share("Uncertain") : "–"],
+    ["Positive", share("Positive")],
+    ...(source.neutral ? [["Neutral", share("Neutral")]] : []),
+    ["Negative", share("Negative")],
+    [`Uncertain (under ${100 * UNCERTAIN_BELOW}%)`, share("Uncertain")],
     ["Mean confidence", scored.length ? mean() : "–"],
     ["Scored rows", count(scored.length)],
     ["Rejected rows", count(done.length - scored.length)],
@@ -116,17 +127,28 @@ function textElement(row) {
   return button;
 }
 
+function filterOf(name) {
+  const radio = make("input", { type: "radio", name: "filter", value: name, checked: name === "All" });
+  const number = make("span", { className: "figures" }, "0");
+  return { radio, number, label: make("label", { className: "chip" }, radio, `${name} `, number) };
+}
+
+function offerNeutral(offered) {
+  const { label, radio } = filters.get("Neutral");
+  if (offered) return filters.get("Positive").label.after(label);
+  if (radio.checked) filters.get("All").radio.checked = true;
+  radio.checked = false;
+  label.remove();
+}
+
 function turn(to) {
   page = to;
   get("page").ariaLive = "polite";
   showPage(source.rows.filter((row) => row.outcome));
 }
 
-for (const name of Object.keys(FILTERS)) {
-  const radio = make("input", { type: "radio", name: "filter", value: name, checked: name === "All" });
-  const number = make("span", { id: `filter-${name}-count`, className: "figures" }, "0");
-  get("filters").append(make("label", { className: "chip" }, radio, `${name} `, number));
-}
+get("filters").append(...[...filters.values()].map(({ label }) => label));
+offerNeutral(false);
 get("filters").addEventListener("change", () => turn(0));
 get("order").addEventListener("change", () => turn(0));
 get("search").addEventListener("input", () => turn(0));

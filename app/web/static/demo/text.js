@@ -1,9 +1,11 @@
 // The "Single text" tab: the sentiment of a text as it is typed, and its explanation on demand.
 
 import { ask } from "./api.js";
-import { count, get, make, percent } from "./dom.js";
+import { count, get, make, percent, signed } from "./dom.js";
 import { onKey } from "./key.js";
 import { showProblem } from "./notice.js";
+import { isNeutralRefused, onOptions, options, refuseNeutral } from "./options.js";
+import { awaitSentences, hideSentences, showSentences } from "./sentences.js";
 import { verdictOf } from "./verdict.js";
 import { hideExplanation, showExplanation } from "./words.js";
 
@@ -48,20 +50,24 @@ function changed(pause = PAUSE) {
     return showNothing("No text", "Type something to score.");
   }
   verdict.setAttribute("aria-busy", "true");
+  awaitSentences();
   if (!verdict.dataset.tone) get("sentiment").textContent = "Scoring …";
   timer = setTimeout(score, pause);
 }
 
 async function score() {
   const { signal } = latest;
+  const text = input.value;
   const started = performance.now();
   try {
-    const prediction = await ask("predict", { text: input.value }, signal);
+    const prediction = await ask("predict", { text, ...options() }, signal);
     if (signal.aborted) return;
     problem.replaceChildren();
     showVerdict(prediction, performance.now() - started);
+    showSentences(text, prediction);
   } catch (error) {
     if (signal.aborted) return;
+    if (isNeutralRefused(error)) return refuseNeutral(error); // which scores the text again
     const seconds = error.retryAfter ?? null; // rate-limited or overloaded
     showNothing(seconds === null ? "No result" : "Waiting …", "");
     showProblem(problem, error, seconds === null ? "" : `Trying again in ${count(seconds)} s.`);
@@ -92,19 +98,22 @@ async function requestExplanation() {
 }
 
 function showVerdict(prediction, milliseconds) {
-  const { confidence, scores, sentiment, tokens, windows, cached } = prediction;
+  const { confidence, scores, sentiment, mixed, tokens, windows, cached } = prediction;
+  const threeWay = "Neutral" in scores;
   const { label, tone } = verdictOf(prediction);
   verdict.setAttribute("aria-busy", "false");
   verdict.dataset.tone = tone;
   get("sentiment").textContent = label;
-  get("confidence").textContent = `${percent(confidence)} confidence`;
+  get("confidence").textContent = `${percent(confidence)} confidence${mixed ? " · mixed" : ""}`;
   get("scale").setAttribute("aria-valuenow", (100 * confidence).toFixed(1));
   get("scale").setAttribute("aria-valuetext", `${percent(confidence)} ${sentiment}`);
-  get("scale").style.setProperty("--positive-share", percent(scores.Positive));
-  get("negative-score").textContent = percent(scores.Negative);
-  get("positive-score").textContent = percent(scores.Positive);
-  const correct = Math.min(99, Math.round(100 * confidence));
-  get("meaning").textContent = `About ${correct} of 100 predictions at this confidence are correct.`;
+  get("neutral-part").hidden = get("neutral-end").hidden = !threeWay;
+  for (const [label, share] of Object.entries(scores)) {
+    const name = label.toLowerCase();
+    get("scale").style.setProperty(`--${name}-share`, percent(share));
+    get(`${name}-score`).textContent = percent(share);
+  }
+  get("meaning").textContent = threeWay ? scoreOf(prediction) : accuracyAt(confidence);
   get("facts").textContent = [
     `${count(tokens)} tokens`,
     windows === 1 ? "1 window" : `${windows} overlapping windows`,
@@ -112,7 +121,17 @@ function showVerdict(prediction, milliseconds) {
   ].join(" · ");
 }
 
+function accuracyAt(confidence) {
+  const correct = Math.min(99, Math.round(100 * confidence));
+  return `About ${correct} of 100 predictions at this confidence are correct.`;
+}
+
+function scoreOf({ score }) {
+  return `Score ${signed(score)}, from −1 (negative) to +1 (positive).`;
+}
+
 function showNothing(label, hint) {
+  hideSentences();
   verdict.setAttribute("aria-busy", "false");
   delete verdict.dataset.tone;
   get("sentiment").textContent = label;
@@ -134,6 +153,7 @@ input.addEventListener("keydown", (event) => {
 });
 explain.addEventListener("click", requestExplanation);
 onKey(() => changed(0));
+onOptions(() => changed(0));
 document.addEventListener("open-text", (event) => {
   input.value = event.detail;
   changed(0);

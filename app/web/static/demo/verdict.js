@@ -8,7 +8,7 @@ export function isUncertain({ confidence }) {
   return confidence < UNCERTAIN_BELOW;
 }
 
-/** Return the label to show and its tone: `positive`, `negative` or `uncertain`. */
+/** Return the label to show and its tone: `positive`, `neutral`, `negative` or `uncertain`. */
 export function verdictOf(prediction) {
   const direction = prediction.sentiment.toLowerCase();
   return isUncertain(prediction)
