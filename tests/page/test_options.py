@@ -236,7 +236,8 @@ def test_a_mixed_text_is_called_mixed(page: Page) -> None:
 def test_sentences_behind_emoji_are_cut_where_they_are(page: Page) -> None:
     sentences = ["😍🎬 A wonderful film.", "Cafe\u0301 👩‍👧 scenes are superb!", "The end is dull."]
     switch(page, "Sentences").check()
-    with page.expect_response(lambda response: "sentences" in response.text()) as response:
+    expect(page.locator("#sentences")).to_be_visible()
+    with page.expect_response("**/predict") as response:
         write(page, "\n".join(sentences))
     assert [each["text"] for each in response.value.json()["sentences"]] == sentences
     expect(page.locator("#sentence-marks .sentence")).to_have_text(sentences)
