@@ -213,9 +213,9 @@ def _gradients(served: SentimentClassifier) -> Attribute:
         logits: torch.Tensor = model(input_ids=ids).logits
         if logits.shape[1] == 2:
             return logits[:, 1] - logits[:, 0]
-        # As `app.sentiment.polarity.log_odds`: half of Neutral goes to each side.
+        # As `app.sentiment.polarity.log_odds`.
         negative, half, positive = (logits - logits.new_tensor([0, math.log(2), 0])).T
-        return torch.logaddexp(positive, half) - torch.logaddexp(negative, half)
+        return 2 * (torch.logaddexp(positive, half) - torch.logaddexp(negative, half))
 
     gradients = LayerIntegratedGradients(log_odds, model.distilbert.embeddings.word_embeddings)
     start, end = served._engine.start_token, served._engine.end_token

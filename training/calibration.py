@@ -23,11 +23,11 @@ def fit(sources: Sequence[Scored]) -> Temperature:
     """Return the temperature with the least log loss.
 
     The sources, which were scored at temperature 1, count alike, however many texts each has. A
-    source that has Neutral among its labels is judged by three outcomes; where the network has two
-    labels, its Neutral texts are left out. If the sources hold too few texts that are short, or too
+    source that has Neutral among its labels is judged by three outcomes, if the network has them,
+    and without its Neutral texts by two. If the sources hold too few texts that are short, or too
     few that are long, both temperatures are equal.
     """
-    judged = [each for each in map(_judged, sources) if len(each.labels)]
+    judged = [each for source in sources for each in _judged(source) if len(each.labels)]
     tokens = np.concatenate([each.tokens for each in judged])
     both_ends = min((tokens <= SHORT_TOKENS).sum(), (tokens >= LONG_TOKENS).sum()) >= MIN_TEXTS
 
@@ -54,9 +54,10 @@ def tempered(scored: Scored, temperature: Temperature) -> Scored:
     return replace(scored, logits=scored.logits / temperatures[:, None])
 
 
-def _judged(scored: Scored) -> Scored:
-    """Return the scores of the texts whose true label has a probability."""
-    if scored.calibrated:
-        return scored
+def _judged(scored: Scored) -> list[Scored]:
+    """Return the scores of the texts whose true label has a probability, once a way to judge."""
+    if not scored.three_way:
+        return [scored]
     clear = scored.labels != NEUTRAL
-    return Scored(scored.logits[clear], scored.labels[clear], scored.tokens[clear])
+    by_two = Scored(scored.logits[clear], scored.labels[clear], scored.tokens[clear])
+    return [scored, by_two] if scored.calibrated else [by_two]

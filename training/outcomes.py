@@ -23,12 +23,13 @@ def probabilities(logits: np.ndarray) -> np.ndarray:
 def log_odds(logits: np.ndarray) -> np.ndarray:
     """Return the log-odds of Positive where only two outcomes are asked for, (texts,).
 
-    Half of Neutral's probability goes to each side.
+    Half of Neutral's probability goes to each side, and the odds are squared
+    (`app.sentiment.polarity`).
     """
     negative, positive = logits[:, 0], logits[:, -1]
     if logits.shape[1] == len(LABELS):
         half = logits[:, NEUTRAL] - np.log(2)
-        negative, positive = np.logaddexp(negative, half), np.logaddexp(positive, half)
+        negative, positive = 2 * np.logaddexp(negative, half), 2 * np.logaddexp(positive, half)
     odds: np.ndarray = positive - negative
     return odds
 

@@ -31,14 +31,15 @@ class Outcome(BaseModel):
 def outcome(logits: Sequence[float], *, neutral: bool) -> Outcome:
     """Return the sentiment that the logits of a text say, of two labels or of three.
 
-    ``neutral``: whether it may be Neutral. If not, half of Neutral's probability goes to each side.
+    ``neutral``: whether it may be Neutral. If not, see `app.sentiment.polarity`.
     Of two labels, the probability of Neutral is 0.
     """
-    negative, positive = polarity.sides(logits)
-    score = round(positive - negative, 4) + 0.0  # which makes 0.0 of -0.0
-    scores = {"Negative": negative, "Positive": positive}
+    of_three = polarity.outcomes(logits)
+    score = round(of_three[2] - of_three[0], 4) + 0.0  # which makes 0.0 of -0.0
     if neutral:
-        scores = dict(zip(LABELS, polarity.outcomes(logits), strict=True))
+        scores = dict(zip(LABELS, of_three, strict=True))
+    else:
+        scores = dict(zip(("Negative", "Positive"), polarity.sides(logits), strict=True))
     sentiment = "Positive" if polarity.log_odds(logits) > 0 else "Negative"
     if neutral and scores["Neutral"] > scores[sentiment]:
         sentiment = "Neutral"

@@ -1,7 +1,9 @@
 """Probabilities from the logits of a text: of its two labels, or of three with Neutral between.
 
 Where Positive and Negative are all that is asked for, half of Neutral's probability goes to each
-side, so that a text without an opinion comes out near a half.
+side, so that a text without an opinion comes out near a half. The odds of these halves are squared:
+a text that has a side and some of Neutral is on that side more often than the halves say
+(docs/training-notes.md).
 """
 
 import math
@@ -19,14 +21,11 @@ def probabilities(logits: Sequence[float]) -> list[float]:
 def sides(logits: Sequence[float]) -> tuple[float, float]:
     """Return the probabilities of Negative and of Positive, which add up to 1."""
     negative, *neutral, positive = probabilities(logits)
+    if not neutral:
+        return negative, positive
     half = math.fsum(neutral) / 2
-    return negative + half, positive + half
-
-
-def outcomes(logits: Sequence[float]) -> tuple[float, float, float]:
-    """Return the probabilities of Negative, Neutral and Positive; of two labels, Neutral's is 0."""
-    negative, *neutral, positive = probabilities(logits)
-    return negative, math.fsum(neutral), positive
+    negative, positive = (negative + half) ** 2, (positive + half) ** 2
+    return negative / (negative + positive), positive / (negative + positive)
 
 
 def log_odds(logits: Sequence[float]) -> float:
@@ -35,7 +34,13 @@ def log_odds(logits: Sequence[float]) -> float:
     if not neutral:
         return positive - negative
     [half] = (logit - math.log(2) for logit in neutral)
-    return _log_add(positive, half) - _log_add(negative, half)
+    return 2 * (_log_add(positive, half) - _log_add(negative, half))
+
+
+def outcomes(logits: Sequence[float]) -> tuple[float, float, float]:
+    """Return the probabilities of Negative, Neutral and Positive; of two labels, Neutral's is 0."""
+    negative, *neutral, positive = probabilities(logits)
+    return negative, math.fsum(neutral), positive
 
 
 def opinion(logits: Sequence[float]) -> float:

@@ -25,23 +25,31 @@ def ends(sources):
 
 @pytest.mark.parametrize("labels", [2, 3])
 def test_each_length_gets_the_temperature_that_made_it_too_sharp(labels):
-    short, long = drawn(2.5, 12, labels), drawn(0.6, 700, labels, seed=1)
-    assert ends([short, long]) == pytest.approx((2.5, 0.6), rel=0.05)
+    short, long = ends([drawn(1, 12, labels), drawn(1, 700, labels, seed=1)])
+    sharp = [drawn(2.5, 12, labels), drawn(0.6, 700, labels, seed=1)]
+    assert ends(sharp) == pytest.approx((2.5 * short, 0.6 * long), rel=0.05)
+
+
+def test_two_labels_get_the_temperature_that_their_probabilities_were_drawn_at():
+    sharp = [drawn(2.5, 12, 2), drawn(0.6, 700, 2, seed=1)]
+    assert ends(sharp) == pytest.approx((2.5, 0.6), rel=0.05)
 
 
 def test_sources_of_two_and_of_three_outcomes_are_judged_each_by_its_own():
     short, long = drawn(2.0, 20, 3), drawn(0.8, 300, 3, seed=1)
     clear = long.labels != NEUTRAL
     reviews = Scored(long.logits[clear], long.labels[clear], long.tokens[clear])
-    # Reviews that are never Neutral get a low logit of it.
+    # Reviews that are never Neutral get a low logit of it; their odds are squared.
     reviews.logits[:, NEUTRAL] -= 40
-    assert ends([short, reviews]) == pytest.approx((2.0, 0.8), rel=0.05)
+    alone, _ = ends([short])
+    assert ends([short, reviews]) == pytest.approx((alone, 2 * 0.8), rel=0.05)
 
 
 @pytest.mark.parametrize("tokens", [12, 700])
 def test_one_length_alone_leaves_the_other_equal(tokens):
+    at_1, _ = ends([drawn(1.0, tokens, 3)])
     short, long = ends([drawn(3.0, tokens, 3)])
-    assert short == long == pytest.approx(3.0, rel=0.05)
+    assert short == long == pytest.approx(3.0 * at_1, rel=0.05)
 
 
 def test_sources_count_alike_whatever_their_size():
