@@ -15,7 +15,7 @@ NATIVE := $(filter-out %.egg-info,$(wildcard native/*.* native/src/*.* native/sr
 export ORT_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help serve score lint test quick properties sanitise browser hooks invoke train label tune divide snippets export onnx evaluate abilities card drift bench readme screenshots lock pin image check clean
+.PHONY: help serve score lint test quick properties sanitise browser hooks invoke train label tune mean divide snippets export onnx evaluate abilities card drift bench readme screenshots lock pin image check clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -140,6 +140,10 @@ label: $(VENV)/train.installed ## Score pieces of DATA= with the teacher MODEL=f
 tune: $(VENV)/train.installed ## Search for a better recipe with TEXTS=2000 texts of DATA= and TRIALS=20 trials
 	@test -n "$(DATA)" || { echo 'DATA is missing: make tune DATA="imdb-train.parquet" TEST="imdb-test.parquet"'; exit 2; }
 	@$(BIN)/python -m training tune --data $(DATA) $(TABLE) $(if $(TEST),--test $(TEST)) $(if $(RECIPE),--recipe $(RECIPE)) $(if $(TEXTS),--texts $(TEXTS)) $(if $(TRIALS),--trials $(TRIALS)) $(if $(OUT),--out $(OUT))
+
+mean: $(VENV)/train.installed ## Write the mean of the weights of MODEL="checkpoints" into OUT=
+	@test -n "$(MODEL)" -a -n "$(OUT)" || { echo 'MODEL or OUT is missing: make mean MODEL="runs/a/checkpoint runs/b/checkpoint" OUT=runs/mean'; exit 2; }
+	@$(BIN)/python -m training mean --model $(MODEL) --out $(OUT)
 
 divide: $(VENV)/train.installed ## Divide the texts of DATA=file: a fifth into data/NAME-test.csv, the rest into data/NAME-train.csv
 	@test -n "$(DATA)" || { echo 'DATA is missing: make divide DATA=neutral.parquet'; exit 2; }

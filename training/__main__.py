@@ -42,7 +42,7 @@ from training.data import Examples
 from training.feedback import Corrections
 from training.recipe import Recipe
 from training.tables import Columns
-from training.train import Run, initial_model, started_from, train
+from training.train import Run, initial_model, save_mean, started_from, train
 
 REVIEWS = Path(__file__).with_name("reviews.csv")
 CONFIGS = Path(__file__).with_name("configs")
@@ -239,6 +239,11 @@ def _lessons(chosen: Recipe) -> Examples:
     return Examples(
         list(map(normalise, texts)), probabilities.argmax(axis=1), weights, probabilities
     )
+
+
+def _mean(args: argparse.Namespace) -> None:
+    save_mean(args.model, args.out)
+    print(f"{args.out}: the mean of {len(args.model)} checkpoints")
 
 
 def _divide(args: argparse.Namespace) -> None:
@@ -464,6 +469,10 @@ def _parser() -> argparse.ArgumentParser:
                 "with label; by default --out then ends in it")  # fmt: skip
     option("--start", type=Path, metavar="FOLDER",
            help="the checkpoint or bundle to go on from, not the recipe's base")  # fmt: skip
+
+    option = command(_mean, "write the mean of the weights of checkpoints")
+    option("--model", type=Path, nargs="+", required=True, help="folders; of the last, all else")
+    option("--out", type=Path, required=True, metavar="FOLDER")
 
     option = command(_divide, "divide labelled texts by their keys: a fifth tests, the rest trains")
     option("--data", type=Path, required=True, metavar="TEXTS")

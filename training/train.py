@@ -15,7 +15,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 import transformers
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from tqdm import tqdm
 from transformers import (
@@ -364,6 +364,12 @@ def _save(run: Run, model: PreTrainedModel, tokenizer: Tokenizer, name: str) -> 
     model.save_pretrained(folder)
     tokenizer.save(str(folder / "tokenizer.json"))
     shutil.copy(run.folder / RECIPE, folder / RECIPE)
+
+
+def save_mean(checkpoints: Sequence[Path], out: Path) -> None:
+    """Write a checkpoint whose weights are the mean of others'; all else is the last one's."""
+    shutil.copytree(checkpoints[-1], out, dirs_exist_ok=True)
+    save_file(_mean(checkpoints), out / "model.safetensors", {"format": "pt"})
 
 
 def _mean(folders: Sequence[Path]) -> dict[str, torch.Tensor]:

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from tests.training.conftest import RECIPE, sentences, tiny_model
 from training import train as training
 from training.recipe import Phase, load
-from training.train import Run, parameter_groups, predict, started_from, train
+from training.train import Run, parameter_groups, predict, save_mean, started_from, train
 
 choose_bf16 = training.bf16_is_faster
 
@@ -183,3 +183,18 @@ def test_a_bundle_can_be_gone_on_from():
     model, _ = started_from(training.Path("model"), RECIPE)
     assert model.config.num_labels == len(training.data.LABELS)
     assert model.config.dropout == RECIPE.dropout
+
+
+def test_the_mean_of_checkpoints_is_the_mean_of_their_weights(tmp_path, tokenizer):
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for seed, folder in enumerate(folders):
+        torch.manual_seed(seed)
+        tiny_model().save_pretrained(folder)
+        tokenizer.save(str(folder / "tokenizer.json"))
+    save_mean(folders, tmp_path / "mean")
+    first, second, mean = (
+        load_file(folder / "model.safetensors") for folder in [*folders, tmp_path / "mean"]
+    )
+    for name, values in mean.items():
+        torch.testing.assert_close(values, (first[name] + second[name]) / 2)
+    assert (tmp_path / "mean" / "tokenizer.json").exists()
