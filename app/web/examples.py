@@ -73,11 +73,11 @@ FEEDBACK = Body(
     }
 )
 
-_MODEL = "6f7c631110d8"
+_MODEL = "a629eed4c7c0"
 PREDICTION = {
     "sentiment": "Positive",
-    "confidence": 0.9944,
-    "scores": {"Negative": 0.0056, "Positive": 0.9944},
+    "confidence": 0.992,
+    "scores": {"Negative": 0.008, "Positive": 0.992},
     "tokens": 9,
     "windows": 1,
     "cached": False,
@@ -85,44 +85,44 @@ PREDICTION = {
 }
 ANALYSIS = {
     "sentiment": "Negative",
-    "confidence": 0.9438,
-    "scores": {"Negative": 0.9438, "Neutral": 0.0332, "Positive": 0.023},
-    "score": -0.9208,
-    "tokens": 18,
+    "confidence": 0.5205,
+    "scores": {"Negative": 0.5205, "Neutral": 0.3001, "Positive": 0.1794},
+    "score": -0.3411,
+    "tokens": 19,
     "windows": 1,
     "cached": False,
     "model": _MODEL,
     "sentences": [
         {
             "sentiment": "Positive",
-            "confidence": 0.9895,
-            "scores": {"Negative": 0.0042, "Neutral": 0.0063, "Positive": 0.9895},
-            "score": 0.9853,
+            "confidence": 0.8772,
+            "scores": {"Negative": 0.0521, "Neutral": 0.0708, "Positive": 0.8772},
+            "score": 0.8251,
             "text": "The acting is superb.",
             "start": 0,
             "end": 21,
         },
         {
             "sentiment": "Negative",
-            "confidence": 0.9907,
-            "scores": {"Negative": 0.9907, "Neutral": 0.006, "Positive": 0.0033},
-            "score": -0.9874,
+            "confidence": 0.8764,
+            "scores": {"Negative": 0.8764, "Neutral": 0.0729, "Positive": 0.0507},
+            "score": -0.8257,
             "text": "The plot is a mess.",
             "start": 22,
             "end": 41,
         },
         {
             "sentiment": "Neutral",
-            "confidence": 0.7106,
-            "scores": {"Negative": 0.1021, "Neutral": 0.7106, "Positive": 0.1873},
-            "score": 0.0852,
+            "confidence": 0.7363,
+            "scores": {"Negative": 0.1468, "Neutral": 0.7363, "Positive": 0.1169},
+            "score": -0.0299,
             "text": "We saw it on Monday.",
             "start": 42,
             "end": 62,
         },
     ],
     "mixed": True,
-    "magnitude": 2.0579,
+    "magnitude": 1.6807,
 }
 BATCH_ANSWER = {
     "results": [
@@ -130,8 +130,8 @@ BATCH_ANSWER = {
         {
             "index": 1,
             "sentiment": "Negative",
-            "confidence": 0.997,
-            "scores": {"Negative": 0.997, "Positive": 0.003},
+            "confidence": 0.9936,
+            "scores": {"Negative": 0.9936, "Positive": 0.0064},
             "tokens": 15,
             "windows": 1,
             "cached": False,
@@ -142,32 +142,34 @@ BATCH_ANSWER = {
 }
 BATCH_ANALYSES = {"results": [{"index": 0, **ANALYSIS}], "errors": []}
 _REASONS = {
-    "base_value": -0.464556,
-    "value": 5.178604,
+    "base_value": -0.000987,
+    "value": 4.816737,
     "unit": "words",
     "complete": True,
     "evaluations": 28,
     "words": [
-        {"text": "This", "start": 0, "end": 4, "weight": -0.186979},
-        {"text": "movie", "start": 5, "end": 10, "weight": -0.183556},
-        {"text": "was", "start": 11, "end": 14, "weight": -0.003277},
-        {"text": "amazing", "start": 15, "end": 22, "weight": 2.809481},
-        {"text": "and", "start": 23, "end": 26, "weight": 0.412141},
-        {"text": "thrilling!", "start": 27, "end": 37, "weight": 2.79535},
+        {"text": "This", "start": 0, "end": 4, "weight": -0.181001},
+        {"text": "movie", "start": 5, "end": 10, "weight": 0.224996},
+        {"text": "was", "start": 11, "end": 14, "weight": 0.202964},
+        {"text": "amazing", "start": 15, "end": 22, "weight": 2.159619},
+        {"text": "and", "start": 23, "end": 26, "weight": 0.17276},
+        {"text": "thrilling!", "start": 27, "end": 37, "weight": 2.238387},
     ],
 }
 EXPLANATION = {**PREDICTION, **_REASONS}
 EXPLAINED_ANALYSIS = {
     **ANALYSIS,
-    "base_value": -0.464556,
-    "value": -3.713572,
+    "base_value": -0.000987,
+    "value": -1.421454,
     "unit": "phrases",
     "complete": False,
     "evaluations": 20,
     "words": [
-        {"text": "The acting is superb.", "start": 0, "end": 21, "weight": 2.012345},
-        {"text": "The plot is a mess.", "start": 22, "end": 41, "weight": -5.021361},
-        {"text": "We saw it on Monday.", "start": 42, "end": 62, "weight": -0.24},
+        {"text": "The acting is superb.", "start": 0, "end": 21, "weight": 3.894625},
+        {"text": "The plot", "start": 22, "end": 30, "weight": -0.590341},
+        {"text": "is a mess.", "start": 31, "end": 41, "weight": -5.054479},
+        {"text": "We saw", "start": 42, "end": 48, "weight": -0.048893},
+        {"text": "it on Monday.", "start": 49, "end": 62, "weight": 0.378622},
     ],
 }
 FEEDBACK_ANSWER = {
