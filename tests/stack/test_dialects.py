@@ -1,9 +1,11 @@
-"""The clients of Azure and Google behind API Gateway, which reads the key in `x-api-key` alone."""
+"""Other services' clients behind API Gateway, which reads the key in `x-api-key` alone."""
 
+import boto3
 import pytest
 from azure.ai.textanalytics import TextAnalyticsClient
 from azure.core.credentials import AzureKeyCredential
 from azure.core.exceptions import HttpResponseError
+from botocore.exceptions import ClientError
 from google.api_core import exceptions
 from google.api_core.client_options import ClientOptions
 from google.cloud import language_v1, language_v2
@@ -48,3 +50,22 @@ def test_googles_client_is_answered_with_the_header(url: str, key: str, language
     assert answer.document_sentiment.score > 0.5
     with pytest.raises(exceptions.Forbidden):
         client.analyze_sentiment(document=document)
+
+
+def test_comprehends_client_is_answered_with_the_header(url: str, key: str) -> None:
+    client = boto3.client(
+        "comprehend",
+        endpoint_url=f"{url}/",
+        region_name="us-east-1",
+        aws_access_key_id=key,
+        aws_secret_access_key="-",
+    )
+    with pytest.raises(ClientError) as refused:
+        client.detect_sentiment(Text=PRAISE, LanguageCode="en")
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    client.meta.events.register(
+        "before-sign.comprehend",
+        lambda request, **_: request.headers.add_header("x-api-key", key),
+    )
+    answer = client.detect_sentiment(Text=PRAISE, LanguageCode="en")
+    assert answer["Sentiment"] == "POSITIVE"
