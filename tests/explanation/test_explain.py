@@ -32,7 +32,7 @@ def weights(explanation) -> dict[str, float]:
         ("A dull and lifeless mess.", {"dull": -1, "lifeless": -1, "mess.": -1}),
         ("A waste of a great cast.", {"waste": -1, "great": 1}),
         ("Not bad at all.", {"Not": 1}),
-        ("It is not good.", {"not": -1, "good.": 1}),
+        ("It is not good.", {"not": -1}),
     ],
 )
 def test_key_words_pull_where_everyone_would_say(native, sent, signs):

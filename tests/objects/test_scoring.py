@@ -24,7 +24,12 @@ from app.objects.scoring import Summary, Target, score_object
 from app.sentiment.classifier import Prediction
 from app.sentiment.text import Limits, Text
 
-ROWS = [("a", "A great film."), ("b", "A dull, lifeless mess."), ("c", " "), ("d", "Great, again.")]
+ROWS = [
+    ("a", "A great film."),
+    ("b", "A dull, lifeless mess."),
+    ("c", " "),
+    ("d", "Great fun, again."),
+]
 LABELS = {"a": "Positive", "b": "Negative", "d": "Positive"}
 
 
@@ -102,7 +107,7 @@ def test_lines_are_written_after_their_scores(tmp_path, score, name):
     assert [(row[0], row[3]) for row in rows] == [
         ("Positive", "A great film."),
         ("Negative", "A dull, lifeless mess."),
-        ("Positive", "Great, again."),
+        ("Positive", "Great fun, again."),
     ]
     assert summary.rejected_to is None
 

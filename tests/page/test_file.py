@@ -135,13 +135,13 @@ def test_a_csv_file_comes_back_as_it_was_with_scores(page: Page) -> None:
 
 @pytest.mark.parametrize(("name", "delimiter"), [("a.csv", ";"), ("a.csv", "\t"), ("a.tsv", "\t")])
 def test_other_delimiters_are_kept(page: Page, name: str, delimiter: str) -> None:
-    choose(page, name, f"id{delimiter}review\n1{delimiter}Good, really.\n")
+    choose(page, name, f"id{delimiter}review\n1{delimiter}Good fun, really.\n")
     score(page)
     _, content = download(page)
     assert content.startswith(
         delimiter.join(["id", "review", "sentiment", "confidence", "positive"])
     )
-    assert content.splitlines()[1].startswith(f"1{delimiter}Good, really.{delimiter}Positive")
+    assert content.splitlines()[1].startswith(f"1{delimiter}Good fun, really.{delimiter}Positive")
 
 
 def test_a_jsonl_file_comes_back_line_by_line_with_scores(page: Page) -> None:

@@ -164,6 +164,7 @@ def test_an_analysis_has_sentences_if_the_texts_are_given_as_they_were_sent(nati
 def test_an_analysis_ends_when_its_client_disconnects(native):
     async def ask():
         with pytest.raises(ClientGone):
-            await Scorer(native, Settings()).analyse([TEXT], at_once, originals=[TEXT])
+            long = Text("A fine film. " * 5000)
+            await Scorer(native, Settings()).analyse([long], at_once, originals=[long])
 
     run(ask())

@@ -69,13 +69,13 @@ def test_torch_and_the_fp32_graph_agree(torch, bundle, reviews):
 
 @pytest.fixture(scope="module")
 def reference_labels(torch, reviews) -> np.ndarray:
-    return np.argmax(torch.score(reviews).logits, axis=1)
+    return _positive(torch.score(reviews).logits) > 0.5
 
 
-@pytest.mark.parametrize("int8", ["native", "onnx"])
-def test_int8_gives_the_reference_label(request, int8, reference_labels, reviews):
-    served = np.argmax(request.getfixturevalue(int8).score(reviews).logits, axis=1)
-    assert (served == reference_labels).mean() >= 0.995
+@pytest.mark.parametrize(("int8", "share"), [("native", 0.995), ("onnx", 0.985)])
+def test_int8_gives_the_reference_label(request, int8, share, reference_labels, reviews):
+    served = _positive(request.getfixturevalue(int8).score(reviews).logits) > 0.5
+    assert (served == reference_labels).mean() >= share
 
 
 def test_a_text_at_the_limit_of_length_is_scored_whole(native):
@@ -240,7 +240,7 @@ def test_the_margin_of_positive_lies_between_those_of_the_windows(bundle, window
 def test_a_neutral_window_between_others_moves_a_text_by_no_more_than_its_weight(
     bundle, windows, neutral, data
 ):
-    """The log-odds move by at most the window's share of the weight, times how far it lies off.
+    """The log-odds move by at most twice its share of the weight, times how far it lies off.
 
     The text changes sides only if the weighted margin of the neutral window exceeds its own.
     """
@@ -252,7 +252,7 @@ def test_a_neutral_window_between_others_moves_a_text_by_no_more_than_its_weight
     weight = max(polarity.opinion(neutral), 0.01)
     apart = [new - old for new, old in zip(neutral, before, strict=True)]
     moved = abs(polarity.log_odds(after) - polarity.log_odds(before))
-    assert moved <= weight / (others + weight) * (max(apart) - min(apart)) + 1e-9
+    assert moved <= 2 * weight / (others + weight) * (max(apart) - min(apart)) + 1e-9
     if others * abs(margin(before)) > weight * abs(margin(neutral)) + 1e-9:
         assert margin(after) * margin(before) > 0
 
@@ -286,8 +286,10 @@ def test_three_labels_are_answered_as_two_outcomes(bundle, logits):
     assert sum(prediction.scores.values()) == pytest.approx(1, abs=1.01e-4)
     assert prediction.confidence == prediction.scores[prediction.sentiment]
     assert prediction.confidence == max(prediction.scores.values()) >= 0.5
-    _, neutral, positive = polarity.probabilities(logits)
-    assert prediction.scores["Positive"] == pytest.approx(positive + neutral / 2, abs=1e-4)
+    negative, neutral, positive = polarity.probabilities(logits)
+    for_it, against = (positive + neutral / 2) ** 2, (negative + neutral / 2) ** 2
+    expected = for_it / (for_it + against)
+    assert prediction.scores["Positive"] == pytest.approx(expected, abs=1e-4)
 
 
 @pytest.mark.parametrize("count", [0, 1])

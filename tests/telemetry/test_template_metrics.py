@@ -79,7 +79,7 @@ def takes_time(milliseconds: float) -> bool:
     return 0 < milliseconds < 60_000
 
 
-DOUBTFUL = "The film is 90 minutes long."
+DOUBTFUL = "It is a film for a rainy day."
 PREDICT = post("/predict", {"text": "Superb."})
 BATCH = post("/predict/batch", {"texts": ["Superb.", "Wonderful.", "Awful.", DOUBTFUL, " "]})
 CHANGES = {

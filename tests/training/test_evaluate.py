@@ -126,13 +126,14 @@ def test_figures_of_three_outcomes_are_what_scikit_learn_finds(three_way):
     assert low < figures["macro_recall"] < high
 
 
-def test_half_of_neutrals_probability_goes_to_each_side_where_two_are_asked_for():
+def test_half_of_neutrals_probability_goes_to_each_side_and_the_odds_of_the_sides_are_squared():
     shares = np.array([[0.2, 0.5, 0.3], [0.5, 0.4, 0.1]])
     case = Scored(np.log(shares), np.array([POSITIVE, POSITIVE]), np.full(2, 9))
-    assert case.positive == pytest.approx([0.55, 0.3])
+    positive = [0.55**2 / (0.55**2 + 0.45**2), 0.3**2 / (0.3**2 + 0.7**2)]
+    assert case.positive == pytest.approx(positive)
     assert case.right.tolist() == [True, False]
-    assert case.confidence == pytest.approx([0.55, 0.7])
-    assert case.loss == pytest.approx(-np.log([0.55, 0.3]))
+    assert case.confidence == pytest.approx([positive[0], 1 - positive[1]])
+    assert case.loss == pytest.approx(-np.log(positive))
 
 
 def test_of_neutral_texts_alone_the_accuracy_is_how_many_are_called_neutral():
