@@ -83,7 +83,8 @@ async def classify(body: Annotated[ClassificationRequest, _EXAMPLES], request: R
     "/models/{model:path}",
     summary="Hugging Face inference, by the name of a model",
     response_model=list[list[ClassScore]],
-    responses=success_response(_ANSWER) | _RESPONSES,
+    # A name with a line break is no path of this route.
+    responses=success_response(_ANSWER) | _RESPONSES | {404: {"model": HuggingFaceError}},
 )
 @router.post("/hf-inference/models/{model:path}", include_in_schema=False)
 async def classify_with_model(
