@@ -92,8 +92,14 @@ def test_messages_are_scored_into_every_sink(stack: Stack, bus: str) -> None:
     send(stack, "A wonderful film.", '{"id": "r-2", "text": "A dreadful film.", "metadata": 7}')
     results = [json.loads(message["Body"]) for message in receive(stack, "ResultsQueue", 2)]
     assert sorted(result["sentiment"] for result in results) == ["Negative", "Positive"]
-    items = stack.client("dynamodb").scan(TableName=stack.outputs["ResultsTableName"])["Items"]
-    assert {item["id"]["S"] for item in items} >= {result["id"] for result in results}
+    table = stack.outputs["ResultsTableName"]
+
+    def all_are_in_the_table() -> bool:
+        items = stack.client("dynamodb").scan(TableName=table)["Items"]
+        return {item["id"]["S"] for item in items} >= {result["id"] for result in results}
+
+    # The queue is written before the table.
+    assert eventually(all_are_in_the_table)
     details = [json.loads(message["Body"])["detail"] for message in receive(stack, bus, 2)]
     assert {detail["id"]: detail.get("metadata") for detail in details}["r-2"] == 7
 
