@@ -9,7 +9,7 @@ from distilbert_int8 import processors
 
 from app.deadline import Deadline
 from app.explanation.explain import ExplainedAnalysis, Explanation, explain, explain_analysis
-from app.scoring.options import NO_OPTIONS, Options
+from app.scoring.options import NO_OPTIONS, Options, answer
 from app.sentiment.analysis import Analysis
 from app.sentiment.cancellation import cancelled_by
 from app.sentiment.classifier import Prediction, SentimentClassifier
@@ -153,13 +153,13 @@ class Scorer:
             ClientGone: the client disconnected.
             Overloaded: see `predict`.
         """
-        if not options:
-            return await self.predict(texts, disconnected)
-        return await self.analyse(
-            texts,
+        # Sentences are scored besides their text.
+        passes = 2 if options.sentences else 1
+        return await self._run(
+            self._predictions,
+            lambda: answer(self.classifier, texts, originals, options),
+            passes * sum(map(len, texts)),
             disconnected,
-            originals=originals if options.sentences else None,
-            neutral=options.neutral,
         )
 
     async def explain(
