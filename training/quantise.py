@@ -4,9 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import cholesky
+from scipy.linalg.lapack import dtrtri
 
 _DAMPING = 0.01
 """What the authors of GPTQ add to the Gram matrix's diagonal, as a share of its mean."""
+_BLOCK = 128
+"""Channels whose errors are subtracted from all later channels at once."""
 
 
 class ActivationStats(NamedTuple):
@@ -60,19 +64,48 @@ def weight(
     units = np.repeat(scales, inner // groups, axis=1).astype(np.float64)
     if gram is None:
         return np.rint(values / units).astype(np.int8), scales
-    damped = gram + np.eye(inner) * _DAMPING * np.trace(gram) / inner
-    factors = np.linalg.cholesky(np.linalg.inv(damped)).T
-    rest = values.astype(np.float64)
-    integers = np.zeros(values.shape, dtype=np.int8)
-    for k in range(inner):
-        neighbour = integers[:, k - 1].astype(int) if k % 2 else np.zeros(outputs, dtype=int)
-        column = np.rint(rest[:, k] / units[:, k])
-        most = np.where(neighbour * column > 0, np.minimum(128 - np.abs(neighbour), 127), 127)
-        column = np.clip(column, -most, most)
-        integers[:, k] = column
-        error = (rest[:, k] - column * units[:, k]) / factors[k, k]
-        rest[:, k + 1 :] -= error[:, None] * factors[k, k + 1 :]
-    return integers, scales
+    return _compensated(values.T, units.T, gram).T, scales
+
+
+def _compensated(weights: np.ndarray, units: np.ndarray, gram: np.ndarray) -> np.ndarray:
+    """Return the integers of `weight` with ``gram``; weights and units are (inner, outputs).
+
+    All outputs are rounded together, one channel after the other. A channel is corrected by the
+    errors of earlier channels just before it is rounded: by those of earlier blocks in one matrix
+    product for its whole block, then by those of its own block.
+    """
+    inner, outputs = weights.shape
+    factors = _compensation_factors(gram)
+    errors = np.empty((inner, outputs))
+    integers = np.zeros((inner, outputs), dtype=np.int8)
+    for start in range(0, inner, _BLOCK):
+        end = min(start + _BLOCK, inner)
+        block = weights[start:end] - factors[:start, start:end].T @ errors[:start]
+        for k in range(start, end):
+            exact = block[k - start] - factors[start:k, k] @ errors[start:k]
+            rounded = np.rint(exact / units[k])
+            neighbour = integers[k - 1].astype(int) if k % 2 else np.zeros(outputs, dtype=int)
+            most = np.where(neighbour * rounded > 0, np.minimum(128 - np.abs(neighbour), 127), 127)
+            rounded = np.clip(rounded, -most, most)
+            integers[k] = rounded
+            errors[k] = (exact - rounded * units[k]) / factors[k, k]
+    return integers
+
+
+def _compensation_factors(gram: np.ndarray) -> np.ndarray:
+    """Return the upper triangular R for which R.T @ R is the inverse of the damped Gram matrix.
+
+    R is the inverse of the upper triangular U for which U @ U.T is the damped matrix. Reversing the
+    channels turns U into a lower triangle, which LAPACK computes. This takes a third of the
+    arithmetic of inverting the matrix and factoring the inverse.
+    """
+    inner = len(gram)
+    damped = gram.astype(np.float64)
+    damped.flat[:: inner + 1] += _DAMPING * np.trace(damped) / inner
+    lower = cholesky(damped[::-1, ::-1], lower=True)
+    inverse, status = dtrtri(lower, lower=1)
+    assert status == 0, "a Cholesky factor has no zero on its diagonal"
+    return np.ascontiguousarray(inverse[::-1, ::-1])
 
 
 def rows(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -49,6 +49,31 @@ def test_compensation_loses_less_on_the_inputs_that_it_was_made_for(weight, inpu
     assert compensated < 0.5 * loss(*quantise.weight(weight))
 
 
+@pytest.mark.parametrize("group", [None, 32])
+@pytest.mark.parametrize("block", [1, 48, 128])
+def test_compensation_is_gptq_as_published(weight, inputs, group, block, monkeypatch):
+    """The reference rounds one row at a time and eliminates each channel from the inverse."""
+    monkeypatch.setattr(quantise, "_BLOCK", block)
+    gram = inputs.T @ inputs
+    integers, scales = quantise.weight(weight, group, gram)
+    units = np.repeat(scales, 128 // scales.shape[1], axis=1).astype(float)
+    expected = [_gptq(row, steps, gram) for row, steps in zip(weight, units, strict=True)]
+    np.testing.assert_array_equal(integers, expected)
+
+
+def _gptq(row, units, gram):
+    inverse = np.linalg.inv(gram + np.eye(len(gram)) * 0.01 * np.trace(gram) / len(gram))
+    row = row.astype(float)
+    integers = np.zeros(len(row), dtype=int)
+    for k in range(len(row)):
+        integer, neighbour = round(row[k] / units[k]), integers[k - 1] if k % 2 else 0
+        limit = 127 if neighbour * integer <= 0 else min(127, 128 - abs(neighbour))
+        integers[k] = max(-limit, min(limit, integer))
+        row[k:] -= (row[k] - integers[k] * units[k]) / inverse[k, k] * inverse[k, k:]
+        inverse -= np.outer(inverse[:, k], inverse[k]) / inverse[k, k]
+    return integers
+
+
 def test_smoothing_evens_out_what_it_divides():
     reach = np.array([0.1, 1, 10])
     seen = quantise.ActivationStats(-reach, reach, np.eye(3))
