@@ -3,8 +3,6 @@
 // The scale of the values differs from key to key, so that it cannot be taken out of the sum over
 // the keys. It goes into the softmax instead: added to the scores as a power of 2, it makes each
 // weight a product of probability and scale, and weights and values are summed as integers.
-#include <math.h>
-
 #include "kernel.h"
 
 enum { BLOCK_QUERIES = LANES / 2, BLOCK_VECTORS = 2 };
@@ -38,9 +36,9 @@ INLINE vf32 compute_scores(const quantised_kv *kv, const int32_t *queries, vf32 
                 sums[m] = dot4(sums[m], query, splat4(kv->keys + (j + m) * head_dim + d));
         }
         UNROLL for (int m = 0; m < LANES; m++) {
-            vf32 score = __builtin_convertvector(sums[m], vf32) *
-                             (query_scale * kv->key_scale[j + m]) +
-                         kv->value_log2_scale[j + m];
+            vf32 score = vfma(__builtin_convertvector(sums[m], vf32),
+                              query_scale * kv->key_scale[j + m],
+                              splat(kv->value_log2_scale[j + m]));
             store(scores + (j + m - begin) * LANES, score);
             if (j + m >= sequence.begin && j + m < sequence.end) max = vmax(max, score);
         }
@@ -60,8 +58,8 @@ INLINE vf32 softmax(const quantised_kv *kv, const float *scores, vf32 max, range
             const size_t j = begin + 4 * g + i;
             if (j < sequence.begin || j >= sequence.end) continue;
             vf32 weight = vexp2(load(scores + (4 * g + i) * LANES) - max);
-            sum += weight * kv->value_inv_scale[j];
-            four |= __builtin_convertvector(weight * 255 + 0.5f, vi32) << (8 * i);
+            sum = vfma(weight, splat(kv->value_inv_scale[j]), sum);
+            four |= __builtin_convertvector(vfma(weight, splat(255), splat(0.5f)), vi32) << (8 * i);
         }
         memcpy(weights + g * LANES, &four, sizeof four);
     }

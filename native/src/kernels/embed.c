@@ -8,7 +8,7 @@ void KERNEL(embed)(const embeddings *e, int32_t token, size_t position, size_t d
     for (size_t i = 0; i < dim; i += LANES) {
         vi8 bytes;
         memcpy(&bytes, embedding + i, sizeof bytes);
-        vf32 v = __builtin_convertvector(bytes, vf32) * e->scales[token];
-        store(out + i, v + load(position_embedding + i));
+        store(out + i, vfma(__builtin_convertvector(bytes, vf32), splat(e->scales[token]),
+                            load(position_embedding + i)));
     }
 }

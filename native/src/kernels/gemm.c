@@ -18,6 +18,8 @@ INLINE void gemm_tile(const gemm_args *args, size_t row, size_t panel, const int
     const int8_t *weight = w->weight + panel * PANEL * w->in_features;
     const size_t group_size = w->in_features / w->groups;
     vf32 out[MAX_MR][MAX_VECTORS];
+    UNROLL for (int r = 0; r < mr; r++)
+        UNROLL for (int v = 0; v < vectors; v++) out[r][v] = splat(0);
     for (size_t i = 0; i < w->groups; i++) {
         vi32 sums[MAX_MR][MAX_VECTORS];
         UNROLL for (int r = 0; r < mr; r++)
@@ -37,8 +39,7 @@ INLINE void gemm_tile(const gemm_args *args, size_t row, size_t panel, const int
             const float scale = x.scale[(row + r) * w->groups + i];
             UNROLL for (int v = 0; v < vectors; v++) {
                 const float *scales = w->scales + i * w->out_features + panel * PANEL + v * LANES;
-                vf32 scaled = dequantise(sums[r][v], load(scales) * scale);
-                out[r][v] = i ? out[r][v] + scaled : scaled;
+                out[r][v] = dequantise(sums[r][v], load(scales) * scale, out[r][v]);
             }
         }
     }

@@ -20,15 +20,9 @@ INLINE void assert_gemm(const gemm_args *g, size_t rows, range panels) {
     (void)w, (void)rows, (void)panels;
 }
 
-// The integer sums of one group of channels, scaled. The product is rounded before it is added to
-// those of other groups. If the compiler fused it into a multiply-add for some instruction sets
-// only, their results would differ.
-INLINE vf32 dequantise(vi32 sums, vf32 scales) {
-    vf32 v = __builtin_convertvector(sums, vf32) * scales;
-#if defined(__AVX512VNNI__)
-    __asm__("" : "+v"(v));
-#endif
-    return v;
+// Adds the integer sums of one group of channels, scaled, to those of the groups before.
+INLINE vf32 dequantise(vi32 sums, vf32 scales, vf32 before) {
+    return vfma(__builtin_convertvector(sums, vf32), scales, before);
 }
 
 // Turns the scaled sums of all groups into a row's outputs from `col` on: adds what the zero points
@@ -37,7 +31,8 @@ INLINE void gemm_epilogue(const gemm_args *g, size_t row, size_t col, vf32 v) {
     const linear *w = g->w;
     v += load(w->bias + col);
     for (size_t i = 0; i < w->groups; i++)
-        v += load(w->weight_sums + i * w->out_features + col) * g->x.offset[row * w->groups + i];
+        v = vfma(load(w->weight_sums + i * w->out_features + col),
+                 splat(g->x.offset[row * w->groups + i]), v);
     if (g->out.residual) v += load(g->out.residual + row * w->out_features + col);
     if (g->out.activation == ACTIVATION_GELU) v = vgelu(v);
     if (g->out.activation == ACTIVATION_RELU) v = vmax(v, splat(0));

@@ -2,9 +2,7 @@
 // on; all else is AVX-512's.
 //
 // One instruction multiplies a tile of 16 rows by 64 bytes with one of 64 bytes by 16 output
-// features. The packed weights already have that tile's layout. The sums are the same integers as
-// those of AVX-512, and the same floats scale them in the same order, so that the outputs are equal
-// to the bit.
+// features. The packed weights already have that tile's layout.
 #include "gemm.h"
 
 enum { TILE_ROWS = 16, TILE_BYTES = 64, TILES = 8, MR = 2 * TILE_ROWS, NR_PANELS = 2 };
@@ -62,7 +60,7 @@ INLINE void accumulate(const gemm_args *g, size_t row, size_t count, size_t pane
             vi32 integers;
             memcpy(&integers, sums[r][v], sizeof integers);
             vf32 before = group ? load(out[r][v]) : splat(0);
-            store(out[r][v], before + dequantise(integers, load(scales + v * PANEL) * scale));
+            store(out[r][v], dequantise(integers, load(scales + v * PANEL) * scale, before));
         }
     }
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <assert.h>
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -94,10 +95,41 @@ INLINE float reduce_max0(vf32 v) {
 #endif
 }
 
-INLINE float reduce_add(vf32 v) {
-    float sum = 0;
-    UNROLL for (int i = 0; i < LANES; i++) sum += v[i];
-    return sum;
+// a * b + c, rounded once. The compiler fuses nothing by itself, so that all instruction sets and
+// compilers round alike.
+INLINE vf32 vfma(vf32 a, vf32 b, vf32 c) {
+#if defined(__AVX512VNNI__)
+    return (vf32)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__AVX2__)
+    return (vf32)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#else
+    UNROLL for (int i = 0; i < LANES; i++) c[i] = fmaf(a[i], b[i], c[i]);
+    return c;
+#endif
+}
+
+// A sum of many floats, in as many parts on every instruction set: all add in the same order.
+enum { SUM_PARTS = 16, SUM_VECTORS = SUM_PARTS / LANES };
+typedef struct {
+    vf32 part[SUM_VECTORS];
+} vsum;
+
+// Adds the parts, each time the upper half of them to the lower half.
+INLINE float reduce_add(vsum sum) {
+    UNROLL for (int n = SUM_VECTORS / 2; n; n /= 2)
+        UNROLL for (int i = 0; i < n; i++) sum.part[i] += sum.part[i + n];
+#if defined(__AVX512VNNI__)
+    __m512 v = (__m512)sum.part[0];
+    __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+#elif defined(__AVX2__)
+    __m256 eight = (__m256)sum.part[0];
+#endif
+#if defined(__AVX2__)
+    __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+#else
+    vf32 four = sum.part[0];
+#endif
+    return (four[0] + four[2]) + (four[1] + four[3]);
 }
 
 // Adds to each lane the products of its four activations (0 to 255) with its four weights. Two
@@ -127,9 +159,9 @@ INLINE vf32 vexp2(vf32 x) {
     vf32 power = vmax(x, splat(-126));
     vf32 shifted = power + magic;
     vf32 fraction = power - (shifted - magic);
-    vf32 p = fraction * 0.0551716697f + 0.242611127f;
-    p = p * fraction + 0.693260986f;
-    p = p * fraction + 0.999928073f;
+    vf32 p = vfma(fraction, splat(0.0551716697f), splat(0.242611127f));
+    p = vfma(p, fraction, splat(0.693260986f));
+    p = vfma(p, fraction, splat(0.999928073f));
     return (vf32)((vi32)p + ((vi32)shifted << 23));
 }
 
@@ -138,13 +170,13 @@ INLINE vf32 vexp2(vf32 x) {
 INLINE vf32 vgelu(vf32 x) {
     vf32 clamped = vmin(vmax(x, splat(-4.5f)), splat(4.5f));
     vf32 square = clamped * clamped;
-    vf32 p = square * 3.0364173e-11f - 3.31465921e-09f;
-    p = p * square + 1.5909967e-07f;
-    p = p * square - 4.45172873e-06f;
-    p = p * square + 8.14251616e-05f;
-    p = p * square - 0.00103759125f;
-    p = p * square + 0.00958520267f;
-    p = p * square - 0.0659846514f;
-    p = p * square + 0.398712605f;
-    return x * (p * clamped + 0.5f);
+    vf32 p = vfma(square, splat(3.0364173e-11f), splat(-3.31465921e-09f));
+    p = vfma(p, square, splat(1.5909967e-07f));
+    p = vfma(p, square, splat(-4.45172873e-06f));
+    p = vfma(p, square, splat(8.14251616e-05f));
+    p = vfma(p, square, splat(-0.00103759125f));
+    p = vfma(p, square, splat(0.00958520267f));
+    p = vfma(p, square, splat(-0.0659846514f));
+    p = vfma(p, square, splat(0.398712605f));
+    return x * vfma(p, clamped, splat(0.5f));
 }
