@@ -2,8 +2,7 @@
 # `sam build --use-buildkit`) or buildah; `make image` uses whichever is installed.
 # `make pin` adds the tag's current digest, so that every build has the same base.
 ARG BASE_IMAGE=public.ecr.aws/lambda/python:3.12
-# native: int8, the smallest and fastest, for x86-64. onnx: int8, for arm64. torch: the reference,
-# several times larger and slower.
+# native: int8, the smallest and fastest. torch: the reference, several times larger and slower.
 ARG ENGINE=native
 
 FROM ${BASE_IMAGE} AS dependencies
@@ -14,8 +13,8 @@ COPY requirements.txt requirements.lock requirements-build.lock constraints.txt 
 COPY native /tmp/native
 # The lock files name every package with its hashes, so pip resolves nothing (--no-deps). What
 # compiles the engine is locked too; the engine is then built without an index.
-# Left out of an image are the packages of the other engines and the client of the Hugging Face hub,
-# which `tokenizers` imports only to download a file. `transformers` does import it.
+# Left out is the client of the Hugging Face hub, which `tokenizers` imports only to download a file.
+# `transformers` does import it.
 # torch has no hashes here because they depend on the index that it comes from.
 # The secrets are optional and leave nothing in the image: a pip.conf and a certificate bundle, for
 # builds behind a private mirror.
@@ -23,33 +22,26 @@ RUN --mount=type=secret,id=pipconf,target=/etc/pip.conf \
     --mount=type=secret,id=ca,target=/run/ca.pem \
     if [ -s /run/ca.pem ]; then export PIP_CERT=/run/ca.pem; fi; \
     hub='huggingface-hub|hf-xet|fsspec|filelock|httpx2|httpcore2|truststore|pyyaml'; \
-    case "$ENGINE" in \
-        torch) out='onnxruntime|flatbuffers|protobuf' ;; \
-        onnx) out="$hub" ;; \
-        *) out="onnxruntime|numpy|flatbuffers|protobuf|$hub" ;; \
-    esac; \
     install() { \
         pip install --no-cache-dir --disable-pip-version-check --no-compile --only-binary :all: "$@"; \
     }; \
     cd /tmp && if [ "$ENGINE" = torch ]; then \
-        sed -i -E "/^($out)==/d" requirements.txt \
-        && install --target "$LAMBDA_TASK_ROOT" -r requirements.txt -c constraints.txt \
-            safetensors torch transformers; \
+        install --target "$LAMBDA_TASK_ROOT" -r requirements.txt -c constraints.txt \
+            numpy safetensors torch transformers; \
     else \
-        sed -i -E "/^($out)==/,/[^\\\\]\$/d" requirements.lock \
+        sed -i -E "/^($hub)==/,/[^\\\\]\$/d" requirements.lock \
         && install --no-deps --require-hashes --target "$LAMBDA_TASK_ROOT" -r requirements.lock \
         && install --no-deps --require-hashes -r requirements-build.lock \
         && install --no-deps --no-index --no-build-isolation --target "$LAMBDA_TASK_ROOT" ./native; \
     fi
-# Removes what serving never imports: commands, tests, headers, type stubs, model conversion, and
-# botocore's descriptions of services that are not called. Packages still list these files in their
+# Removes what serving never imports: commands, tests, headers, type stubs, and botocore's
+# descriptions of services that are not called. Packages still list these files in their
 # metadata. Licences stay.
 # Bytecode is compiled now because Lambda's file system is read-only: otherwise every cold start
 # would compile the sources again. It is not checked against them because they never change, and
 # because a build may rewrite the timestamps that such a check compares.
 RUN cd "$LAMBDA_TASK_ROOT" \
     && rm -rf bin numpy/tests numpy/*/tests numpy/f2py numpy/_core/include numpy/random/lib \
-        onnxruntime/quantization onnxruntime/tools onnxruntime/transformers \
     && find . \( -name '*.pyi' -o -name '*.pxd' -o -name '*.pyx' -o -name '*.[ah]' \) -delete \
     && for service in botocore/data/*/; do \
         case "$(basename "$service")" in \
@@ -69,31 +61,21 @@ FROM ${BASE_IMAGE} AS model
 ARG ENGINE
 COPY model /tmp/model/
 WORKDIR /tmp/model
-# Copies only what the engine reads. A bundle may list a graph or fp16 weights of its own. Without
-# these the torch engine dequantises the int8 weights into /tmp at start, and the graph must be made
-# first, as the message says: a graph holds the revision of the bundle that it was derived from.
-RUN listed() { grep -q " [ *]$1\$" SHA256SUMS; }; \
-    case "$ENGINE" in \
+# Copies only what the engine reads. A bundle may list fp16 weights of its own. Without these the
+# torch engine dequantises the int8 weights into /tmp at start.
+RUN case "$ENGINE" in \
         native) weights=model.int8.safetensors ;; \
-        onnx) weights=model.onnx; \
-            listed model.onnx || { \
-                revision="$(python3 -c 'import json; print(json.load(open("card.json"))["revision"])')"; \
-                grep -qF "$revision" model.onnx \
-                    || { echo "run this first: make onnx OUT=model/model.onnx" >&2; exit 1; }; \
-                sha256sum model.onnx >> SHA256SUMS; \
-            } ;; \
         torch) weights="tokenizer_config.json model.int8.safetensors"; \
-            ! listed model.safetensors || weights="tokenizer_config.json model.safetensors" ;; \
-        *) echo "ENGINE must be native, onnx or torch, not '$ENGINE'" >&2; exit 1 ;; \
+            ! grep -q ' [ *]model.safetensors$' SHA256SUMS \
+                || weights="tokenizer_config.json model.safetensors" ;; \
+        *) echo "ENGINE must be native or torch, not '$ENGINE'" >&2; exit 1 ;; \
     esac; \
     install -p -D -m 444 -t "$LAMBDA_TASK_ROOT/model" \
         SHA256SUMS card.json config.json tokenizer.json $weights
 
 FROM ${BASE_IMAGE}
 ARG ENGINE
-# ORT_DISABLE_TELEMETRY stops onnxruntime's telemetry thread.
-ENV SENTIMENT_ENGINE=${ENGINE} ORT_DISABLE_TELEMETRY=1 HF_HUB_OFFLINE=1 HF_HOME=/tmp/huggingface \
-    PYTHONDONTWRITEBYTECODE=1
+ENV SENTIMENT_ENGINE=${ENGINE} HF_HUB_OFFLINE=1 HF_HOME=/tmp/huggingface PYTHONDONTWRITEBYTECODE=1
 # The layers that change most come last, so that a push sends only those.
 COPY --from=dependencies ${LAMBDA_TASK_ROOT} ./
 COPY --from=model ${LAMBDA_TASK_ROOT} ./

@@ -11,7 +11,7 @@ EMULATOR := .cache/$(SAM_CLI)
 UV := uv==0.13.9
 NATIVE := $(filter-out %.egg-info,$(wildcard native/*.* native/src/*.* native/src/kernels/*.* native/distilbert_int8/*.py))
 
-# Turns off the telemetry of onnxruntime.
+# Turns off the telemetry of onnxruntime, which verifies exports.
 export ORT_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
@@ -152,12 +152,13 @@ divide: $(VENV)/train.installed ## Divide the texts of DATA=file: a fifth into d
 snippets: $(VENV)/train.installed ## Download rated sentences of product reviews and tweets into data/
 	@$(BIN)/python -m training snippets
 
-export: $(VENV)/train.installed ## Export the checkpoint MODEL=folder or hub id as a bundle into OUT=model (WITH="fp16 onnx" adds these weights)
+export: $(VENV)/train.installed ## Export the checkpoint MODEL=folder or hub id as a bundle into OUT=model (WITH="fp16 onnx" adds fp16 weights and an ONNX file for elsewhere)
 	@test -n "$(MODEL)" || { echo "MODEL is missing: make export MODEL=runs/shipped/checkpoint DATA=runs/shipped/held_out.csv"; exit 2; }
 	@$(BIN)/python -m training export --model $(MODEL) $(if $(DATA),--data $(DATA)) $(TABLE) $(if $(CARD),--card $(CARD)) $(if $(LOSS),--loss $(LOSS)) $(if $(WITH),--with $(WITH)) $(if $(OUT),--out $(OUT))
 
-onnx: $(VENV)/train.installed ## Write the int8 ONNX graph of BUNDLE=model into OUT=file, by default where the onnx engine looks
-	@$(BIN)/python -m training onnx $(if $(BUNDLE),--bundle $(BUNDLE)) $(if $(DATA),--data $(DATA)) $(if $(OUT),--out $(OUT))
+onnx: $(VENV)/train.installed ## Write an int8 ONNX file of BUNDLE=model into OUT=, for onnxruntime elsewhere, and verify it on DATA=
+	@test -n "$(OUT)" || { echo "OUT is missing: make onnx OUT=sentiment.onnx"; exit 2; }
+	@$(BIN)/python -m training onnx $(if $(BUNDLE),--bundle $(BUNDLE)) $(if $(DATA),--data $(DATA)) $(if $(LOSS),--loss $(LOSS)) --out $(OUT)
 
 evaluate: $(VENV)/train.installed ## Evaluate BUNDLE=model on labelled texts, DATA=, and by the suite of abilities (RECORD= adds the results to the card)
 	@test -n "$(DATA)" || { echo "DATA is missing: make evaluate DATA=imdb-test.parquet"; exit 2; }

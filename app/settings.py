@@ -27,6 +27,15 @@ def _dialects(value: object) -> object:
     return () if value == "none" else _split(value)
 
 
+def _engine(value: object) -> object:
+    if value == "onnx":
+        raise ValueError(
+            "the onnx engine was removed; use 'native' or 'torch'. To run the model in onnxruntime "
+            "elsewhere, write an ONNX file with `make export` (WITH=onnx) or `make onnx`"
+        )
+    return value
+
+
 def _delimiter(value: object) -> object:
     if value in ("\n", "\r", '"'):
         raise ValueError("must not be a quote or a line break")
@@ -46,10 +55,10 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    engine: Literal["native", "onnx", "torch"] = Field(
+    engine: Annotated[Literal["native", "torch"], BeforeValidator(_engine)] = Field(
         "native",
-        description="The inference engine: `native` (int8, the kernels of this project, fastest on "
-        "x86-64), `onnx` (int8, onnxruntime, for other processors) or `torch` (the reference).",
+        description="The inference engine: `native` (int8, the kernels of this project) or `torch` "
+        "(fp32, the reference).",
     )
     model_dir: Path = Field(
         Path(__file__).parents[1] / "model", description="The directory of the model bundle."

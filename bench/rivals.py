@@ -16,11 +16,11 @@ from app.sentiment.bundle import load as load_bundle
 from app.sentiment.classifier import SentimentClassifier
 from app.sentiment.engines import Engine, reference
 from app.sentiment.engines.native import NativeEngine
-from app.sentiment.engines.onnx import GRAPH, OnnxEngine
 from app.sentiment.engines.tokenizer import BundleTokenizer
 from app.sentiment.windows import Windows
 from bench.checkpoint import make_checkpoint
 from bench.service import ROOT
+from training.onnx_engine import OnnxEngine
 
 SHIPPED = ROOT / "model"
 CACHE = ROOT / ".cache/rivals"
@@ -45,7 +45,8 @@ def prepare() -> None:
     if done.exists():
         return
     CACHE.mkdir(parents=True, exist_ok=True)
-    write_graph(bundle, data.read(ROOT / "training/reviews.csv"), CACHE / GRAPH)
+    texts = {"reviews": data.read(ROOT / "training/reviews.csv")}
+    write_graph(bundle, texts, CACHE / "shipped.int8.onnx")
     make_checkpoint(BASE, SHIPPED)
     shipped = reference.checkpoint(bundle)
     for name, source in (("shipped", shipped), ("base", BASE)):
@@ -155,13 +156,13 @@ def _padded(rows: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _onnx(name: str) -> Callable[[Bundle], Engine]:
-    return lambda bundle: OnnxEngine(bundle, THREADS, (CACHE / name).read_bytes())
+    return lambda bundle: OnnxEngine(bundle, (CACHE / name).read_bytes(), THREADS)
 
 
 OURS = "native int8 (ours)"
 ENGINES: dict[str, Callable[[Bundle], Engine]] = {
     OURS: lambda bundle: NativeEngine(bundle, THREADS),
-    "onnx int8 (ours)": _onnx(GRAPH),
+    "onnx int8 (ours)": _onnx("shipped.int8.onnx"),
     "onnx fp32": _onnx("shipped.fp32.onnx"),
     "OpenVINO": _OpenVino,
     "CTranslate2 int8": _CTranslate2,

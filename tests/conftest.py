@@ -61,7 +61,7 @@ SLOW = (
     "tests/web/test_openapi.py",
 )
 """Folders and files whose tests start processes, a browser or torch, or compute for long."""
-SLOW_ENGINES = {"torch", "onnx"}
+SLOW_ENGINES = {"torch"}
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -197,24 +197,8 @@ def native() -> SentimentClassifier:
 
 @pytest.fixture(scope="session")
 def cache_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the session's own `XDG_CACHE_HOME`, for the engines that derive their files."""
+    """Return the session's own `XDG_CACHE_HOME`, for the engine that derives its files."""
     return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(scope="session")
-def onnx_graph(bundle: Bundle, cache_home: Path) -> None:
-    """Write the onnx engine's graph into that cache, as `make onnx` does but of fewer texts."""
-    from training import data, export
-
-    texts = data.read(ROOT / "training/reviews.csv").take(range(24))
-    with patch.dict(os.environ, XDG_CACHE_HOME=str(cache_home)):
-        export.cache_graph(bundle, texts)
-
-
-@pytest.fixture(scope="session")
-def onnx(onnx_graph: None, cache_home: Path) -> SentimentClassifier:
-    with patch.dict(os.environ, XDG_CACHE_HOME=str(cache_home)):
-        return load_classifier(Settings(engine="onnx", cache_size=0, threads=1))
 
 
 @pytest.fixture(scope="session")
@@ -223,7 +207,7 @@ def torch(cache_home: Path) -> SentimentClassifier:
         return load_classifier(Settings(engine="torch", cache_size=0, threads=1))
 
 
-@pytest.fixture(scope="session", params=["native", "onnx", "torch"])
+@pytest.fixture(scope="session", params=["native", "torch"])
 def engine(request: pytest.FixtureRequest) -> SentimentClassifier:
     """Each engine in turn, behind the same classifier."""
     return request.getfixturevalue(request.param)

@@ -22,8 +22,13 @@ def test_an_empty_value_is_the_default():
 
 
 def test_an_invalid_value_is_named_with_the_allowed_ones():
-    with pytest.raises(SettingsError, match="SENTIMENT_ENGINE=tf: .*'native', 'onnx' or 'torch'"):
+    with pytest.raises(SettingsError, match="SENTIMENT_ENGINE=tf: .*'native' or 'torch'"):
         load({"SENTIMENT_ENGINE": "tf"})
+
+
+def test_the_engine_that_was_removed_is_refused_with_what_to_use_instead():
+    with pytest.raises(SettingsError, match="=onnx: .*use 'native' or 'torch'.*`make export`"):
+        load({"SENTIMENT_ENGINE": "onnx"})
 
 
 def test_an_unknown_setting_is_ignored_with_a_warning(caplog):

@@ -19,7 +19,6 @@ import numpy as np
 
 from app.sentiment import bundle, classifier, engines
 from app.sentiment.classifier import SentimentClassifier
-from app.sentiment.engines.onnx import find_graph
 from app.sentiment.text import normalise
 from app.sentiment.windows import Windows
 from training import (
@@ -265,20 +264,14 @@ def _export(args: argparse.Namespace) -> None:
 
 def _onnx(args: argparse.Namespace) -> None:
     source = bundle.load(args.bundle)
-    examples = data.read(args.data)
-    if path := args.out:
-        export.write_graph(source, examples, path)
-    else:
-        path = export.cache_graph(source, examples)
-    print(f"{path}: the int8 graph of revision {source.revision}")
+    export.write_graph(source, {args.data.name: data.read(args.data)}, args.out, args.loss)
+    print(f"{args.out}: the int8 graph of revision {source.revision}")
 
 
 def _evaluate(args: argparse.Namespace) -> None:
     columns = _columns(args)
     examples = data.read(args.data, columns=columns)
     served = bundle.load(args.bundle)
-    if args.engine == "onnx" and find_graph(served) is None:
-        export.cache_graph(served, data.read(REVIEWS))
     name = f"{args.data.stem}-{args.engine}"
     if args.window or args.stride:
         if args.record:
@@ -508,23 +501,24 @@ def _parser() -> argparse.ArgumentParser:
            help="of these texts that int8 may lose against fp32, by default "
                 f"{export.MAX_LOSS}; more is for weights that are only compared")  # fmt: skip
     option("--with", dest="extras", nargs="+", choices=("fp16", "onnx"), default=(),
-           help="also write the checkpoint in fp16, the int8 ONNX graph, or both")  # fmt: skip
+           help="also write the checkpoint in fp16, an int8 ONNX graph for onnxruntime elsewhere, "
+                "or both")  # fmt: skip
     option("--out", type=Path, default=MODEL, metavar="BUNDLE")
 
-    option = command(
-        _onnx, "write the int8 ONNX graph of a bundle, for the onnx engine or your own"
-    )
+    option = command(_onnx, "write an int8 ONNX graph of a bundle, for onnxruntime elsewhere")
     option("--bundle", type=Path, default=MODEL)
     option("--data", type=Path, default=REVIEWS, metavar="TEXTS",
-           help="labelled texts, to set the int8 ranges by")  # fmt: skip
-    option("--out", type=Path, metavar="FILE",
-           help="by default where the onnx engine looks, in the user's cache")  # fmt: skip
+           help="labelled texts, to set the int8 ranges by and to verify the graph on")  # fmt: skip
+    option("--loss", type=float, default=export.MAX_LOSS, metavar="SHARE",
+           help="of these texts that int8 may lose against fp32, by default "
+                f"{export.MAX_LOSS}")  # fmt: skip
+    option("--out", type=Path, required=True, metavar="FILE")
 
     option = command(_evaluate, "measure a bundle on labelled texts")
     option("--data", type=Path, required=True, metavar="TEXTS")
     add_columns(option)
     option("--bundle", type=Path, default=MODEL)
-    option("--engine", choices=("native", "onnx", "torch"), default="native")
+    option("--engine", choices=("native", "torch"), default="native")
     option("--window", type=int, help="tokens in a window, if not the bundle's")
     option("--stride", type=int, help="tokens from window to window, if not the bundle's")
     option("--out", type=Path, metavar="FOLDER", help="by default one under runs/evaluations")
@@ -536,7 +530,7 @@ def _parser() -> argparse.ArgumentParser:
     option = command(_abilities, "test what a bundle understands, by sentences built for it")
     option("--bundle", type=Path, default=MODEL)
     option("--record", action="store_true", help="write the shares of failures into the card")
-    option("--engine", choices=("native", "onnx", "torch"), default="native")
+    option("--engine", choices=("native", "torch"), default="native")
     option("--out", type=Path, metavar="FOLDER", help="by default one under runs/evaluations")
 
     option = command(_snippets, "fetch rated sentences of product reviews and tweets from PyPI")

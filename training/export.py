@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -26,14 +25,14 @@ from transformers import (
 from app.sentiment.bundle import CHECKSUMS, LABELS, Bundle
 from app.sentiment.bundle import load as load_bundle
 from app.sentiment.classifier import SentimentClassifier
-from app.sentiment.engines import Engine, disk_cache, reference
+from app.sentiment.engines import Engine, reference
 from app.sentiment.engines.native import WEIGHTS, NativeEngine
-from app.sentiment.engines.onnx import GRAPH, OnnxEngine, cached_graph
 from app.sentiment.windows import Windows
 from training import calibration, data, graph, outcomes, pack
 from training.card import write as write_card
 from training.data import NEUTRAL, Examples
 from training.evaluate import Scored, calibration_error, score
+from training.onnx_engine import OnnxEngine
 from training.quantise import Activations, ActivationStats
 from training.recipe import FILE as RECIPE
 from training.train import predict
@@ -145,8 +144,8 @@ def export(
     weights (``compared``) is kept. ``max_loss``: the share of the texts that are not Neutral that
     int8 may lose against fp32; more than the default is for weights that are to be compared, not
     served. ``with_fp16``: also write the checkpoint itself, in fp16, which the
-    torch engine then loads instead of the dequantised int8 weights. ``with_onnx``: also write the
-    int8 ONNX graph, and verify it.
+    torch engine then loads instead of the dequantised int8 weights. ``with_onnx``: also write an
+    int8 ONNX graph for use elsewhere, and verify it; the service does not read it.
 
     Raises:
         ValueError: the folder holds something else than a bundle, or int8 is less accurate than
@@ -159,11 +158,7 @@ def export(
     windows = [_within(model.config.max_position_embeddings, each) for each in WINDOWS]
     weights = _weights(model)
     fp32 = graph.build(model.config, weights)
-    rows = [
-        row
-        for examples in sources.values()
-        for row in _calibration_rows(tokenizer, examples, windows[0])
-    ]
+    rows = _calibration_rows(tokenizer, sources, windows[0])
     print(f"observing activations on {len(rows)} texts")
     activations = observe(fp32, rows)
 
@@ -177,8 +172,8 @@ def export(
         save_file(halves, unfinished / reference.WEIGHTS, metadata={"format": "pt"})
         (unfinished / reference.WEIGHTS).chmod(0o644)
     if with_onnx:
-        int8 = graph.build(model.config, weights, activations)
-        (unfinished / GRAPH).write_bytes(int8.SerializeToString())
+        int8 = graph.build(model.config, weights, activations).SerializeToString()
+        (unfinished / graph.FILE).write_bytes(int8)
     print("quantising")
     pack.save(model.config, weights, activations, unfinished / WEIGHTS)
     _save_tokenizer(tokenizer, model.config.max_position_embeddings, unfinished)
@@ -202,19 +197,11 @@ def export(
     write_card(unfinished, {**identity, "revision": "", "inference": inference})
 
     bundle = load_bundle(unfinished)
-
-    def scored(engine: Engine) -> dict[str, Scored]:
-        classifier = SentimentClassifier(bundle, engine)
-        return {name: score(classifier, examples) for name, examples in sources.items()}
-
-    fp32_engine = OnnxEngine(bundle, model=fp32.SerializeToString())
-    logits = np.array(fp32_engine.logits([row.tolist() for row in rows]))
-    _verify_graph(logits, predict(model, rows))
-    in_fp32 = scored(fp32_engine)
-    native = scored(NativeEngine(bundle))
+    in_fp32 = _scored_by_graph(bundle, fp32, model, rows, sources)
+    native = _scored(bundle, NativeEngine(bundle), sources)
     _verify("native", native, in_fp32, max_loss)
     if with_onnx:
-        _verify("onnx", scored(OnnxEngine(bundle)), in_fp32, max_loss)
+        _verify("onnx", _scored(bundle, OnnxEngine(bundle, int8), sources), in_fp32, max_loss)
     inference["temperature"] = _temperature(native)
     revision = _revision(unfinished, inference)
     write_card(unfinished, {**identity, "revision": revision, "inference": inference})
@@ -226,31 +213,30 @@ def export(
     print(f"{folder}: revision {revision}, temperature {inference['temperature']}")
 
 
-def write_graph(bundle: Bundle, examples: Examples, path: Path) -> None:
-    """Write the int8 ONNX graph of a bundle's reference checkpoint.
+def write_graph(
+    bundle: Bundle, sources: Mapping[str, Examples], path: Path, max_loss: float = MAX_LOSS
+) -> None:
+    """Write an int8 ONNX graph of a bundle's reference checkpoint, and verify it against that.
 
-    ``examples``: texts like those to be served, which set the int8 ranges.
+    ``sources``: by any name, labelled texts like those to be scored. They set the int8 ranges, and
+    the graph is verified on them. ``max_loss``: the share of the texts that are not Neutral that
+    int8 may lose against fp32.
 
     Raises:
         BundleError: a file of the bundle is missing or damaged.
+        ValueError: int8 is less accurate than fp32 by more than is allowed; nothing was written.
     """
     model, tokenizer = load_checkpoint(str(reference.checkpoint(bundle)))
     weights = _weights(model)
-    rows = _calibration_rows(tokenizer, examples, bundle.windows[0])
-    activations = observe(graph.build(model.config, weights), rows)
-    int8 = graph.build(model.config, weights, activations, bundle.revision)
+    rows = _calibration_rows(tokenizer, sources, bundle.windows[0])
+    fp32 = graph.build(model.config, weights)
+    int8 = graph.build(model.config, weights, observe(fp32, rows), bundle.revision)
+    serialised = int8.SerializeToString()
+    in_fp32 = _scored_by_graph(bundle, fp32, model, rows, sources)
+    _verify("onnx", _scored(bundle, OnnxEngine(bundle, serialised), sources), in_fp32, max_loss)
     unfinished = path.with_name(f"{path.name}.unfinished.{os.getpid()}")
-    unfinished.write_bytes(int8.SerializeToString())
+    unfinished.write_bytes(serialised)
     unfinished.rename(path)
-
-
-def cache_graph(bundle: Bundle, examples: Examples) -> Path:
-    """Write the bundle's graph (`write_graph`) where the onnx engine looks; return its path."""
-    path = cached_graph(bundle)
-    with TemporaryDirectory(prefix="unfinished.", dir=path.parent.parent) as unfinished:
-        write_graph(bundle, examples, Path(unfinished) / GRAPH)
-        disk_cache.publish(Path(unfinished), path.parent, [GRAPH])
-    return path
 
 
 def _weights(model: DistilBertForSequenceClassification) -> dict[str, np.ndarray]:
@@ -258,11 +244,38 @@ def _weights(model: DistilBertForSequenceClassification) -> dict[str, np.ndarray
 
 
 def _calibration_rows(
-    tokenizer: Tokenizer, examples: Examples, windows: Windows
+    tokenizer: Tokenizer, sources: Mapping[str, Examples], windows: Windows
 ) -> list[np.ndarray]:
     """Return the token ids that the int8 ranges are set by."""
-    texts = examples.texts[:CALIBRATION_TEXTS]
-    return data.encode(tokenizer, texts, min(CALIBRATION_TOKENS, windows.length))
+    length = min(CALIBRATION_TOKENS, windows.length)
+    return [
+        row
+        for examples in sources.values()
+        for row in data.encode(tokenizer, examples.texts[:CALIBRATION_TEXTS], length)
+    ]
+
+
+def _scored(bundle: Bundle, engine: Engine, sources: Mapping[str, Examples]) -> dict[str, Scored]:
+    classifier = SentimentClassifier(bundle, engine)
+    return {name: score(classifier, examples) for name, examples in sources.items()}
+
+
+def _scored_by_graph(
+    bundle: Bundle,
+    fp32: onnx.ModelProto,
+    model: DistilBertForSequenceClassification,
+    rows: list[np.ndarray],
+    sources: Mapping[str, Examples],
+) -> dict[str, Scored]:
+    """Score the sources by the fp32 graph, after its logits of these rows were compared to torch's.
+
+    Raises:
+        ValueError: they differ.
+    """
+    engine = OnnxEngine(bundle, fp32.SerializeToString())
+    logits = np.array(engine.logits([row.tolist() for row in rows]))
+    _verify_graph(logits, predict(model, rows))
+    return _scored(bundle, engine, sources)
 
 
 def _within(positions: int, windows: Windows) -> Windows:
@@ -331,10 +344,10 @@ def _verify(
 def _revision(folder: Path, inference: Mapping[str, Any]) -> str:
     """Return a digest of the weights, the tokenizer, the windows and the temperature.
 
-    It does not cover the code that derives the other engines' weights from these.
+    It does not cover the code that derives the torch engine's weights from these.
     """
     checksum = hashlib.sha256(json.dumps(inference).encode())
-    for name in (reference.WEIGHTS, GRAPH, WEIGHTS, "tokenizer.json"):
+    for name in (reference.WEIGHTS, graph.FILE, WEIGHTS, "tokenizer.json"):
         if (folder / name).exists():
             checksum.update((folder / name).read_bytes())
     return checksum.hexdigest()[:12]

@@ -17,12 +17,14 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from transformers import DistilBertConfig
 
-from app.sentiment.engines.onnx import REVISION
 from training import quantise
 from training.quantise import Activations
 
 Weights = Mapping[str, np.ndarray]
 
+FILE = "model.onnx"
+REVISION = "revision"
+"""The key in a graph's metadata: the revision of the bundle that it was derived from."""
 
 _MICROSOFT = "com.microsoft"
 _EPSILON = 1e-12

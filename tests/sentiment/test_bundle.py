@@ -38,16 +38,14 @@ def test_a_corrupted_file_refuses_to_load_and_is_named(copy, engine, name):
         load_classifier(Settings(engine=engine, model_dir=copy))
 
 
-@pytest.mark.parametrize(
-    ("engine", "name"), [("onnx", "model.onnx"), ("torch", "model.safetensors")]
-)
-def test_a_corrupted_file_of_a_bundles_own_is_named(copy, engine, name):
+def test_a_corrupted_checkpoint_of_a_bundles_own_is_named(copy):
+    name = "model.safetensors"
     digest = hashlib.sha256(b"weights").hexdigest()
     with (copy / "SHA256SUMS").open("a") as file:
         file.write(f"{digest}  {name}\n")
     (copy / name).write_bytes(b"other weights")
     with pytest.raises(BundleError, match=f"{name} has sha256"):
-        load_classifier(Settings(engine=engine, model_dir=copy))
+        load_classifier(Settings(engine="torch", model_dir=copy))
 
 
 @pytest.mark.parametrize("name", ["model.int8.safetensors", "tokenizer.json", "card.json"])
@@ -145,12 +143,12 @@ def test_a_text_is_cut_by_the_windows_for_its_length(bundle, tokens, expected):
     assert bundle.spans(tokens - 2) == expected
 
 
-def test_lambda_needs_no_file_of_the_other_engines(copy):
+def test_lambda_needs_no_file_of_the_other_engine(copy):
     (copy / "tokenizer_config.json").unlink()
     load_classifier(Settings(model_dir=copy))
 
 
 def test_checksums_cover_every_file(bundle):
-    derived = {"model.onnx", "model.safetensors"}  # .gitignore has them
+    derived = {"model.safetensors"}  # .gitignore has it
     files = {path.name for path in bundle.folder.iterdir()} - {"SHA256SUMS"} - derived
     assert files == set(bundle.checksums)

@@ -7,18 +7,15 @@ import shutil
 import stat
 import subprocess
 import sys
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper
 from transformers import AutoModelForSequenceClassification
 
-from app.sentiment.bundle import Bundle, BundleError, load
+from app.sentiment.bundle import BundleError, load
 from app.sentiment.engines import disk_cache, reference
-from app.sentiment.engines.onnx import GRAPH, REVISION, OnnxEngine, cached_graph, graph
 from app.sentiment.polarity import log_odds
 from training.card import write as write_card
 
@@ -111,70 +108,6 @@ def test_a_bundle_with_a_checkpoint_of_its_own_is_loaded_from_that(bundle, cache
     write_card(own, {**bundle.card, "revision": "own"})
     assert reference.checkpoint(load(own)) == own
     assert {path.name for path in cache.iterdir()} == {f"{bundle.revision}-{disk_cache.FORMAT}"}
-
-
-def test_onnx_without_a_graph_names_the_command_that_writes_it(bundle, cache):
-    with pytest.raises(BundleError, match=f"{cache}/.*/model.onnx, which `make onnx` writes"):
-        graph(bundle)
-
-
-def test_onnx_without_a_folder_for_a_graph_names_the_setting(bundle, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
-    monkeypatch.setattr("tempfile.tempdir", "/dev/null")
-    with pytest.raises(BundleError, match="set XDG_CACHE_HOME"):
-        graph(bundle)
-
-
-def test_onnx_uses_an_intact_graph_of_a_cache_that_cannot_be_written(bundle, cache, monkeypatch):
-    path = cache_graph(bundle, bundle.revision)
-    monkeypatch.setattr("os.access", lambda path, mode: False)
-    assert graph(bundle) == path
-    path.write_bytes(b"")
-    monkeypatch.undo()
-    monkeypatch.setenv("XDG_CACHE_HOME", str(cache.parent))
-    with pytest.raises(BundleError, match=f"needs an intact {path}, which `make onnx` writes"):
-        graph(bundle)
-
-
-@pytest.mark.parametrize("revision", [None, "older"])
-def test_onnx_refuses_a_graph_of_another_revision(bundle, cache, revision):
-    cache_graph(bundle, revision)
-    with pytest.raises(BundleError, match=rf"revision {revision}, but .* run `make onnx` again"):
-        OnnxEngine(bundle)
-
-
-@pytest.mark.parametrize(("revision", "accepted"), [(None, True), ("own", True), ("older", False)])
-def test_a_graph_that_the_bundle_lists_may_lack_the_revision(bundle, tmp_path, revision, accepted):
-    own = shutil.copytree(bundle.folder, tmp_path / "model")
-    (own / GRAPH).write_bytes(serialised_graph(revision))
-    write_card(own, {**bundle.card, "revision": "own"})
-    with nullcontext() if accepted else pytest.raises(BundleError, match="revision older, but"):
-        OnnxEngine(load(own))
-
-
-def serialised_graph(revision: str | None) -> bytes:
-    """Return a graph that computes nothing, of this revision."""
-    value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
-    copy = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])
-    nodes = [helper.make_node("Identity", ["x"], ["y"])]
-    model = helper.make_model(
-        helper.make_graph(nodes, "copy", [value], [copy]),
-        opset_imports=[helper.make_opsetid("", 18)],
-        ir_version=9,
-    )
-    if revision:
-        helper.set_model_props(model, {REVISION: revision})
-    return model.SerializeToString()
-
-
-def cache_graph(bundle: Bundle, revision: str | None) -> Path:
-    """Put a graph that computes nothing where the engine looks, as `make onnx` does."""
-    path = cached_graph(bundle)
-    unfinished = path.parent.with_name("unfinished")
-    unfinished.mkdir()
-    (unfinished / GRAPH).write_bytes(serialised_graph(revision))
-    disk_cache.publish(unfinished, path.parent, [GRAPH])
-    return path
 
 
 def test_cache_without_xdg_cache_home_is_in_the_users_home(bundle, tmp_path, monkeypatch):

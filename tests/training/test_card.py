@@ -17,9 +17,9 @@ def folder(tmp_path):
 
 
 def test_recorded_figures_stand_in_the_card_of_a_bundle_that_still_verifies(folder):
-    card.record(folder, "A set", "onnx", FIGURES)
+    card.record(folder, "A set", "torch", FIGURES)
     found = bundle.load(folder).card
-    assert found["metrics"]["A set"]["onnx"] == {"accuracy": 0.875, "f1": 0.9}
+    assert found["metrics"]["A set"]["torch"] == {"accuracy": 0.875, "f1": 0.9}
     assert found["revision"] == bundle.load(Path("model")).revision
 
 

@@ -2,16 +2,20 @@ import json
 import shutil
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from app.scoring.configuration import load_classifier
+from app.sentiment import engines
 from app.sentiment.bundle import load
+from app.sentiment.classifier import SentimentClassifier
 from app.settings import Settings
 from tests.training.conftest import RECIPE, sentences, tiny_model, tiny_tokenizer
-from training import export
+from training import export, graph
 from training.data import LABELS, POSITIVE, Examples
+from training.onnx_engine import OnnxEngine
 from training.quantise import ActivationStats
 from training.train import Run, predict, train
 
@@ -68,7 +72,7 @@ def test_labels_are_those_of_a_bundle_in_its_order(checkpoint, names, rows, labe
 
 @pytest.mark.parametrize("labels", [SIDES, LABELS])
 @pytest.mark.parametrize("derived", [False, True])
-def test_a_checkpoint_becomes_a_bundle_that_every_engine_serves(
+def test_a_checkpoint_becomes_a_bundle_and_a_graph_that_agree_with_torch(
     checkpoint, tmp_path, monkeypatch, derived, labels
 ):
     relabelled(checkpoint, labels, [LABELS.index(label) for label in labels])
@@ -79,15 +83,42 @@ def test_a_checkpoint_becomes_a_bundle_that_every_engine_serves(
     export.export(str(checkpoint), folder, {"a set": held_out}, {"license": "MIT"}, **extras)
     assert json.loads((folder / "card.json").read_text())["license"] == "MIT"
     assert load(folder).labels == labels
+    path = folder / graph.FILE
     if derived:
-        export.cache_graph(load(folder), held_out)
+        export.write_graph(load(folder), {"a set": held_out}, path)
+    bundle = load(folder)
     scores = []
-    for engine in ("native", "onnx", "torch"):
-        served = load_classifier(Settings(engine=engine, model_dir=folder))
+    for engine in (engines.load("native", bundle, 0), OnnxEngine(bundle, path.read_bytes()),
+                   engines.load("torch", bundle, 0)):  # fmt: skip
+        served = SentimentClassifier(bundle, engine)
         scores.append(served.score(held_out.texts).logits)
         assert served.predict(["the film was superb"])[0].sentiment == "Positive"
-    for served in scores[:2]:
-        assert (np.argmax(served, 1) == np.argmax(scores[2], 1)).mean() >= 0.99
+    for logits in scores[:2]:
+        assert (np.argmax(logits, 1) == np.argmax(scores[2], 1)).mean() >= 0.99
+
+
+def test_an_onnx_file_names_the_revision_that_it_was_derived_from(
+    checkpoint, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    export.export(str(checkpoint), tmp_path / "b", {"a set": sentences(60, 4)}, {})
+    bundle = load(tmp_path / "b")
+    export.write_graph(bundle, {"a set": sentences(60, 4)}, tmp_path / "b.onnx")
+    [revision] = onnx.load(tmp_path / "b.onnx").metadata_props
+    assert (revision.key, revision.value) == (graph.REVISION, bundle.revision)
+
+
+def test_an_onnx_file_that_loses_too_much_is_not_written(checkpoint, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    export.export(str(checkpoint), tmp_path / "b", {"a set": sentences(60, 4)}, {})
+    observe = export.observe
+    monkeypatch.setattr(export, "observe", lambda *given: _narrowed(observe(*given)))
+    arguments = (load(tmp_path / "b"), {"a set": sentences(60, 4)}, tmp_path / "b.onnx")
+    with pytest.raises(ValueError, match="onnx: int8 loses more than"):
+        export.write_graph(*arguments)
+    assert not list(tmp_path.glob("b.onnx*"))
+    export.write_graph(*arguments, max_loss=1.0)
+    assert (tmp_path / "b.onnx").exists()
 
 
 def test_a_bundle_holds_the_int8_weights_alone_unless_others_are_asked_for(checkpoint, tmp_path):

@@ -1,4 +1,4 @@
-"""Engines compute logits from texts: one protocol, three implementations."""
+"""Engines compute logits from texts: one protocol, two implementations."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -45,10 +45,6 @@ def _load(name: str, bundle: Bundle, threads: int) -> Engine:
         from app.sentiment.engines.torch import TorchEngine
 
         return TorchEngine(bundle, threads)
-    if name == "onnx":
-        from app.sentiment.engines.onnx import OnnxEngine
-
-        return OnnxEngine(bundle, threads)
     from app.sentiment.engines.native import NativeEngine
 
     return NativeEngine(bundle, threads)

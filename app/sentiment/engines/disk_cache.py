@@ -47,19 +47,19 @@ def publish(unfinished: Path, folder: Path, files: Sequence[str]) -> None:
 def folder(bundle: Bundle) -> Path:
     """Return the existing, writable folder for what is derived from this bundle.
 
-    It is `persistent_folder`, or without that, one that is removed when this process exits.
+    Without one that this user's other processes have too, it is removed when this process exits.
 
     Raises:
         OSError: there is no temporary folder that this user may write.
     """
-    if path := persistent_folder(bundle):
+    if path := _persistent_folder(bundle):
         return path
     path = _process_folder(tempfile.gettempdir()) / _name(bundle)
     path.mkdir(exist_ok=True)
     return path
 
 
-def persistent_folder(bundle: Bundle) -> Path | None:
+def _persistent_folder(bundle: Bundle) -> Path | None:
     """Return the existing, writable folder that this user's other processes have too, if any.
 
     Without ``XDG_CACHE_HOME`` it is under ``~/.cache``; where that cannot be written, as on Lambda,
