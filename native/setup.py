@@ -28,10 +28,15 @@ AVX2 = ["-mavx2", "-mfma"]
 AVX512 = [*AVX2, "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512vnni"]
 AVX512 += ["-mprefer-vector-width=512"]
 AMX = [*AVX512, "-mamx-tile", "-mamx-int8"]
+DOTPROD = ["-march=armv8.2-a+dotprod"]
+I8MM = ["-march=armv8.2-a+dotprod+i8mm"]
 
 COMMON = sorted(map(str, Path().glob("src/*.c")))
 AMX_GEMM = "src/kernels/gemm_amx.c"
-KERNELS = sorted({*map(str, Path().glob("src/kernels/*.c"))} - {AMX_GEMM})
+NEON = ["src/kernels/attention_neon.c", "src/kernels/gemm_neon.c"]
+KERNELS = sorted({*map(str, Path().glob("src/kernels/*.c"))} - {AMX_GEMM, *NEON})
+NEON += sorted({*KERNELS} - {"src/kernels/attention.c", "src/kernels/gemm.c"})
+
 INSTRUCTION_SETS: dict[str, tuple[list[str], list[str]]] = {"portable": (KERNELS, [])}
 """Sources and compiler flags. AMX has only a gemm of its own; all other kernels are AVX-512's."""
 if platform.machine() in ("x86_64", "AMD64"):
@@ -40,6 +45,16 @@ if platform.machine() in ("x86_64", "AMD64"):
         "avx512": (KERNELS, AVX512),
         "amx": ([AMX_GEMM], AMX),
     }
+elif platform.machine() in ("aarch64", "arm64"):
+    INSTRUCTION_SETS = {
+        # Apple's compiler would take the dot product for granted.
+        "portable": (KERNELS, ["-march=armv8-a"]),
+        "dotprod": (NEON, DOTPROD),
+        "i8mm": (NEON, I8MM),
+    }
+if sys.platform == "darwin":
+    # Python may be compiled for both of a Mac's architectures; the flags above are for one.
+    os.environ.setdefault("ARCHFLAGS", f"-arch {platform.machine()}")
 OPTIONAL = {"amx"}
 """GCC has it from version 11 on."""
 

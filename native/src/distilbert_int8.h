@@ -28,7 +28,8 @@ typedef struct model model;
 // dimensions: dim, heads, head_dim, ffn_dim, layers, labels, relu, group_size, vocab_size,
 // max_positions. tensors: `count` of them, TENSORS + LAYER_TENSORS * layers, of `sizes` bytes each
 // and in the order in which `weights.c` reads them; they must outlive the model. isa: the best
-// instruction set to use: "portable", "avx2", "avx512" or "best".
+// instruction set to use: "portable", "avx2", "avx512", "dotprod",
+// "i8mm" or "best".
 //
 // On success `*result` is the model. `*invalid_tensor` is an invalid tensor's index, or `count`.
 typedef struct {

@@ -215,6 +215,8 @@ static void finish_task(batch *b, size_t stage) { atomic_fetch_add(&b->finished[
 static void pause_thread(void) {
 #if defined(__x86_64__)
     __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb");  // which waits longer than `yield` does on most processors
 #endif
 }
 

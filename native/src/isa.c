@@ -12,6 +12,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #endif
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#elif defined(__aarch64__) && defined(__APPLE__)
+#include <sys/sysctl.h>
+#endif
 
 // From worst to best. A processor that has one of them has all that precede it.
 static const kernels *const TABLES[] = {
@@ -23,8 +28,16 @@ static const kernels *const TABLES[] = {
 #if defined(WITH_AMX)
     &kernels__amx,
 #endif
+#if defined(__aarch64__)
+    &kernels__dotprod,
+    &kernels__i8mm,
+#endif
 };
+#if defined(__aarch64__)
+enum { PORTABLE, DOTPROD, I8MM };
+#else
 enum { PORTABLE, AVX2, AVX512VNNI, AMX };
+#endif
 
 #if defined(WITH_AMX)
 // Whether the processor has AMX and Linux lets this process use it, which has to be requested.
@@ -42,6 +55,29 @@ static bool request_amx(unsigned edx, unsigned xcr0) {
 }
 #endif
 
+#if defined(__aarch64__)
+#if defined(__APPLE__)
+static bool has_feature(const char *name) {
+    int32_t value = 0;
+    size_t size = sizeof value;
+    return !sysctlbyname(name, &value, &size, NULL, 0) && value;
+}
+#endif
+
+static size_t best_isa(void) {
+#if defined(__linux__)
+    const unsigned long asimddp = 1ul << 20, i8mm = 1ul << 13;  // HWCAP_ASIMDDP, HWCAP2_I8MM
+    const bool has_dotprod = getauxval(AT_HWCAP) & asimddp;
+    const bool has_i8mm = getauxval(AT_HWCAP2) & i8mm;
+#elif defined(__APPLE__)
+    const bool has_dotprod = has_feature("hw.optional.arm.FEAT_DotProd");
+    const bool has_i8mm = has_feature("hw.optional.arm.FEAT_I8MM");
+#else
+    const bool has_dotprod = false, has_i8mm = false;
+#endif
+    return !has_dotprod ? PORTABLE : has_i8mm ? I8MM : DOTPROD;
+}
+#else
 // Reads CPUID itself: not every compiler's __builtin_cpu_supports knows VNNI.
 static size_t best_isa(void) {
 #if defined(__x86_64__)
@@ -65,12 +101,16 @@ static size_t best_isa(void) {
 #endif
     return PORTABLE;
 }
+#endif
 
 const kernels *kernels_for(const char *name) {
-    static const char *const NAMES[] = {"portable", "avx2", "avx512", "best"};
+    // Some are another architecture's.
+    static const char *const NAMES[] = {"best", "avx2", "avx512", "dotprod", "i8mm"};
     assert(name);
     const size_t best = best_isa();
+    for (size_t i = 0; i <= best; i++)
+        if (!strcmp(name, TABLES[i]->name)) return TABLES[i];
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
-        if (!strcmp(name, NAMES[i])) return TABLES[i < best ? i : best];
+        if (!strcmp(name, NAMES[i])) return TABLES[best];
     return NULL;
 }

@@ -4,6 +4,7 @@
 // time. All else is compiled once, for any processor.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,7 +31,8 @@ typedef struct {
 } matrix_view;
 
 // Activations in 8 bits, quantised by row and group of channels:
-// x = scale * (data - zero_point) = scale * data + offset.
+// x = scale * (data - zero_point) = scale * data + offset. kernels/operands.h says how the bytes of
+// these, of queries and of values are stored.
 typedef struct {
     uint8_t *data;   // (rows, cols)
     float *scale;    // (rows, groups)
@@ -47,7 +49,7 @@ typedef struct {
     activation activation;
 } gemm_output;
 
-// Queries of one layer in 8 bits with zero point 128, one scale for each row and head.
+// Queries of one layer in 8 bits, one scale for each row and head.
 typedef struct {
     uint8_t *data;  // (PADDED_ROWS, heads, head_dim)
     float *scale;   // (PADDED_ROWS, heads) times log2(e), so that scores are powers of 2
@@ -57,7 +59,7 @@ typedef struct {
 typedef struct {
     int8_t *keys;              // (heads, PADDED_ROWS, head_dim)
     float *key_scale;          // (heads, PADDED_ROWS)
-    int32_t *key_offset;       // (heads, PADDED_ROWS) -128 * the sum of the key
+    int32_t *key_offset;       // (heads, PADDED_ROWS) -(queries' zero point) * the sum of the key
     int8_t *values;            // (heads, PADDED_ROWS / 4, head_dim, 4)
     float *value_log2_scale;   // (heads, PADDED_ROWS)
     float *value_inv_scale;    // (heads, PADDED_ROWS)
@@ -128,6 +130,8 @@ typedef struct {
     // more, the rows do not stay in the processor's own caches.
     size_t max_task_rows;
     size_t query_block;
+    // Whether activations are stored less 128. A gemm then needs the sums of the weights.
+    bool signed_activations;
     // What a thread calls before its first kernel and after its last one, or NULL.
     void (*thread_begin)(void), (*thread_end)(void);
     quantise_activations_fn *quantise_activations;
@@ -140,9 +144,10 @@ typedef struct {
     classify_fn *classify;
 } kernels;
 
-extern const kernels kernels__portable, kernels__avx2, kernels__avx512vnni, kernels__amx;
+extern const kernels kernels__portable, kernels__avx2, kernels__avx512vnni, kernels__amx,
+    kernels__dotprod, kernels__i8mm;
 
 // Returns the kernels for an instruction set or, if the processor lacks it, for the best one that
-// the processor has. `name` is "portable", "avx2", "avx512" or "best". Returns NULL for any other
-// name.
+// the processor has. `name` is "portable", "avx2", "avx512", "dotprod", "i8mm" or "best". Returns
+// NULL for any other name.
 const kernels *kernels_for(const char *name);

@@ -89,7 +89,8 @@ status model_new(const model_weights *weights, size_t threads, const char *isa, 
         free(m);
         return status;
     }
-    if (!threadpool_init(&m->pool, run_forward, threads)) {
+    if ((k->signed_activations && !sum_weights(&m->network)) ||
+        !threadpool_init(&m->pool, run_forward, threads)) {
         network_free(&m->network);
         free(m);
         return STATUS_OUT_OF_MEMORY;

@@ -26,6 +26,8 @@ typedef struct {
     const float *scales;       // (groups, out_features)
     const float *weight_sums;  // (groups, out_features) sum of a group's weights, times its scale
     const float *bias;         // (out_features,)
+    // (groups, out_features) 128 times the sum of a group's weights, or NULL: see `sum_weights`
+    const int32_t *shift_sums;
 } linear;
 
 typedef struct {
@@ -61,4 +63,5 @@ typedef struct {
     embeddings embeddings;
     encoder_layer *layer;  // (layers,)
     classification_head head;
+    int32_t *shift_sums;  // those of all layers, or NULL
 } network;

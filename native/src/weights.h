@@ -9,3 +9,7 @@
 // frees the network with `network_free`, only after STATUS_OK.
 status network_init(network *n, const model_weights *weights, size_t *invalid_tensor);
 void network_free(network *n);
+
+// Computes the linear layers' `shift_sums`: x @ w = (x - 128) @ w + 128 * sum(w). Kernels that store
+// activations less 128 need them. Returns false if there is not enough memory.
+bool sum_weights(network *n);

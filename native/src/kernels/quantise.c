@@ -2,11 +2,11 @@
 //
 // Every row, and in it every group of channels, has a range of its own: a text's score depends on
 // no other text, and an outlier costs only its own group.
-#include "kernel.h"
+#include "operands.h"
 
-// Zero points and largest magnitudes. Queries reach 127 around 128; keys and values reach 64, so
-// that two neighbouring products with a byte up to 255 stay within 16 bits (see dot4).
-enum { ZERO_POINT = 128, MAX_QUERY = 127, MAX_KEY_VALUE = 64 };
+// Largest magnitudes. Keys and values reach 64, so that two neighbouring products with a byte up to
+// 255 stay within 16 bits (see dot4).
+enum { MAX_QUERY = 127, MAX_KEY_VALUE = 64 };
 
 INLINE void min_max(const float *x, const float *smoothing, size_t n, float *min, float *max) {
     vf32 low = splat(0), high = splat(0);
@@ -20,11 +20,15 @@ INLINE void min_max(const float *x, const float *smoothing, size_t n, float *min
 
 INLINE void quantise_group(const float *x, const float *smoothing, size_t n, float inv_scale,
                            float zero_point, uint8_t *out) {
-    for (size_t i = 0; i < n; i += LANES) {
-        vf32 q = vfma(load(x + i) * load(smoothing + i), splat(inv_scale), splat(zero_point + 0.5f));
-        vi32 integers = __builtin_convertvector(vmin(q, splat(255)), vi32);
-        vu8 bytes = __builtin_convertvector(integers, vu8);
-        memcpy(out + i, &bytes, sizeof bytes);
+    for (size_t i = 0; i < n; i += SUM_PARTS) {
+        vi32 integers[SUM_VECTORS];
+        UNROLL for (int j = 0; j < SUM_VECTORS; j++) {
+            const size_t at = i + j * LANES;
+            vf32 q = vfma(load(x + at) * load(smoothing + at), splat(inv_scale),
+                          splat(zero_point + 0.5f));
+            integers[j] = __builtin_convertvector(vmin(q, splat(255)), vi32) - ACTIVATION_SHIFT;
+        }
+        store_activations(out + i * INTERLEAVED_ROWS, integers);
     }
 }
 
@@ -34,7 +38,7 @@ void KERNEL(quantise_activations)(const float *rows, const float *smoothing, siz
     enum { BATCH = 8 };
     assert(rows && smoothing && count && out.data && out.scale && out.offset && out.groups);
     const size_t size = out.cols / out.groups, groups = count * out.groups;
-    assert(out.cols % out.groups == 0 && size && size % LANES == 0);
+    assert(out.cols % out.groups == 0 && size && size % SUM_PARTS == 0);
     float min[BATCH], max[BATCH], inv_scale[BATCH], zero_point[BATCH];
     for (size_t first = 0; first < groups; first += BATCH) {
         const size_t n = groups - first < BATCH ? groups - first : BATCH;
@@ -50,7 +54,9 @@ void KERNEL(quantise_activations)(const float *rows, const float *smoothing, siz
         }
         for (size_t i = 0; i < n; i++)
             quantise_group(rows + (first + i) * size, smoothing + (first + i) % out.groups * size,
-                           size, inv_scale[i], zero_point[i], out.data + (first + i) * size);
+                           size, inv_scale[i], zero_point[i],
+                           activations_at(out, (first + i) / out.groups,
+                                          (first + i) % out.groups * size));
     }
 }
 
@@ -66,9 +72,9 @@ INLINE float symmetric_scale(const float *x, size_t n, float max) {
 
 INLINE vi32 to_integers(const float *x, float inv_scale) {
     // The conversion truncates: it rounds only what is positive.
-    const float zero_point = ZERO_POINT;
-    vf32 positive = vfma(load(x), splat(inv_scale), splat(zero_point + 0.5f));
-    return __builtin_convertvector(positive, vi32) - (int32_t)zero_point;
+    enum { SHIFT = 128 };
+    vf32 positive = vfma(load(x), splat(inv_scale), splat(SHIFT + 0.5f));
+    return __builtin_convertvector(positive, vi32) - SHIFT;
 }
 
 void KERNEL(quantise_queries)(const float *queries, size_t heads, size_t head_dim,
@@ -81,7 +87,7 @@ void KERNEL(quantise_queries)(const float *queries, size_t heads, size_t head_di
         uint8_t *to = out.data + (out_row * heads + head) * head_dim;
         const float scale = symmetric_scale(query, head_dim, MAX_QUERY);
         for (size_t d = 0; d < head_dim; d += LANES) {
-            vi32 integers = to_integers(query + d, 1 / scale) + ZERO_POINT;
+            vi32 integers = to_integers(query + d, 1 / scale) + QUERY_ZERO_POINT;
             vu8 bytes = __builtin_convertvector(integers, vu8);
             memcpy(to + d, &bytes, sizeof bytes);
         }
@@ -102,7 +108,7 @@ INLINE void quantise_key(const float *key, size_t head_dim, int8_t *to, float *t
     int32_t sum = 0;
     UNROLL for (int i = 0; i < LANES; i++) sum += sums[i];
     *to_scale = scale;
-    *to_offset = -ZERO_POINT * sum;
+    *to_offset = -QUERY_ZERO_POINT * sum;
 }
 
 // log2 of a normal number, with an error below 2e-7 times its magnitude. The C library's would be
@@ -135,7 +141,8 @@ INLINE void quantise_values(const float *values, size_t stride, size_t head_dim,
     for (size_t d = 0; d < head_dim; d += LANES) {
         vi32 four = {};
         UNROLL for (int i = 0; i < 4; i++)
-            four |= (to_integers(values + i * stride + d, inv_scale[i]) & 255) << (8 * i);
+            four |= ((to_integers(values + i * stride + d, inv_scale[i]) + VALUE_ZERO_POINT) & 255)
+                    << (8 * i);
         memcpy(to + 4 * d, &four, sizeof four);
     }
 }

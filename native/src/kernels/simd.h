@@ -10,6 +10,8 @@
 
 #if defined(__AVX2__)
 #include <immintrin.h>
+#elif defined(__ARM_FEATURE_DOTPROD)
+#include <arm_neon.h>
 #endif
 
 #if defined(__AVX512VNNI__)
@@ -20,6 +22,14 @@ enum { LANES = 16 };
 #define ISA avx2
 #define ISA_NAME "avx2"
 enum { LANES = 8 };
+#elif defined(__ARM_FEATURE_MATMUL_INT8)
+#define ISA i8mm
+#define ISA_NAME "i8mm"
+enum { LANES = 4 };
+#elif defined(__ARM_FEATURE_DOTPROD)
+#define ISA dotprod
+#define ISA_NAME "dotprod"
+enum { LANES = 4 };
 #else
 #define ISA portable
 #define ISA_NAME "portable"
@@ -58,6 +68,8 @@ INLINE vf32 vmin(vf32 a, vf32 b) {
     return (vf32)_mm512_min_ps((__m512)a, (__m512)b);
 #elif defined(__AVX2__)
     return (vf32)_mm256_min_ps((__m256)a, (__m256)b);
+#elif defined(__ARM_FEATURE_DOTPROD)
+    return (vf32)vminq_f32((float32x4_t)a, (float32x4_t)b);
 #else
     vi32 lower = a < b;
     return (vf32)((lower & (vi32)a) | (~lower & (vi32)b));
@@ -69,6 +81,8 @@ INLINE vf32 vmax(vf32 a, vf32 b) {
     return (vf32)_mm512_max_ps((__m512)a, (__m512)b);
 #elif defined(__AVX2__)
     return (vf32)_mm256_max_ps((__m256)a, (__m256)b);
+#elif defined(__ARM_FEATURE_DOTPROD)
+    return (vf32)vmaxq_f32((float32x4_t)a, (float32x4_t)b);
 #else
     vi32 higher = a > b;
     return (vf32)((higher & (vi32)a) | (~higher & (vi32)b));
@@ -79,6 +93,8 @@ INLINE vf32 vmax(vf32 a, vf32 b) {
 INLINE float reduce_max0(vf32 v) {
 #if defined(__AVX512VNNI__)
     return _mm512_reduce_max_ps((__m512)vmax(v, splat(0)));
+#elif defined(__ARM_FEATURE_DOTPROD)
+    return vmaxvq_f32((float32x4_t)vmax(v, splat(0)));
 #else
     float max = 0;
 #if defined(__AVX2__)
@@ -102,6 +118,8 @@ INLINE vf32 vfma(vf32 a, vf32 b, vf32 c) {
     return (vf32)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
 #elif defined(__AVX2__)
     return (vf32)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined(__ARM_FEATURE_DOTPROD)
+    return (vf32)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
 #else
     UNROLL for (int i = 0; i < LANES; i++) c[i] = fmaf(a[i], b[i], c[i]);
     return c;
@@ -132,6 +150,22 @@ INLINE float reduce_add(vsum sum) {
     return (four[0] + four[2]) + (four[1] + four[3]);
 }
 
+// Stores SUM_PARTS integers as bytes, the low 8 bits of each.
+INLINE void store_bytes(void *to, const vi32 *v) {
+#if defined(__ARM_FEATURE_DOTPROD)
+    const int16x8_t low = vuzp1q_s16((int16x8_t)v[0], (int16x8_t)v[1]);
+    const int16x8_t high = vuzp1q_s16((int16x8_t)v[2], (int16x8_t)v[3]);
+    const int8x16_t bytes = vuzp1q_s8((int8x16_t)low, (int8x16_t)high);
+    memcpy(to, &bytes, sizeof bytes);
+#else
+    UNROLL for (int i = 0; i < SUM_VECTORS; i++) {
+        const vu8 bytes = __builtin_convertvector(v[i], vu8);
+        memcpy((uint8_t *)to + i * LANES, &bytes, sizeof bytes);
+    }
+#endif
+}
+
+#if !defined(__ARM_FEATURE_DOTPROD)
 // Adds to each lane the products of its four activations (0 to 255) with its four weights. Two
 // neighbouring products together must stay within 16 bits, in which AVX2 adds them.
 INLINE vi32 dot4(vi32 sum, vi32 activations, vi32 weights) {
@@ -150,6 +184,7 @@ INLINE vi32 dot4(vi32 sum, vi32 activations, vi32 weights) {
     return sum;
 #endif
 }
+#endif
 
 // 2 to the power of x <= 0, with a relative error up to 8e-5. The exponent's bits give the integer
 // part, and a minimax polynomial over [-1/2, 1/2] the rest.

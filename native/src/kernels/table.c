@@ -1,10 +1,11 @@
 // The table of the kernels for the instruction set that this file is compiled for.
-#include "kernel.h"
+#include "operands.h"
 
 const kernels KERNEL(kernels) = {
     .name = ISA_NAME,
     .max_task_rows = 64,
-    .query_block = LANES,
+    .query_block = QUERY_BLOCK,
+    .signed_activations = ACTIVATION_SHIFT != 0,
     .quantise_activations = KERNEL(quantise_activations),
     .quantise_queries = KERNEL(quantise_queries),
     .quantise_kv = KERNEL(quantise_kv),
