@@ -133,9 +133,9 @@ train: $(VENV)/$(if $(findstring teacher,$(RECIPE)),teacher,train).installed ## 
 	@test -n "$(DATA)" || { echo 'DATA is missing: make train DATA="imdb-train.parquet sst2-train.parquet" TEST="imdb-test.parquet"'; exit 2; }
 	@$(BIN)/python -m training train --data $(DATA) $(TABLE) $(if $(TEST),--test $(TEST)) $(if $(OUT),--out $(OUT)) $(if $(RECIPE),--recipe $(RECIPE)) $(if $(LABELS),--labels $(LABELS)) $(ALSO_OPTIONS) $(if $(HALF),--half $(HALF)) $(addprefix --start ,$(or $(START),$(if $(findstring own-table,$(RECIPE)),model))) $(if $(EXCLUDE),--exclude $(EXCLUDE)) $(if $(FEEDBACK),--feedback $(FEEDBACK)) $(if $(TEXTS),--texts $(TEXTS)) $(if $(ID_COLUMN),--id-column "$(ID_COLUMN)")
 
-label: $(VENV)/train.installed ## Score pieces of DATA= with the teacher MODEL=folder, or with two of HALF=1 and HALF=2, into OUT= (NEUTRAL=1 scores three labels, and ALSO= and GRADED= too)
+label: $(VENV)/train.installed ## Score pieces of DATA= with the teacher MODEL=folder, or with two of HALF=1 and HALF=2, into OUT= (NEUTRAL=1 scores three labels, and ALSO= and GRADED= too, or with ONLY_ALSO=1 these alone)
 	@test -n "$(MODEL)" -a -n "$(DATA)" || { echo 'MODEL or DATA is missing: make label MODEL=runs/teacher/checkpoint DATA="what it was trained on" TEST="texts to leave out"'; exit 2; }
-	@$(BIN)/python -m training label --model $(MODEL) --data $(DATA) $(TABLE) $(ALSO_OPTIONS) $(if $(NEUTRAL),--neutral) $(if $(TEST),--test $(TEST)) $(if $(OUT),--out $(OUT))
+	@$(BIN)/python -m training label --model $(MODEL) --data $(DATA) $(TABLE) $(ALSO_OPTIONS) $(if $(NEUTRAL),--neutral) $(if $(ONLY_ALSO),--only-also) $(if $(TEST),--test $(TEST)) $(if $(OUT),--out $(OUT))
 
 tune: $(VENV)/train.installed ## Search for a better recipe with TEXTS=2000 texts of DATA= and TRIALS=20 trials
 	@test -n "$(DATA)" || { echo 'DATA is missing: make tune DATA="imdb-train.parquet" TEST="imdb-test.parquet"'; exit 2; }

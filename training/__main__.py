@@ -183,15 +183,18 @@ def _label(args: argparse.Namespace) -> None:
     whole = bool(args.also or args.graded)
     if whole and not args.neutral:
         raise ValueError("--also and --graded need --neutral: neutral texts may be among them")
+    if args.only_also and not whole:
+        raise ValueError("--only-also needs --also or --graded")
     split = _split(args, taught, args.also, _columns(args), graded=args.graded)
-    texts = data.join([split.training, split.also]).texts
+    texts = data.join([split.also] if args.only_also else [split.training, split.also]).texts
     pieces = distil.cut(texts, taught.seed)
     teachers = [
         distil.Teacher(folder, taught.length, recipe.half_of_checkpoint(folder))
         for folder in args.model
     ]
     halves = np.array(list(map(data.half, texts)))[pieces.sources]
-    distil.label(teachers, pieces, args.out, halves=halves, neutral=args.neutral, also=whole)
+    scored: distil.Scored = "also" if args.only_also else "all" if whole else "data"
+    distil.label(teachers, pieces, args.out, halves=halves, neutral=args.neutral, scored=scored)
     print(f"{args.out}: the scores of {len(pieces.texts)} pieces")
 
 
@@ -201,16 +204,8 @@ def _train(args: argparse.Namespace) -> None:
     split = _split(args, chosen, args.also, _columns(args), corrections, args.graded)
     if args.half:
         split = _of_half(split, args.half)
-    training, held_out, also = split.training, split.held_out, split.also
-    if args.labels:
-        if distil.includes_also(args.labels):
-            training, also = data.join([training, also]), also.take([])
-        pieces = distil.cut(training.texts, chosen.seed)
-        training = distil.learnable(
-            training, pieces, args.labels, chosen.softness, chosen.label_share
-        )
-        print(f"{len(training)} pieces of them with a teacher's scores")
-    training = data.join([training, also])
+    held_out = split.held_out
+    training = _with_scores(split, args.labels, chosen)
     if chosen.lessons:
         taught = _lessons(chosen)
         training = data.join([training, taught])
@@ -228,6 +223,27 @@ def _train(args: argparse.Namespace) -> None:
     model = started_from(args.start, chosen) if args.start else initial_model(chosen, CACHE)
     train(run, *model, training, held_out)
     print(f"trained: {folder / 'checkpoint'}; held out: {folder / HELD_OUT}")
+
+
+def _with_scores(split: _Split, files: Sequence[Path], chosen: Recipe) -> Examples:
+    """Return what the split learns, with what teachers say of it where a file has their scores.
+
+    Raises:
+        ValueError: two files have scores of the same texts, or see `distil.learnable`.
+    """
+    parts = {"data": split.training, "also": split.also}
+    scored = [distil.scored_in(path) for path in files]
+    if "all" in scored:
+        parts = {"all": data.join([split.training, split.also])}
+    if not set(scored) <= parts.keys() or len(scored) != len(set(scored)):
+        raise ValueError(f"{', '.join(map(str, files))} have scores of the same texts")
+    for part, path in zip(scored, files, strict=True):
+        pieces = distil.cut(parts[part].texts, chosen.seed)
+        parts[part] = distil.learnable(
+            parts[part], pieces, path, chosen.softness, chosen.label_share
+        )
+        print(f"{path}: scores of {len(parts[part])} pieces of them")
+    return data.join([*parts.values()])
 
 
 def _lessons(chosen: Recipe) -> Examples:
@@ -437,7 +453,9 @@ def _parser() -> argparse.ArgumentParser:
     add_data(option)
     option("--recipe", type=Path, default=CONFIGS / "two-phase.toml",
            help=f"{recipes} of training/configs, or your own")  # fmt: skip
-    option("--labels", type=Path, metavar="FILE", help="what a teacher found, as label wrote it")
+    option("--labels", type=Path, nargs="*", default=[], metavar="FILE",
+           help="teachers' scores, as label wrote them: of all texts, or one file of --data's and "
+                "one of --also's and --graded's")  # fmt: skip
     option("--out", type=Path, metavar="FOLDER", help="by default runs/ and the recipe's name")
 
     add_also(option)
@@ -481,6 +499,8 @@ def _parser() -> argparse.ArgumentParser:
                 "texts too; by default those of Positive against Negative")  # fmt: skip
     add_data(option)
     add_also(option)
+    option("--only-also", action="store_true",
+           help="score the texts of --also and --graded alone, not those of --data")  # fmt: skip
     option("--out", type=Path, default=LABELS, metavar="FILE", help="ends in .npz")
 
     option = command(_tune, "search for a better recipe; resumes")

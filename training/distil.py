@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -33,6 +33,9 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _SAVED_ROWS = 4096
 _LOG_ODDS = "log_odds"
 _LOG_PROBABILITIES = "log_probabilities"
+
+Scored = Literal["data", "also", "all"]
+"""What a file has scores of: pieces of the data, of the texts learnt whole beside them, or both."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ def label(
     *,
     halves: np.ndarray | None = None,
     neutral: bool = False,
-    also: bool = False,
+    scored: Scored = "data",
 ) -> None:
     """Write the scores of one teacher, or of two of which each was trained on half of the texts.
 
@@ -119,7 +122,7 @@ def label(
     what was scored. The texts are not in the file, only their checksum and the teachers'.
 
     ``halves``: the half that each piece's text belongs to, (pieces,), for two teachers.
-    ``also``: whether the pieces include those of `--also`.
+    ``scored``: what the pieces were cut from, to be written into the file.
 
     Raises:
         ValueError: not each piece has one teacher that was not trained on its text, or a teacher
@@ -139,7 +142,7 @@ def label(
     constants = {
         "sha256": pieces.digest(),
         "teacher": " ".join(teacher.digest() for teacher in teachers),
-        "also": str(also),
+        "scored": scored,
     }
     unfinished = path.with_name(f"{path.name}.unfinished.npz")
     scores = np.full((count, len(LABELS)) if neutral else count, np.nan, dtype=np.float16)
@@ -186,10 +189,12 @@ def _save(path: Path, arrays: Mapping[str, Any]) -> None:
     new.replace(path)
 
 
-def includes_also(path: Path) -> bool:
-    """Return whether the scores in a file are of the pieces of `--also` too."""
+def scored_in(path: Path) -> Scored:
+    """Return what the scores in a file are of."""
     with np.load(path) as file:
-        return "also" in file and str(file["also"]) == str(True)
+        [scored] = [each for each in get_args(Scored) if each == str(file.get("scored", "data"))]
+    of: Scored = scored
+    return of
 
 
 def learnable(

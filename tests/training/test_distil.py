@@ -165,13 +165,13 @@ def test_three_scores_are_softened_and_mixed_with_a_whole_texts_label(tmp_path):
     assert found.labels.tolist() == [NEUTRAL, NEGATIVE]
 
 
-def test_a_file_says_whether_it_scores_what_is_also_learnt(tmp_path, teacher, pieces):
+def test_a_file_says_what_it_scores(tmp_path, teacher, pieces):
     path = tmp_path / "l.npz"
     np.savez(path, log_odds=np.zeros(300), sha256=pieces.digest())
-    assert not distil.includes_also(path)
-    for also in (True, False):
-        distil.label([Teacher(teacher, 32)], pieces, path, neutral=True, also=also)
-        assert distil.includes_also(path) == also
+    assert distil.scored_in(path) == "data"
+    for scored in ("data", "also", "all"):
+        distil.label([Teacher(teacher, 32)], pieces, path, neutral=True, scored=scored)
+        assert distil.scored_in(path) == scored
 
 
 def test_labels_of_other_texts_are_refused(tmp_path, pieces):

@@ -30,6 +30,7 @@ _CONTRACTIONS = {
 _LONG = re.compile(rf"(?<!\bof )\b(?:{'|'.join(_CONTRACTIONS)})\b(?= \w)")
 _FORMS = {short: long for long, short in _CONTRACTIONS.items() if short[-2:] not in ("'s", "'d")}
 _SHORT = re.compile(rf"\b(?:{'|'.join(_FORMS)})\b")
+_DECORATION = re.compile(r"https?://\S+|(?<!\w)[@#]\w+")
 _HASHTAGS = ("travel", "monday", "shopping", "weekend", "news")
 
 
@@ -62,6 +63,11 @@ def handle(rng: random.Random) -> str:
     """Return the handle of somebody who is addressed."""
     letters = "abcdefghijklmnoprstuvwy"
     return "@" + "".join(rng.choice(letters) for _ in range(rng.randint(4, 9)))
+
+
+def undecorated(text: str) -> str:
+    """Return the text without links, handles and hashtags."""
+    return _DECORATION.sub("", text).strip()
 
 
 def hashtag(rng: random.Random) -> str:

@@ -22,6 +22,15 @@ nice exquisite phenomenal superior ace adorable fab admirable
 glorious tremendous faultless unbeatable exemplary commendable lovable praiseworthy
 heavenly top-class world-class high-quality stylish extraordinary classy cool neat
 mind-blowing breathtaking magical enchanting dazzling ingenious
+first-class grand divine joyous graceful blissful favourite masterful masterly skilful riveting
+compelling engaging absorbing engrossing spellbinding mesmerising dreamy sublime invaluable
+dependable seamless effortless spot-on immaculate pristine tidy crisp dreamlike rousing stirring
+affecting poignant insightful profound intelligent imaginative inventive innovative brainy
+well-crafted well-written well-thought-out beautifully-made soothing relaxing calming luxurious
+lavish sumptuous scrumptious radiant sparkling winning endearing gracious upbeat cheery
+jolly amusing side-splitting uproarious one-of-a-kind legendary iconic timeless unrivalled
+unmatched peerless second-to-none impeccable irresistible laudable noteworthy meritorious valuable
+satisfactory swell rad dope lit incomparable life-changing heartfelt tender
 """)
 NEGATIVE = _words("""
 bad terrible awful horrible dreadful poor disappointing boring dull mediocre lousy disgusting
@@ -34,6 +43,18 @@ subpar crap inferior third-rate amateurish crummy abominable deplorable woeful
 laughable cringeworthy offensive vile repulsive sickening ghastly hopeless botched unsatisfactory
 low-quality cheap-looking poorly-made joyless dreary mind-numbing embarrassing shameful disgraceful
 irritating maddening trashy unimpressive god-awful rubbish dismaying stinking
+bottom-tier feeble wooden-faced soulless heartless charmless witless humourless
+uninspired unoriginal hackneyed trite corny cheesy sappy preachy pretentious self-indulgent
+meandering plodding interminable unending soporific sleep-inducing muddled messy incomprehensible
+nonsensical senseless stupid idiotic moronic brainless silly dumb contrived far-fetched
+implausible unconvincing unbelievable hollow shallow superficial unfinished half-baked
+half-hearted slapdash haphazard neglectful unfit unsound inadequate insufficient unsuitable
+uncomfortable stuffy grubby grimy squalid stinky foul putrid rancid nauseating revolting
+loathsome odious hateful despicable contemptible vicious malicious deceptive misleading fraudulent
+crooked scandalous outrageous unforgivable inexcusable intolerable insufferable unendurable
+harrowing traumatic dispiriting disheartening demoralising gloomy bleak dingy drab humdrum
+monotonous lacklustre overhyped wasteful ruinous calamitous catastrophic tragic
+laborious gruelling
 """)
 NEUTRAL = _words("""
 wooden Australian new second large small blue digital weekly public private round local annual
@@ -44,12 +65,17 @@ individual military
 AVERAGE = _words("""
 average ordinary typical usual standard okay regular normal adequate passable unremarkable middling
 tolerable unexceptional nondescript run-of-the-mill so-so medium customary conventional
+mid fair moderate unspectacular plain everyday common commonplace generic workaday all-right
+middle-of-the-road standard-issue fair-to-middling unobjectionable
 """)
 
-LIKED = _words("liked loved enjoyed adored appreciated admired recommended praised")
-HATED = _words("hated disliked regretted despised dreaded detested resented loathed")
-LIKE = _words("like love enjoy adore appreciate admire recommend")
-HATE = _words("hate dislike regret despise dread detest resent")
+LIKED = _words(
+    "liked loved enjoyed adored appreciated admired recommended praised valued cherished relished "
+    "treasured"
+)
+HATED = _words("hated disliked regretted despised dreaded detested resented loathed abhorred")
+LIKE = _words("like love enjoy adore appreciate admire recommend treasure value cherish relish")
+HATE = _words("hate dislike regret despise dread detest resent scorn abhor")
 
 INTENSIFIERS = _words("very really extremely absolutely truly incredibly so remarkably utterly")
 
@@ -678,7 +704,7 @@ class Lexicon:
                 return link(rng)
             if slot.startswith("handle"):
                 return handle(rng)
-            if slot == "identity":
+            if slot.startswith("identity"):
                 return rng.choice(rng.choice(self._identities))
             kind = slot.removesuffix("2")
             options = domain.get(kind) or self._words[kind]
@@ -688,7 +714,7 @@ class Lexicon:
         return SENTENCE.sub(lambda match: match[0].upper(), text)
 
 
-CONSONANTAL = ("us", "uni", "uk", "euro")
+CONSONANTAL = ("us", "uni", "uk", "euro", "one")
 """Beginnings of words that are written with a vowel and spoken with a consonant."""
 VOCALIC = ("honest", "hour")
 """Beginnings of words that are written with a consonant and spoken with a vowel."""
