@@ -1,0 +1,136 @@
+"""A DistilBERT classifier that prunes tokens (`app.sentiment.token_pruning`), in `transformers`.
+
+The reference engine and the training compute the same network.
+"""
+
+from typing import Any
+
+import torch
+from transformers import DistilBertConfig, DistilBertForSequenceClassification
+from transformers.modeling_outputs import SequenceClassifierOutput
+
+from app.sentiment.token_pruning import parse
+
+
+class PrunedDistilBert(DistilBertForSequenceClassification):
+    """The parameters of a `DistilBertForSequenceClassification`, whose configuration says how
+    many tokens each layer keeps; without that, all.
+
+    It computes the same logits as that class where nothing is pruned. Rows are pruned by their
+    own lengths, and padding changes no logits. The choice of tokens has no gradient.
+
+    Raises:
+        ValueError: the configuration's ``token_keep`` does not suit the network.
+    """
+
+    def __init__(self, config: DistilBertConfig) -> None:
+        super().__init__(config)
+        self._pruning = parse(config.to_dict())
+
+    def forward(  # type: ignore[override]
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None, **_: Any
+    ) -> SequenceClassifierOutput:
+        """Return the logits, (rows, labels), of token ids and their mask, both (rows, tokens).
+
+        A row's tokens come first; its padding, where the mask is 0, last.
+        """
+        mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+        mask = mask.bool()
+        kept = self._kept(mask.sum(dim=1))
+        hidden = self.distilbert.embeddings(input_ids)
+        *layers, last = self.distilbert.transformer.layer
+        for layer, counts in zip(layers, kept, strict=True):
+            hidden, mask = _pruned(layer, hidden, mask, counts)
+        keys_and_values = _keys_and_values(last.attention, hidden)
+        cls = _outputs(last, hidden[:, :1], *keys_and_values, mask)[:, 0]
+        pooled = self.dropout(torch.relu(self.pre_classifier(cls)))
+        return SequenceClassifierOutput(logits=self.classifier(pooled))
+
+    def _kept(self, lengths: torch.Tensor) -> list[torch.Tensor]:
+        """Return how many tokens of each row each layer but the last keeps, (rows,) each."""
+        if self._pruning is None:
+            return [lengths] * (self.config.n_layers - 1)
+        counts = [self._pruning.counts(length) for length in lengths.tolist()]
+        return list(torch.tensor(counts, device=lengths.device).T)
+
+
+def _pruned(
+    layer: Any, hidden: torch.Tensor, mask: torch.Tensor, counts: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return a layer's outputs for the tokens that it keeps, in their order, and their mask."""
+    keys, values = _keys_and_values(layer.attention, hidden)
+    if bool((counts == mask.sum(dim=1)).all()):
+        return _outputs(layer, hidden, keys, values, mask), mask
+    with torch.no_grad():
+        scores = _attention_of_cls(layer.attention, hidden[:, 0], keys, mask)
+        # [CLS] is the first token. A stable order prefers the earlier of equal tokens.
+        scores[:, 0] = torch.inf
+        order = scores.argsort(dim=1, descending=True, stable=True)
+        ranks = order.argsort(dim=1)
+        keep = ranks < counts[:, None]
+        positions = (~keep).int().argsort(dim=1, stable=True)[:, : int(counts.max())]
+    inputs = hidden.gather(1, positions[:, :, None].expand(-1, -1, hidden.shape[2]))
+    return _outputs(layer, inputs, keys, values, mask), keep.gather(1, positions)
+
+
+def _attention_of_cls(
+    attention: Any, cls: torch.Tensor, keys: torch.Tensor, mask: torch.Tensor
+) -> torch.Tensor:
+    """Return the attention that [CLS] pays each token, summed over the heads, (rows, tokens).
+
+    Padding has -1.
+    """
+    query = _by_heads(attention, attention.q_lin(cls[:, None]))
+    scores = (query @ keys.transpose(2, 3)).float() * attention.scaling
+    weights = scores.masked_fill(~mask[:, None, None], -torch.inf).softmax(dim=3)
+    return weights.sum(dim=(1, 2)).masked_fill(~mask, -1.0)
+
+
+def _keys_and_values(attention: Any, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return both of some tokens, (rows, tokens, dim), as (rows, heads, tokens, channels)."""
+    return (
+        _by_heads(attention, attention.k_lin(rows)),
+        _by_heads(attention, attention.v_lin(rows)),
+    )
+
+
+def _by_heads(attention: Any, rows: torch.Tensor) -> torch.Tensor:
+    return rows.unflatten(2, (attention.n_heads, -1)).transpose(1, 2)
+
+
+def _outputs(
+    layer: Any,
+    inputs: torch.Tensor,
+    keys: torch.Tensor,
+    values: torch.Tensor,
+    mask: torch.Tensor,
+) -> torch.Tensor:
+    """Return a layer's outputs, (rows, inputs, dim), for some tokens that attend to others.
+
+    ``mask``: which of the others are no padding, (rows, tokens).
+    """
+    attention = layer.attention
+    queries = _by_heads(attention, attention.q_lin(inputs))
+    dropout = attention.dropout.p if layer.training else 0.0
+    summed = _attend(attention, queries, keys, values, mask[:, None, None], dropout)
+    attended = layer.sa_layer_norm(attention.out_lin(summed.transpose(1, 2).flatten(2)) + inputs)
+    outputs: torch.Tensor = layer.output_layer_norm(layer.ffn(attended) + attended)
+    return outputs
+
+
+def _attend(
+    attention: Any,
+    queries: torch.Tensor,
+    keys: torch.Tensor,
+    values: torch.Tensor,
+    mask: torch.Tensor,
+    dropout: float,
+) -> torch.Tensor:
+    """Return the attention's sums of the values, (rows, heads, queries, channels)."""
+    if attention.config._attn_implementation != "eager":
+        return torch.nn.functional.scaled_dot_product_attention(
+            queries, keys, values, attn_mask=mask, dropout_p=dropout, scale=attention.scaling
+        )
+    scores = (queries @ keys.transpose(2, 3)) * attention.scaling
+    weights = scores.masked_fill(~mask, -torch.inf).softmax(dim=3)
+    return torch.nn.functional.dropout(weights, dropout).to(values.dtype) @ values

@@ -1,0 +1,71 @@
+"""Token pruning: how many tokens of a window each layer passes on to the next.
+
+In the upper layers, most tokens of a long text no longer matter to the verdict. A layer that
+prunes ranks its tokens by the attention that [CLS] pays them, computes outputs for the first
+ones only, and the layers above see no others (compare PoWER-BERT, arXiv:2001.08950). The counts
+depend on the window's length alone, so a text's logits do not depend on its batch.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+CONFIG_KEY = "token_keep"
+"""The key of a `TokenPruning` in ``config.json``: ``{"minimum": 64, "percent": [100, 50]}``."""
+
+
+@dataclass(frozen=True)
+class TokenPruning:
+    """The number of tokens that each layer but the last outputs; the last outputs [CLS] alone.
+
+    Raises:
+        ValueError: a number is not an integer or out of range, or a percentage exceeds the one
+            before it.
+    """
+
+    minimum: int
+    """No layer prunes below this; shorter windows keep all their tokens."""
+    percent: Sequence[int]
+    """Of the window's tokens, rounded up: one number for each layer but the last."""
+
+    def __post_init__(self) -> None:
+        if type(self.minimum) is not int or self.minimum < 1:
+            raise ValueError("minimum must be a positive integer")
+        if not isinstance(self.percent, Sequence) or isinstance(self.percent, str):
+            raise ValueError("percent must be a list of integers")
+        previous = 100
+        for value in self.percent:
+            if type(value) is not int or not 1 <= value <= 100:
+                raise ValueError("percent must have integers from 1 to 100")
+            if value > previous:
+                raise ValueError("percent must not increase from a layer to the next")
+            previous = value
+        object.__setattr__(self, "percent", tuple(self.percent))
+
+    def counts(self, tokens: int) -> list[int]:
+        """Return the number of tokens of a window that each layer but the last outputs."""
+        least = min(tokens, self.minimum)
+        return [max(least, -(-tokens * percent // 100)) for percent in self.percent]
+
+
+def parse(config: Mapping[str, Any]) -> TokenPruning | None:
+    """Read the token pruning of a ``config.json``; None if the network has none.
+
+    Raises:
+        ValueError: it is not that of a network with this number of layers.
+    """
+    settings = config.get(CONFIG_KEY)
+    if settings is None:
+        return None
+    if not isinstance(settings, Mapping) or settings.keys() != {"minimum", "percent"}:
+        raise ValueError(f"{CONFIG_KEY} must have minimum and percent and nothing else")
+    try:
+        pruning = TokenPruning(settings["minimum"], settings["percent"])
+    except ValueError as error:
+        raise ValueError(f"{CONFIG_KEY}: {error}") from None
+    if len(pruning.percent) != config["n_layers"] - 1:
+        raise ValueError(
+            f"{CONFIG_KEY}: percent has {len(pruning.percent)} numbers, but the network has "
+            f"{config['n_layers']} layers: one for each but the last is needed"
+        )
+    return pruning

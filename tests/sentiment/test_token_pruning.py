@@ -1,0 +1,52 @@
+import pytest
+
+from app.sentiment.token_pruning import TokenPruning, parse
+
+
+def test_counts_are_shares_of_the_window_rounded_up_and_never_below_the_minimum():
+    pruning = TokenPruning(64, [100, 60, 50, 29, 10])
+    assert pruning.counts(219) == [219, 132, 110, 64, 64]
+    assert pruning.counts(384) == [384, 231, 192, 112, 64]
+
+
+@pytest.mark.parametrize("tokens", [2, 16, 63, 64])
+def test_windows_up_to_the_minimum_keep_all_tokens(tokens):
+    assert TokenPruning(64, [50, 1]).counts(tokens) == [tokens, tokens]
+
+
+def test_no_layer_outputs_more_tokens_than_the_one_before():
+    pruning = TokenPruning(64, [90, 60, 60, 33, 7])
+    for tokens in range(1, 513):
+        counts = [tokens, *pruning.counts(tokens)]
+        assert counts == sorted(counts, reverse=True)
+
+
+def test_a_network_without_the_setting_has_no_pruning():
+    assert parse({"n_layers": 6}) is None
+
+
+def test_the_setting_is_read():
+    config = {"n_layers": 3, "token_keep": {"minimum": 8, "percent": [100, 40]}}
+    assert parse(config) == TokenPruning(8, (100, 40))
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ([50], "token_keep must have minimum and percent and nothing else"),
+        ({"minimum": 8}, "must have minimum and percent"),
+        ({"minimum": 8, "percent": [50, 50], "share": 1}, "nothing else"),
+        ({"minimum": 0, "percent": [50, 50]}, "token_keep: minimum must be a positive integer"),
+        ({"minimum": True, "percent": [50, 50]}, "minimum must be a positive integer"),
+        ({"minimum": 8, "percent": 50}, "percent must be a list of integers"),
+        ({"minimum": 8, "percent": "50"}, "percent must be a list of integers"),
+        ({"minimum": 8, "percent": [50.0, 50]}, "integers from 1 to 100"),
+        ({"minimum": 8, "percent": [101, 50]}, "integers from 1 to 100"),
+        ({"minimum": 8, "percent": [50, 0]}, "integers from 1 to 100"),
+        ({"minimum": 8, "percent": [40, 50]}, "must not increase"),
+        ({"minimum": 8, "percent": [50]}, "has 1 numbers, but the network has 3 layers"),
+    ],
+)
+def test_an_invalid_setting_is_refused_with_what_is_wrong(setting, message):
+    with pytest.raises(ValueError, match=message):
+        parse({"n_layers": 3, "token_keep": setting})
