@@ -10,6 +10,8 @@ import tomli_w
 from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass as validated
 
+from app.sentiment.token_pruning import TokenPruning
+
 Share = Annotated[float, Field(ge=0, le=1)]
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
@@ -66,6 +68,9 @@ class Recipe:
     """Attempts at sentences that teach abilities (`training.behaviour.lessons`)."""
     lesson_weight: PositiveFloat = 1.0
     """How often an epoch sees each of these sentences."""
+    token_keep: TokenPruning | None = None
+    """How many tokens of a window each layer keeps, in training and in the weights' configuration;
+    None: as many as in the checkpoint that the model goes on from, otherwise all."""
 
 
 FILE = "recipe.json"
@@ -96,4 +101,5 @@ def load(path: Path) -> Recipe:
 
 def dump(recipe: Recipe) -> str:
     """Return the recipe as ``load`` reads it."""
-    return tomli_w.dumps(asdict(recipe))
+    settings = asdict(recipe)
+    return tomli_w.dumps({name: value for name, value in settings.items() if value is not None})

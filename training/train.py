@@ -29,6 +29,8 @@ from transformers import (
 from app.sentiment import bundle
 from app.sentiment.bundle import CHECKSUMS
 from app.sentiment.engines import reference
+from app.sentiment.engines.pruned import PrunedDistilBert, prunes
+from app.sentiment.token_pruning import CONFIG_KEY
 from training import base, data, plots
 from training.data import LABELS, Examples
 from training.recipe import FILE as RECIPE
@@ -62,7 +64,7 @@ def initial_model(recipe: Recipe, cache: Path) -> tuple[PreTrainedModel, Tokeniz
         config = DistilBertConfig.from_dict(
             {**encoder.config.to_dict(), **_LABELS, **_dropout(recipe)}
         )
-        model = DistilBertForSequenceClassification(config)
+        model = _network(recipe, config)(config)
         model.distilbert.load_state_dict(encoder.state_dict())
     return model, _tokenizer(folder)
 
@@ -74,9 +76,8 @@ def started_from(source: Path, recipe: Recipe) -> tuple[PreTrainedModel, Tokeniz
     a half, so that the other two keep their odds.
     """
     folder = reference.checkpoint(bundle.load(source)) if (source / CHECKSUMS).exists() else source
-    model = DistilBertForSequenceClassification.from_pretrained(
-        folder, dtype=torch.float32, **_dropout(recipe)
-    )
+    config = DistilBertConfig.from_pretrained(folder, **_dropout(recipe))
+    model = _network(recipe, config).from_pretrained(folder, config=config, dtype=torch.float32)
     if model.config.num_labels == 2:
         negative, positive = model.classifier.weight.data
         bias = model.classifier.bias.data
@@ -87,6 +88,17 @@ def started_from(source: Path, recipe: Recipe) -> tuple[PreTrainedModel, Tokeniz
         model.num_labels = len(LABELS)
         model.config.update(_LABELS)
     return model, _tokenizer(folder)
+
+
+def _network(recipe: Recipe, config: DistilBertConfig) -> type[DistilBertForSequenceClassification]:
+    """Write the recipe's token pruning into the configuration; return the class of its network.
+
+    Raises:
+        ValueError: the pruning does not suit the network.
+    """
+    if recipe.token_keep:
+        setattr(config, CONFIG_KEY, asdict(recipe.token_keep))
+    return PrunedDistilBert if prunes(config) else DistilBertForSequenceClassification
 
 
 def _dropout(recipe: Recipe) -> dict[str, float]:

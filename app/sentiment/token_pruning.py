@@ -6,7 +6,7 @@ ones only, and the layers above see no others (compare PoWER-BERT, arXiv:2001.08
 depend on the window's length alone, so a text's logits do not depend on its batch.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,13 +25,13 @@ class TokenPruning:
 
     minimum: int
     """No layer prunes below this; shorter windows keep all their tokens."""
-    percent: Sequence[int]
+    percent: list[int]
     """Of the window's tokens, rounded up: one number for each layer but the last."""
 
     def __post_init__(self) -> None:
         if type(self.minimum) is not int or self.minimum < 1:
             raise ValueError("minimum must be a positive integer")
-        if not isinstance(self.percent, Sequence) or isinstance(self.percent, str):
+        if not isinstance(self.percent, list):
             raise ValueError("percent must be a list of integers")
         previous = 100
         for value in self.percent:
@@ -40,7 +40,6 @@ class TokenPruning:
             if value > previous:
                 raise ValueError("percent must not increase from a layer to the next")
             previous = value
-        object.__setattr__(self, "percent", tuple(self.percent))
 
     def counts(self, tokens: int) -> list[int]:
         """Return the number of tokens of a window that each layer but the last outputs."""

@@ -85,7 +85,9 @@ def test_the_tokens_to_which_cls_pays_most_attention_are_kept(plain):
     length, first = 40, plain.distilbert.transformer.layer[0].attention
     ids, mask = batch([length])
     embedded = plain.distilbert.embeddings(ids)[0]
-    queries, keys = (linear(embedded).reshape(length, 4, 8) for linear in (first.q_lin, first.k_lin))
+    queries, keys = (
+        linear(embedded).reshape(length, 4, 8) for linear in (first.q_lin, first.k_lin)
+    )
     weights = torch.einsum("hc,khc->hk", queries[0], keys).div(8**0.5).softmax(dim=1).sum(dim=0)
     weights[0] = torch.inf
     expected = sorted(weights.argsort(descending=True)[:20].tolist())

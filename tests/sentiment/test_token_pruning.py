@@ -27,7 +27,7 @@ def test_a_network_without_the_setting_has_no_pruning():
 
 def test_the_setting_is_read():
     config = {"n_layers": 3, "token_keep": {"minimum": 8, "percent": [100, 40]}}
-    assert parse(config) == TokenPruning(8, (100, 40))
+    assert parse(config) == TokenPruning(8, [100, 40])
 
 
 @pytest.mark.parametrize(

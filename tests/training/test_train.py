@@ -6,9 +6,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from app.sentiment.engines.pruned import PrunedDistilBert
+from app.sentiment.token_pruning import TokenPruning
 from tests.training.conftest import RECIPE, sentences, tiny_model
 from training import train as training
-from training.recipe import Phase, load
+from training.recipe import Phase, dump, load
 from training.train import Run, parameter_groups, predict, save_mean, started_from, train
 
 choose_bf16 = training.bf16_is_faster
@@ -198,3 +200,39 @@ def test_the_mean_of_checkpoints_is_the_mean_of_their_weights(tmp_path, tokenize
     for name, values in mean.items():
         torch.testing.assert_close(values, (first[name] + second[name]) / 2)
     assert (tmp_path / "mean" / "tokenizer.json").exists()
+
+
+def test_a_recipe_with_token_pruning_trains_and_saves_a_network_that_prunes(
+    tmp_path, model, tokenizer
+):
+    source = tmp_path / "source"
+    model.save_pretrained(source)
+    tokenizer.save(str(source / "tokenizer.json"))
+    recipe = replace(RECIPE, token_keep=TokenPruning(8, [100, 50, 30]))
+    started, _ = started_from(source, recipe)
+    assert isinstance(started, PrunedDistilBert)
+    learning = Run(tmp_path / "run", recipe, "-")
+    train(learning, started, tokenizer, sentences(400, 1), sentences(64, 2))
+    checkpoint = tmp_path / "run" / "checkpoint"
+    config = json.loads((checkpoint / "config.json").read_text())
+    assert config["token_keep"] == {"minimum": 8, "percent": [100, 50, 30]}
+    held = sentences(200, 3)
+    rows = training.data.encode(tokenizer, held.texts, 32)
+    again, _ = started_from(checkpoint, RECIPE)
+    logits = predict(again, rows)
+    np.testing.assert_allclose(logits, predict(started, rows), rtol=1e-4, atol=1e-4)
+    assert (logits.argmax(axis=1) == held.labels).mean() > 0.95
+    Run(tmp_path / "run", recipe, "-")  # the recipe in the folder is the same
+
+
+def test_a_recipe_with_token_pruning_is_read_and_written(tmp_path):
+    recipe = replace(RECIPE, token_keep=TokenPruning(8, [100, 50, 30]))
+    (tmp_path / "tiny.toml").write_text(dump(recipe))
+    assert load(tmp_path / "tiny.toml") == recipe
+
+
+def test_a_recipe_with_an_invalid_token_pruning_is_refused(tmp_path):
+    text = dump(RECIPE) + "[token_keep]\nminimum = 8\npercent = [30, 50]\n"
+    (tmp_path / "tiny.toml").write_text(text)
+    with pytest.raises(ValueError, match="must not increase"):
+        load(tmp_path / "tiny.toml")

@@ -6,10 +6,15 @@ The reference engine and the training compute the same network.
 from typing import Any
 
 import torch
-from transformers import DistilBertConfig, DistilBertForSequenceClassification
+from transformers import DistilBertConfig, DistilBertForSequenceClassification, PreTrainedConfig
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from app.sentiment.token_pruning import parse
+from app.sentiment.token_pruning import CONFIG_KEY, parse
+
+
+def prunes(config: PreTrainedConfig) -> bool:
+    """Return whether a checkpoint of this configuration is a `PrunedDistilBert`."""
+    return getattr(config, CONFIG_KEY, None) is not None
 
 
 class PrunedDistilBert(DistilBertForSequenceClassification):
