@@ -78,6 +78,8 @@ def started_from(source: Path, recipe: Recipe) -> tuple[PreTrainedModel, Tokeniz
     folder = reference.checkpoint(bundle.load(source)) if (source / CHECKSUMS).exists() else source
     config = DistilBertConfig.from_pretrained(folder, **_dropout(recipe))
     model = _network(recipe, config).from_pretrained(folder, config=config, dtype=torch.float32)
+    if isinstance(model, PrunedDistilBert):
+        model.pruned_share = recipe.pruned_share
     if model.config.num_labels == 2:
         negative, positive = model.classifier.weight.data
         bias = model.classifier.bias.data

@@ -1,9 +1,10 @@
 """Token pruning: how many tokens of a window each layer passes on to the next.
 
 In the upper layers, most tokens of a long text no longer matter to the verdict. A layer that
-prunes ranks its tokens by the attention that [CLS] pays them, computes outputs for the first
-ones only, and the layers above see no others (compare PoWER-BERT, arXiv:2001.08950). The counts
-depend on the window's length alone, so a text's logits do not depend on its batch.
+prunes ranks its tokens by the attention that they receive, computes outputs for the first ones
+only, and the layers above see no others (PoWER-BERT, arXiv:2001.08950). Evenly spaced tokens are a
+large enough sample of those that pay attention. The counts depend on the window's length alone, so
+a text's logits do not depend on its batch.
 """
 
 from collections.abc import Mapping
@@ -12,6 +13,8 @@ from typing import Any
 
 CONFIG_KEY = "token_keep"
 """The key of a `TokenPruning` in ``config.json``: ``{"minimum": 64, "percent": [100, 50]}``."""
+SAMPLED_QUERIES = 32
+"""The tokens whose attention ranks all others: up to so many, [CLS] and every n-th after it."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,12 @@ class TokenPruning:
         """Return the number of tokens of a window that each layer but the last outputs."""
         least = min(tokens, self.minimum)
         return [max(least, -(-tokens * percent // 100)) for percent in self.percent]
+
+
+def sampled(tokens: int) -> list[int]:
+    """Return the positions of the tokens whose attention ranks all tokens of a layer's input."""
+    count = min(tokens, SAMPLED_QUERIES)
+    return [i * tokens // count for i in range(count)]
 
 
 def parse(config: Mapping[str, Any]) -> TokenPruning | None:

@@ -3,7 +3,7 @@ import torch
 from transformers import DistilBertConfig, DistilBertForSequenceClassification
 
 from app.sentiment.engines.pruned import PrunedDistilBert
-from app.sentiment.token_pruning import CONFIG_KEY
+from app.sentiment.token_pruning import CONFIG_KEY, sampled
 
 LENGTHS = (5, 12, 13, 20, 33, 40)
 KEEP = {"minimum": 12, "percent": [100, 50, 30]}
@@ -80,27 +80,25 @@ def test_logits_do_not_depend_on_the_batch(plain):
         torch.testing.assert_close(logits(model, [length]), together[i : i + 1])
 
 
-def test_the_tokens_to_which_cls_pays_most_attention_are_kept(plain):
-    """The upper layers see what a text of these tokens alone, with their positions, would show."""
+def test_the_tokens_that_receive_most_attention_are_output(plain):
     length, first = 40, plain.distilbert.transformer.layer[0].attention
     ids, mask = batch([length])
     embedded = plain.distilbert.embeddings(ids)[0]
     queries, keys = (
         linear(embedded).reshape(length, 4, 8) for linear in (first.q_lin, first.k_lin)
     )
-    weights = torch.einsum("hc,khc->hk", queries[0], keys).div(8**0.5).softmax(dim=1).sum(dim=0)
-    weights[0] = torch.inf
-    expected = sorted(weights.argsort(descending=True)[:20].tolist())
+    scores = torch.einsum("qhc,khc->qhk", queries[sampled(length)], keys).div(8**0.5)
+    received = scores.softmax(dim=2).sum(dim=(0, 1))
+    received[0] = torch.inf  # [CLS] is always output
+    expected = sorted(received.argsort(descending=True)[:20].tolist())
 
     seen = []
-    second = plain.distilbert.transformer.layer[1]
     model = pruned(plain, {"minimum": 1, "percent": [50, 50, 50]})
     model.distilbert.transformer.layer[1].attention.k_lin.register_forward_pre_hook(
         lambda _, inputs: seen.append(inputs[0])
     )
     model(input_ids=ids, attention_mask=mask)
     outputs = plain.distilbert.transformer.layer[0](embedded[None])
-    assert isinstance(second, torch.nn.Module)
     torch.testing.assert_close(seen[0], outputs[:, expected])
 
 
@@ -110,6 +108,17 @@ def test_kept_tokens_have_gradients(plain):
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None and parameter.grad.isfinite().all(), name
     assert model.distilbert.transformer.layer[0].ffn.lin1.weight.grad.abs().sum() > 0
+
+
+def test_a_share_of_the_passes_in_training_mode_prunes(plain):
+    model, reference = pruned(plain), logits(plain, [40])
+    model.pruned_share = 0.5
+    with torch.no_grad():
+        passes = [logits(model.train(), [40]) for _ in range(40)]
+        serving = [logits(model.eval(), [40]) for _ in range(10)]
+    unpruned = [torch.allclose(each, reference, atol=1e-5) for each in passes]
+    assert 8 <= sum(unpruned) <= 32
+    assert not any(torch.allclose(each, reference, atol=1e-5) for each in serving)
 
 
 def test_it_runs_in_bf16(plain):

@@ -1,6 +1,6 @@
 import pytest
 
-from app.sentiment.token_pruning import TokenPruning, parse
+from app.sentiment.token_pruning import TokenPruning, parse, sampled
 
 
 def test_counts_are_shares_of_the_window_rounded_up_and_never_below_the_minimum():
@@ -19,6 +19,16 @@ def test_no_layer_outputs_more_tokens_than_the_one_before():
     for tokens in range(1, 513):
         counts = [tokens, *pruning.counts(tokens)]
         assert counts == sorted(counts, reverse=True)
+
+
+@pytest.mark.parametrize("tokens", [1, 31, 32, 33, 64, 219, 512])
+def test_samples_are_evenly_spaced_and_begin_with_cls(tokens):
+    positions = sampled(tokens)
+    assert positions[0] == 0 and len(positions) == min(tokens, 32)
+    gaps = {
+        after - before for before, after in zip(positions, [*positions[1:], tokens], strict=True)
+    }
+    assert max(gaps) - min(gaps) <= 1
 
 
 def test_a_network_without_the_setting_has_no_pruning():

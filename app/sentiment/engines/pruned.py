@@ -9,7 +9,7 @@ import torch
 from transformers import DistilBertConfig, DistilBertForSequenceClassification, PreTrainedConfig
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from app.sentiment.token_pruning import CONFIG_KEY, parse
+from app.sentiment.token_pruning import CONFIG_KEY, parse, sampled
 
 
 def prunes(config: PreTrainedConfig) -> bool:
@@ -31,6 +31,8 @@ class PrunedDistilBert(DistilBertForSequenceClassification):
     def __init__(self, config: DistilBertConfig) -> None:
         super().__init__(config)
         self._pruning = parse(config.to_dict())
+        self.pruned_share = 1.0
+        """The share of the passes in training mode that prune, at random; all others do."""
 
     def forward(  # type: ignore[override]
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None, **_: Any
@@ -41,19 +43,20 @@ class PrunedDistilBert(DistilBertForSequenceClassification):
         """
         mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
         mask = mask.bool()
-        kept = self._kept(mask.sum(dim=1))
+        counts = self._counts(mask.sum(dim=1))
         hidden = self.distilbert.embeddings(input_ids)
         *layers, last = self.distilbert.transformer.layer
-        for layer, counts in zip(layers, kept, strict=True):
-            hidden, mask = _pruned(layer, hidden, mask, counts)
+        for layer, outputs in zip(layers, counts, strict=True):
+            hidden, mask = _pruned(layer, hidden, mask, outputs)
         keys_and_values = _keys_and_values(last.attention, hidden)
         cls = _outputs(last, hidden[:, :1], *keys_and_values, mask)[:, 0]
         pooled = self.dropout(torch.relu(self.pre_classifier(cls)))
         return SequenceClassifierOutput(logits=self.classifier(pooled))
 
-    def _kept(self, lengths: torch.Tensor) -> list[torch.Tensor]:
-        """Return how many tokens of each row each layer but the last keeps, (rows,) each."""
-        if self._pruning is None:
+    def _counts(self, lengths: torch.Tensor) -> list[torch.Tensor]:
+        """Return how many tokens of each row each layer but the last outputs, (rows,) each."""
+        skips = self.training and torch.rand(()).item() >= self.pruned_share
+        if self._pruning is None or skips:
             return [lengths] * (self.config.n_layers - 1)
         counts = [self._pruning.counts(length) for length in lengths.tolist()]
         return list(torch.tensor(counts, device=lengths.device).T)
@@ -67,7 +70,7 @@ def _pruned(
     if bool((counts == mask.sum(dim=1)).all()):
         return _outputs(layer, hidden, keys, values, mask), mask
     with torch.no_grad():
-        scores = _attention_of_cls(layer.attention, hidden[:, 0], keys, mask)
+        scores = _attention_received(layer.attention, hidden, keys, mask)
         # [CLS] is the first token. A stable order prefers the earlier of equal tokens.
         scores[:, 0] = torch.inf
         order = scores.argsort(dim=1, descending=True, stable=True)
@@ -78,17 +81,25 @@ def _pruned(
     return _outputs(layer, inputs, keys, values, mask), keep.gather(1, positions)
 
 
-def _attention_of_cls(
-    attention: Any, cls: torch.Tensor, keys: torch.Tensor, mask: torch.Tensor
+def _attention_received(
+    attention: Any, hidden: torch.Tensor, keys: torch.Tensor, mask: torch.Tensor
 ) -> torch.Tensor:
-    """Return the attention that [CLS] pays each token, summed over the heads, (rows, tokens).
+    """Return the attention that the sampled tokens pay each token, over all heads, (rows, tokens).
 
     Padding has -1.
     """
-    query = _by_heads(attention, attention.q_lin(cls[:, None]))
-    scores = (query @ keys.transpose(2, 3)).float() * attention.scaling
+    samples = [sampled(length) for length in mask.sum(dim=1).tolist()]
+    width = max(map(len, samples))
+    # Where a row has fewer samples than others, [CLS] fills the rest, and does not count.
+    positions = torch.tensor([each + [0] * (width - len(each)) for each in samples])
+    counted = torch.tensor([[i < len(each) for i in range(width)] for each in samples])
+    positions, counted = positions.to(hidden.device), counted.to(hidden.device)
+    inputs = hidden.gather(1, positions[:, :, None].expand(-1, -1, hidden.shape[2]))
+    queries = _by_heads(attention, attention.q_lin(inputs))
+    scores = (queries @ keys.transpose(2, 3)).float() * attention.scaling
     weights = scores.masked_fill(~mask[:, None, None], -torch.inf).softmax(dim=3)
-    return weights.sum(dim=(1, 2)).masked_fill(~mask, -1.0)
+    received = (weights.sum(dim=1) * counted[:, :, None]).sum(dim=1)
+    return received.masked_fill(~mask, -1.0)
 
 
 def _keys_and_values(attention: Any, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
