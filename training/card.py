@@ -327,12 +327,34 @@ def _how_it_was_made(card: Mapping[str, Any]) -> Iterator[str]:
         yield ""
     if "data" in card:
         yield from (*(f"- {data}" for data in card["data"]), "")
+    if "quantisation" in card:
+        yield from (*_quantisation(card["quantisation"]), "")
     if "recipe" in card:
         recipe = card["recipe"]
         yield f"By the recipe `{recipe['name']}`:"
         yield from ("", "```json", json.dumps(recipe, indent=2), "```")
     if "reproduce" in card:
         yield from ("", "To make it again:", "", "```sh", *card["reproduce"], "```")
+
+
+def _quantisation(rounding: Mapping[str, Any]) -> Iterator[str]:
+    yield (
+        f"{rounding['method']} rounded the weights to int8, with the activations of "
+        f"{rounding['texts']:,} texts ({rounding['tokens']:,} tokens). On the texts that the "
+        "temperature is fitted on:"
+    )
+    yield ""
+    yield from _table(
+        ("data", "texts", "accuracy in int8", "in fp32", "same label"),
+        [
+            (
+                data,
+                f"{figures['texts']:,}",
+                *(f"{figures[name]:.2%}" for name in ("int8", "fp32", "same")),
+            )
+            for data, figures in rounding["verified"].items()
+        ],
+    )
 
 
 def _figures(

@@ -100,11 +100,13 @@ class Scored:
         return np.asarray(loss)
 
 
-def score(classifier: SentimentClassifier, examples: Examples) -> Scored:
+def score(
+    classifier: SentimentClassifier, examples: Examples, description: str = "scoring"
+) -> Scored:
     """Score every example, with a progress bar."""
     logits: list[list[float]] = []
     tokens: list[int] = []
-    bar = tqdm(total=len(examples), unit="text", desc="scoring")
+    bar = tqdm(total=len(examples), unit="text", desc=description)
     for texts in _chunks(examples.texts):
         scores = classifier.score(texts)
         logits.extend(scores.logits)

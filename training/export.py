@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,9 +12,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
-from onnx import helper
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from transformers import (
@@ -21,24 +20,27 @@ from transformers import (
     AutoTokenizer,
     DistilBertForSequenceClassification,
 )
+from transformers.utils import cached_file
 
 from app.sentiment.bundle import CHECKSUMS, LABELS, Bundle
 from app.sentiment.bundle import load as load_bundle
 from app.sentiment.classifier import SentimentClassifier
 from app.sentiment.engines import Engine, reference
 from app.sentiment.engines.native import WEIGHTS, NativeEngine
+from app.sentiment.engines.tokenizer import BundleTokenizer
 from app.sentiment.windows import Windows
 from training import calibration, data, graph, outcomes, pack
+from training.activations import observe
 from training.card import write as write_card
 from training.data import NEUTRAL, Examples
 from training.evaluate import Scored, calibration_error, score
 from training.onnx_engine import OnnxEngine
-from training.quantise import Activations, ActivationStats
 from training.recipe import FILE as RECIPE
 from training.train import predict
 
 WINDOWS = (Windows(384, 256, up_to=512), Windows(256, 128))
 """Chosen on held-out reviews (docs/training-notes.md); shorter where a checkpoint reads less."""
+TOKENIZER = "tokenizer.json"
 CALIBRATION_TEXTS = 200
 CALIBRATION_TOKENS = 256
 """So many texts, and of each so many tokens at most, set the int8 ranges by their activations."""
@@ -55,8 +57,9 @@ def load_checkpoint(source: str) -> tuple[DistilBertForSequenceClassification, T
 
     Raises:
         BundleError: it is a bundle, of which a file is missing or damaged.
-        ValueError: it is no DistilBERT, or its labels are not a negative and a positive one and,
-            if there are three, a neutral one.
+        ValueError: it is no DistilBERT classifier that the kernels can compute, or its tokenizer
+            is not BERT's, or its labels are not a negative and a positive one and, if there are
+            three, a neutral one.
     """
     if (Path(source) / CHECKSUMS).exists():
         source = str(reference.checkpoint(load_bundle(Path(source))))
@@ -73,10 +76,46 @@ def load_checkpoint(source: str) -> tuple[DistilBertForSequenceClassification, T
     with torch.no_grad():
         for parameter in (model.classifier.weight, model.classifier.bias):
             parameter.copy_(parameter[torch.tensor(positions)].clone())
-    tokenizer = AutoTokenizer.from_pretrained(source).backend_tokenizer
+    tokenizer = _tokenizer(source)
+    try:
+        pack.shape(model.config)
+        _check_tokenizer(tokenizer, model.config.vocab_size)
+    except ValueError as error:
+        raise ValueError(f"{source} cannot be served: {error}") from None
+    return model.eval(), tokenizer
+
+
+def _tokenizer(source: str) -> Tokenizer:
+    # AutoTokenizer makes a BERT tokenizer anew of the vocabulary and tokenizer_config.json: where
+    # that says nothing of letter case or accents, it lower-cases, whatever tokenizer.json says.
+    path = cached_file(source, TOKENIZER, _raise_exceptions_for_missing_entries=False)
+    if path:
+        tokenizer = Tokenizer.from_file(path)
+    else:
+        tokenizer = AutoTokenizer.from_pretrained(source).backend_tokenizer
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    return model.eval(), tokenizer
+    return tokenizer
+
+
+def _check_tokenizer(tokenizer: Tokenizer, vocabulary: int) -> None:
+    """Raise a ValueError where the engines could not tokenise as this tokenizer does.
+
+    ``vocabulary``: how many tokens the network has embeddings of.
+    """
+    stages = json.loads(tokenizer.to_str())
+    for stage, bert in (("normalizer", "BertNormalizer"), ("pre_tokenizer", "BertPreTokenizer")):
+        kind = (stages[stage] or {}).get("type")
+        if kind != bert:
+            raise ValueError(f"the {stage} of its tokenizer is {kind}, not {bert}")
+    special = [tokenizer.token_to_id(token) for token in ("[CLS]", "[SEP]")]
+    if tokenizer.encode("").ids != special:
+        raise ValueError("its tokenizer does not put a text between [CLS] and [SEP]")
+    largest = max(tokenizer.get_vocab().values())
+    if largest >= vocabulary:
+        raise ValueError(
+            f"its tokenizer has token ids up to {largest}, but it has {vocabulary} embeddings"
+        )
 
 
 def _order(source: str, names: Sequence[str]) -> tuple[Sequence[str], list[int]]:
@@ -99,30 +138,28 @@ def _order(source: str, names: Sequence[str]) -> tuple[Sequence[str], list[int]]
     )
 
 
-def observe(fp32: onnx.ModelProto, rows: Sequence[np.ndarray]) -> Activations:
-    """Run the fp32 graph over rows of token ids; return what enters each matrix product."""
-    names = graph.product_inputs(fp32)
-    watched = onnx.ModelProto()
-    watched.CopyFrom(fp32)
-    watched.graph.output.extend(
-        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in names
-    )
-    session = onnxruntime.InferenceSession(watched.SerializeToString())
-    activations: dict[str, ActivationStats] = {}
-    for row in rows:
-        inputs = {"input_ids": row[None], "lengths": np.array([len(row)], dtype=np.int32)}
-        for name, values in zip(names, session.run(names, inputs), strict=True):
-            channels = values.reshape(-1, values.shape[-1])
-            stats = ActivationStats(
-                channels.min(axis=0), channels.max(axis=0), channels.T @ channels
-            )
-            if name in activations:
-                low, high, gram = activations[name]
-                stats = ActivationStats(
-                    np.minimum(low, stats.low), np.maximum(high, stats.high), gram + stats.gram
-                )
-            activations[name] = stats
-    return activations
+class _CheckpointEngine(BundleTokenizer):
+    """A checkpoint in fp32 as an engine; it computes no row again whose logits are given."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        model: DistilBertForSequenceClassification,
+        rows: Sequence[np.ndarray],
+        logits: np.ndarray,
+    ) -> None:
+        super().__init__(bundle)
+        self._model = model
+        self._logits = dict(zip(map(_key, rows), logits.tolist(), strict=True))
+
+    def logits(self, rows: Sequence[Sequence[int]]) -> list[list[float]]:
+        missing = [np.array(row) for row in rows if _key(row) not in self._logits]
+        computed = iter(predict(self._model, missing).tolist())
+        return [self._logits.get(_key(row)) or next(computed) for row in rows]
+
+
+def _key(row: Sequence[int] | np.ndarray) -> bytes:
+    return np.asarray(row, dtype=np.int32).tobytes()
 
 
 def export(
@@ -154,13 +191,17 @@ def export(
     if folder.exists() and any(folder.iterdir()) and not (folder / CHECKSUMS).exists():
         raise ValueError(f"{folder} holds something that is no bundle; choose another folder")
     previous = load_bundle(folder).card if (folder / CHECKSUMS).exists() else {}
+    started = time.monotonic()
     model, tokenizer = load_checkpoint(source)
     windows = [_within(model.config.max_position_embeddings, each) for each in WINDOWS]
     weights = _weights(model)
-    fp32 = graph.build(model.config, weights)
     rows = _calibration_rows(tokenizer, sources, windows[0])
-    print(f"observing activations on {len(rows)} texts")
-    activations = observe(fp32, rows)
+    texts = sum(map(len, sources.values()))
+    print(
+        f"next: observe {len(rows)} texts, round the weights of {model.config.n_layers} layers, "
+        f"score {texts} texts in fp32 and in int8"
+    )
+    activations, logits, tokens = observe(model, rows)
 
     unfinished = folder.with_name(f"{folder.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -174,7 +215,6 @@ def export(
     if with_onnx:
         int8 = graph.build(model.config, weights, activations).SerializeToString()
         (unfinished / graph.FILE).write_bytes(int8)
-    print("quantising")
     pack.save(model.config, weights, activations, unfinished / WEIGHTS)
     _save_tokenizer(tokenizer, model.config.max_position_embeddings, unfinished)
     identity = {
@@ -197,11 +237,19 @@ def export(
     write_card(unfinished, {**identity, "revision": "", "inference": inference})
 
     bundle = load_bundle(unfinished)
-    in_fp32 = _scored_by_graph(bundle, fp32, model, rows, sources)
-    native = _scored(bundle, NativeEngine(bundle), sources)
-    _verify("native", native, in_fp32, max_loss)
+    in_fp32 = _scored("fp32", bundle, _CheckpointEngine(bundle, model, rows, logits), sources)
+    native = _scored("native", bundle, NativeEngine(bundle), sources)
+    compared = _verify("native", native, in_fp32, max_loss)
     if with_onnx:
-        _verify("onnx", _scored(bundle, OnnxEngine(bundle, int8), sources), in_fp32, max_loss)
+        _verify_graph(bundle, graph.build(model.config, weights), rows, logits)
+        in_onnx = _scored("onnx", bundle, OnnxEngine(bundle, int8), sources)
+        _verify("onnx", in_onnx, in_fp32, max_loss)
+    identity["quantisation"] = {
+        "method": pack.METHOD,
+        "texts": len(rows),
+        "tokens": tokens,
+        "verified": compared,
+    }
     inference["temperature"] = _temperature(native)
     revision = _revision(unfinished, inference)
     write_card(unfinished, {**identity, "revision": revision, "inference": inference})
@@ -210,7 +258,11 @@ def export(
         folder.rename(replaced)
     unfinished.rename(folder)
     shutil.rmtree(replaced, ignore_errors=True)
-    print(f"{folder}: revision {revision}, temperature {inference['temperature']}")
+    print(
+        f"{folder}: revision {revision}, temperature {inference['temperature']}; weights rounded "
+        f"by {pack.METHOD} with the activations of {len(rows)} texts ({tokens:,} tokens); took "
+        f"{time.monotonic() - started:.0f} s"
+    )
 
 
 def write_graph(
@@ -229,13 +281,14 @@ def write_graph(
     model, tokenizer = load_checkpoint(str(reference.checkpoint(bundle)))
     weights = _weights(model)
     rows = _calibration_rows(tokenizer, sources, bundle.windows[0])
-    fp32 = graph.build(model.config, weights)
-    int8 = graph.build(model.config, weights, observe(fp32, rows), bundle.revision)
-    serialised = int8.SerializeToString()
-    in_fp32 = _scored_by_graph(bundle, fp32, model, rows, sources)
-    _verify("onnx", _scored(bundle, OnnxEngine(bundle, serialised), sources), in_fp32, max_loss)
+    activations, logits, _ = observe(model, rows)
+    _verify_graph(bundle, graph.build(model.config, weights), rows, logits)
+    int8 = graph.build(model.config, weights, activations, bundle.revision).SerializeToString()
+    in_fp32 = _scored("fp32", bundle, _CheckpointEngine(bundle, model, rows, logits), sources)
+    in_int8 = _scored("onnx", bundle, OnnxEngine(bundle, int8), sources)
+    _verify("onnx", in_int8, in_fp32, max_loss)
     unfinished = path.with_name(f"{path.name}.unfinished.{os.getpid()}")
-    unfinished.write_bytes(serialised)
+    unfinished.write_bytes(int8)
     unfinished.rename(path)
 
 
@@ -255,27 +308,15 @@ def _calibration_rows(
     ]
 
 
-def _scored(bundle: Bundle, engine: Engine, sources: Mapping[str, Examples]) -> dict[str, Scored]:
-    classifier = SentimentClassifier(bundle, engine)
-    return {name: score(classifier, examples) for name, examples in sources.items()}
-
-
-def _scored_by_graph(
-    bundle: Bundle,
-    fp32: onnx.ModelProto,
-    model: DistilBertForSequenceClassification,
-    rows: list[np.ndarray],
-    sources: Mapping[str, Examples],
+def _scored(
+    name: str, bundle: Bundle, engine: Engine, sources: Mapping[str, Examples]
 ) -> dict[str, Scored]:
-    """Score the sources by the fp32 graph, after its logits of these rows were compared to torch's.
-
-    Raises:
-        ValueError: they differ.
-    """
-    engine = OnnxEngine(bundle, fp32.SerializeToString())
-    logits = np.array(engine.logits([row.tolist() for row in rows]))
-    _verify_graph(logits, predict(model, rows))
-    return _scored(bundle, engine, sources)
+    """Score the sources; the engine's name is for the progress bars."""
+    classifier = SentimentClassifier(bundle, engine)
+    return {
+        source: score(classifier, examples, f"scoring {source}, {name}")
+        for source, examples in sources.items()
+    }
 
 
 def _within(positions: int, windows: Windows) -> Windows:
@@ -291,19 +332,25 @@ def _written(windows: Windows) -> dict[str, int]:
 
 
 def _save_tokenizer(tokenizer: Tokenizer, max_length: int, folder: Path) -> None:
-    tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
-    normalizer = json.loads(tokenizer.to_str())["normalizer"] or {}
+    tokenizer.save(str(folder / TOKENIZER), pretty=False)
+    normalizer = json.loads(tokenizer.to_str())["normalizer"]
     config = {
         "tokenizer_class": "DistilBertTokenizer",
-        "do_lower_case": normalizer.get("lowercase", True),
+        "do_lower_case": normalizer["lowercase"],
+        "strip_accents": normalizer["strip_accents"],
+        "tokenize_chinese_chars": normalizer["handle_chinese_chars"],
         "model_max_length": max_length,
     }
     _write_json(folder / "tokenizer_config.json", config)
 
 
-def _verify_graph(graph: np.ndarray, torch: np.ndarray) -> None:
-    """Raise a ValueError where the fp32 graph's logits are not torch's, of the same rows."""
-    difference = float(np.abs(graph - torch).max())
+def _verify_graph(
+    bundle: Bundle, fp32: onnx.ModelProto, rows: Sequence[np.ndarray], logits: np.ndarray
+) -> None:
+    """Raise a ValueError where the fp32 graph's logits of the rows are not the checkpoint's."""
+    engine = OnnxEngine(bundle, fp32.SerializeToString())
+    computed = np.concatenate([engine.logits([row.tolist()]) for row in rows])
+    difference = float(np.abs(computed - logits).max())
     print(f"fp32 graph: at most {difference:.1e} from torch")
     if difference > MAX_DIFFERENCE:
         raise ValueError(f"the fp32 graph's logits differ from torch's by {difference:.1e}")
@@ -314,19 +361,29 @@ def _verify(
     served: Mapping[str, Scored],
     reference: Mapping[str, Scored],
     max_loss: float,
-) -> None:
-    """Print how an engine's int8 compares to fp32; raise a ValueError where it loses too much.
+) -> dict[str, dict[str, float]]:
+    """Print and return how an engine's int8 compares to fp32, by source.
 
-    What counts is Negative or Positive, over all texts that are not Neutral.
+    Raises:
+        ValueError: int8 loses too much; what counts is Negative or Positive, over all texts that
+            are not Neutral.
     """
     lost = count = 0
+    compared = {}
     for name, int8 in served.items():
         fp32 = reference[name]
-        same = float((int8.predicted == fp32.predicted).mean())
+        figures = {
+            "int8": float(int8.right.mean()),
+            "fp32": float(fp32.right.mean()),
+            "same": float((int8.predicted == fp32.predicted).mean()),
+        }
         print(
-            f"{engine}, {name}: accuracy on {len(int8.labels)} texts: int8 {int8.right.mean():.4f},"
-            f" fp32 {fp32.right.mean():.4f}; same label {same:.4f}"
+            f"{engine}, {name}: accuracy on {len(int8.labels)} texts: int8 {figures['int8']:.4f},"
+            f" fp32 {figures['fp32']:.4f}; same label {figures['same']:.4f}"
         )
+        compared[name] = {"texts": len(int8.labels)} | {
+            figure: round(value, 4) for figure, value in figures.items()
+        }
         clear = int8.labels != NEUTRAL
         in_int8, in_fp32 = (
             outcomes.two_way(each.logits[clear]) == each.labels[clear] for each in (int8, fp32)
@@ -339,6 +396,7 @@ def _verify(
             f"{engine}: int8 loses more than {max_loss:.1%} of {count} texts, in all {lost}; "
             "verify it on more texts with DATA= (--data), or allow more with LOSS= (--loss)"
         )
+    return compared
 
 
 def _revision(folder: Path, inference: Mapping[str, Any]) -> str:
@@ -347,7 +405,7 @@ def _revision(folder: Path, inference: Mapping[str, Any]) -> str:
     It does not cover the code that derives the torch engine's weights from these.
     """
     checksum = hashlib.sha256(json.dumps(inference).encode())
-    for name in (reference.WEIGHTS, graph.FILE, WEIGHTS, "tokenizer.json"):
+    for name in (reference.WEIGHTS, graph.FILE, WEIGHTS, TOKENIZER):
         if (folder / name).exists():
             checksum.update((folder / name).read_bytes())
     return checksum.hexdigest()[:12]

@@ -186,11 +186,6 @@ def build(
     return model
 
 
-def product_inputs(fp32: onnx.ModelProto) -> list[str]:
-    """Return the tensors whose extremes the int8 graph needs to know."""
-    return list(dict.fromkeys(n.input[0] for n in fp32.graph.node if n.op_type == "MatMul"))
-
-
 def _layer(
     graph: _Graph,
     config: DistilBertConfig,

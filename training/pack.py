@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from distilbert_int8 import PANEL, Shape, write
+from tqdm import tqdm
 from transformers import DistilBertConfig
 
 from training import quantise
@@ -12,6 +13,7 @@ from training.quantise import Activations, ActivationStats
 
 Weights = Mapping[str, np.ndarray]
 
+METHOD = "SmoothQuant and GPTQ"
 KINDS = ("weight", "bias")
 _GROUP = 192
 """Channels that share a range and scales. Fewer lose less: outliers, above all the activation
@@ -21,14 +23,16 @@ _SMOOTHING = 0.5
 reviews. Each row has a range of its own here, so that outliers cost less than in the ONNX graph."""
 
 
-def save(config: DistilBertConfig, weights: Weights, activations: Activations, path: Path) -> None:
-    """Write the network of a ``DistilBertForSequenceClassification``'s state dict.
+def shape(config: DistilBertConfig) -> Shape:
+    """Return the dimensions of the kernels' network.
 
     Raises:
-        ValueError: a width of the network is no multiple of 16.
+        ValueError: the kernels cannot compute this network.
     """
+    if config.activation not in {"gelu", "relu"}:
+        raise ValueError(f"activation {config.activation!r} is neither gelu nor relu")
     channels = config.dim // config.n_heads
-    shape = Shape(
+    return Shape(
         width=config.dim,
         heads=config.n_heads,
         head_width=-(-channels // PANEL) * PANEL,
@@ -38,6 +42,17 @@ def save(config: DistilBertConfig, weights: Weights, activations: Activations, p
         relu=int(config.activation == "relu"),
         group=_GROUP,
     )
+
+
+def save(config: DistilBertConfig, weights: Weights, activations: Activations, path: Path) -> None:
+    """Write the network of a ``DistilBertForSequenceClassification``'s state dict.
+
+    Shows its progress, because rounding the weights takes seconds for each layer.
+
+    Raises:
+        ValueError: see `shape`.
+    """
+    dimensions = shape(config)
     words, word_scales = quantise.rows(weights["distilbert.embeddings.word_embeddings.weight"])
     tensors = {
         "words": words,
@@ -47,16 +62,16 @@ def save(config: DistilBertConfig, weights: Weights, activations: Activations, p
         **_prefixed("head", _part(weights, "pre_classifier")),
         **_prefixed("labels", _part(weights, "classifier")),
     }
-    for i in range(config.n_layers):
+    for i in tqdm(range(config.n_layers), desc="rounding weights", unit="layer"):
         source = f"distilbert.transformer.layer.{i}"
         layer = {
-            **_attention(weights, f"{source}.attention", activations, i, shape),
+            **_attention(weights, f"{source}.attention", activations, i, dimensions),
             **_prefixed("attended", _part(weights, f"{source}.sa_layer_norm")),
             **_feed_forward(weights, f"{source}.ffn", activations, i),
             **_prefixed("output", _part(weights, f"{source}.output_layer_norm")),
         }
         tensors |= _prefixed(f"layer{i}", layer)
-    write(path, shape, tensors)
+    write(path, dimensions, tensors)
 
 
 def _attention(

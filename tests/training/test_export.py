@@ -222,10 +222,12 @@ def test_the_temperature_is_fitted_on_all_sources_by_length(checkpoint, tmp_path
     assert temperature["short"] < temperature["long"]
 
 
-def _narrowed(activations):
-    return {
-        name: ActivationStats(e.low / 1e3, e.high / 1e3, e.gram) for name, e in activations.items()
+def _narrowed(observation):
+    activations = {
+        name: ActivationStats(each.low / 1e3, each.high / 1e3, each.gram)
+        for name, each in observation.activations.items()
     }
+    return observation._replace(activations=activations)
 
 
 def _negated(weights):

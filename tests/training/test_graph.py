@@ -3,7 +3,8 @@ import onnxruntime
 import pytest
 import torch
 
-from training import data, export, graph
+from training import data, graph
+from training.activations import observe
 
 
 @pytest.fixture
@@ -39,8 +40,8 @@ def test_fp32_graph_computes_what_torch_does(model, rows, activation):
 
 
 def test_int8_graph_is_near_and_independent_of_the_batch(model, rows):
-    fp32 = graph.build(model.config, weights(model))
-    int8 = graph.build(model.config, weights(model), export.observe(fp32, rows))
+    activations = observe(model.eval(), rows).activations
+    int8 = graph.build(model.config, weights(model), activations)
     whole = logits(int8, rows)
     np.testing.assert_allclose(whole, reference(model, rows), atol=0.05)
     alone = np.concatenate([logits(int8, [row]) for row in rows])
