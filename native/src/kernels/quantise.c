@@ -15,7 +15,7 @@ INLINE void min_max(const float *x, const float *smoothing, size_t n, float *min
         low = vmin(low, smooth);
         high = vmax(high, smooth);
     }
-    *min = -reduce_max0(-low), *max = reduce_max0(high);
+    *min = -reduce_max(-low), *max = reduce_max(high);
 }
 
 INLINE void quantise_group(const float *x, const float *smoothing, size_t n, float inv_scale,
@@ -67,7 +67,7 @@ INLINE float symmetric_scale(const float *x, size_t n, float max) {
         vf32 v = load(x + i);
         highest = vmax(highest, vmax(v, -v));
     }
-    return reduce_max0(highest) / max;
+    return reduce_max(highest) / max;
 }
 
 INLINE vi32 to_integers(const float *x, float inv_scale) {
@@ -80,16 +80,17 @@ INLINE vi32 to_integers(const float *x, float inv_scale) {
 void KERNEL(quantise_queries)(const float *queries, size_t heads, size_t head_dim,
                               quantised_queries out, size_t out_row) {
     const float log2_e = 1.44269504f;
-    assert(queries && heads && head_dim && head_dim % LANES == 0);
+    assert(queries && heads && head_dim && head_dim % SUM_PARTS == 0);
     assert(out.data && out.scale && out_row < MAX_ROWS);
     for (size_t head = 0; head < heads; head++) {
         const float *query = queries + head * head_dim;
         uint8_t *to = out.data + (out_row * heads + head) * head_dim;
         const float scale = symmetric_scale(query, head_dim, MAX_QUERY);
-        for (size_t d = 0; d < head_dim; d += LANES) {
-            vi32 integers = to_integers(query + d, 1 / scale) + QUERY_ZERO_POINT;
-            vu8 bytes = __builtin_convertvector(integers, vu8);
-            memcpy(to + d, &bytes, sizeof bytes);
+        for (size_t d = 0; d < head_dim; d += SUM_PARTS) {
+            vi32 integers[SUM_VECTORS];
+            UNROLL for (int i = 0; i < SUM_VECTORS; i++)
+                integers[i] = to_integers(query + d + i * LANES, 1 / scale) + QUERY_ZERO_POINT;
+            store_bytes(to + d, integers);
         }
         out.scale[out_row * heads + head] = scale * log2_e;
     }
@@ -99,45 +100,41 @@ INLINE void quantise_key(const float *key, size_t head_dim, int8_t *to, float *t
                          int32_t *to_offset) {
     const float scale = symmetric_scale(key, head_dim, MAX_KEY_VALUE);
     vi32 sums = {};
-    for (size_t d = 0; d < head_dim; d += LANES) {
-        vi32 integers = to_integers(key + d, 1 / scale);
-        sums += integers;
-        vi8 bytes = __builtin_convertvector(integers, vi8);
-        memcpy(to + d, &bytes, sizeof bytes);
+    for (size_t d = 0; d < head_dim; d += SUM_PARTS) {
+        vi32 integers[SUM_VECTORS];
+        UNROLL for (int i = 0; i < SUM_VECTORS; i++) {
+            integers[i] = to_integers(key + d + i * LANES, 1 / scale);
+            sums += integers[i];
+        }
+        store_bytes(to + d, integers);
     }
-    int32_t sum = 0;
-    UNROLL for (int i = 0; i < LANES; i++) sum += sums[i];
     *to_scale = scale;
-    *to_offset = -QUERY_ZERO_POINT * sum;
+    *to_offset = -QUERY_ZERO_POINT * reduce_add_integers(sums);
 }
 
-// log2 of a normal number, with an error below 2e-7 times its magnitude. The C library's would be
+// log2 of normal numbers, with an error below 2e-7 times its magnitude. The C library's would be
 // another on each system. log2(2^e * m) = e + 2 / ln(2) * atanh((m - 1) / (m + 1)), as a series.
-INLINE float log2_of(float x) {
+INLINE vf32 vlog2(vf32 x) {
     enum { SQRT_HALF = 0x3f3504f3 };
-    int32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    const int32_t exponent = (bits - SQRT_HALF) >> 23;
-    bits -= exponent << 23;
-    float m;
-    memcpy(&m, &bits, sizeof m);
-    const float s = (m - 1) / (m + 1), square = s * s;
-    float p = square * 0.320598898f + 0.412198583f;
+    vi32 exponent = ((vi32)x - SQRT_HALF) >> 23;
+    vf32 m = (vf32)((vi32)x - (exponent << 23));
+    vf32 s = (m - 1) / (m + 1), square = s * s;
+    vf32 p = square * 0.320598898f + 0.412198583f;
     p = p * square + 0.577078016f;
     p = p * square + 0.961796694f;
     p = p * square + 2.88539008f;
-    return (float)exponent + p * s;
+    return __builtin_convertvector(exponent, vf32) + p * s;
 }
 
 // Values of four rows, interleaved for dot4.
 INLINE void quantise_values(const float *values, size_t stride, size_t head_dim, int8_t *to,
                             float *to_log2_scale, float *to_inv_scale) {
-    float inv_scale[4];
-    UNROLL for (int i = 0; i < 4; i++) {
-        const float scale = symmetric_scale(values + i * stride, head_dim, MAX_KEY_VALUE);
-        inv_scale[i] = to_inv_scale[i] = 1 / scale;
-        to_log2_scale[i] = log2_of(scale);
-    }
+    vf32 scale = splat(1);
+    UNROLL for (int i = 0; i < 4; i++)
+        scale[i] = symmetric_scale(values + i * stride, head_dim, MAX_KEY_VALUE);
+    const vf32 inv_scale = 1 / scale, log2_scale = vlog2(scale);
+    memcpy(to_inv_scale, &inv_scale, 4 * sizeof(float));
+    memcpy(to_log2_scale, &log2_scale, 4 * sizeof(float));
     for (size_t d = 0; d < head_dim; d += LANES) {
         vi32 four = {};
         UNROLL for (int i = 0; i < 4; i++)
@@ -149,7 +146,7 @@ INLINE void quantise_values(const float *values, size_t stride, size_t head_dim,
 
 void KERNEL(quantise_kv)(matrix_view keys, matrix_view values, size_t heads, size_t head_dim,
                          quantised_kv out, size_t out_row) {
-    assert(heads && head_dim && head_dim % LANES == 0);
+    assert(heads && head_dim && head_dim % SUM_PARTS == 0);
     assert(keys.data && keys.rows && keys.stride >= heads * head_dim);
     assert(values.data && values.rows == keys.rows && values.stride >= heads * head_dim);
     assert(out_row % 4 == 0 && out_row + keys.rows <= MAX_ROWS);

@@ -89,25 +89,35 @@ INLINE vf32 vmax(vf32 a, vf32 b) {
 #endif
 }
 
-// The largest lane, or 0 where all are negative.
-INLINE float reduce_max0(vf32 v) {
+INLINE float reduce_max(vf32 v) {
 #if defined(__AVX512VNNI__)
-    return _mm512_reduce_max_ps((__m512)vmax(v, splat(0)));
+    return _mm512_reduce_max_ps((__m512)v);
+#elif defined(__AVX2__)
+    const __m128 four = _mm_max_ps(_mm256_castps256_ps128((__m256)v),
+                                   _mm256_extractf128_ps((__m256)v, 1));
+    const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
 #elif defined(__ARM_FEATURE_DOTPROD)
-    return vmaxvq_f32((float32x4_t)vmax(v, splat(0)));
+    return vmaxvq_f32((float32x4_t)v);
 #else
-    float max = 0;
-#if defined(__AVX2__)
-    __m128 halves = _mm_max_ps(_mm256_castps256_ps128((__m256)v),
-                               _mm256_extractf128_ps((__m256)v, 1));
-    float lanes[4];
-    _mm_storeu_ps(lanes, halves);
-#else
-    float lanes[LANES];
-    store(lanes, v);
-#endif
-    UNROLL for (int i = 0; i < 4; i++) max = lanes[i] > max ? lanes[i] : max;
+    float max = v[0];
+    UNROLL for (int i = 1; i < LANES; i++) max = v[i] > max ? v[i] : max;
     return max;
+#endif
+}
+
+INLINE int32_t reduce_add_integers(vi32 v) {
+#if defined(__AVX512VNNI__)
+    return _mm512_reduce_add_epi32((__m512i)v);
+#elif defined(__AVX2__)
+    const __m128i four = _mm_add_epi32(_mm256_castsi256_si128((__m256i)v),
+                                       _mm256_extracti128_si256((__m256i)v, 1));
+    const __m128i two = _mm_add_epi32(four, _mm_shuffle_epi32(four, _MM_SHUFFLE(1, 0, 3, 2)));
+    return _mm_cvtsi128_si32(two) + _mm_extract_epi32(two, 1);
+#else
+    int32_t sum = 0;
+    UNROLL for (int i = 0; i < LANES; i++) sum += v[i];
+    return sum;
 #endif
 }
 
@@ -150,9 +160,20 @@ INLINE float reduce_add(vsum sum) {
     return (four[0] + four[2]) + (four[1] + four[3]);
 }
 
-// Stores SUM_PARTS integers as bytes, the low 8 bits of each.
+// Stores SUM_PARTS integers as bytes, the low 8 bits of each. GCC's own conversion of vectors takes
+// AVX2 several times as long.
 INLINE void store_bytes(void *to, const vi32 *v) {
-#if defined(__ARM_FEATURE_DOTPROD)
+#if defined(__AVX2__) && !defined(__AVX512VNNI__)
+    // Each half of a vector is shuffled by itself: its four bytes go to the first or second quarter.
+    enum { NO = (int)0x80808080, LOW = 0x0c080400 };
+    const __m256i to_first = _mm256_setr_epi32(LOW, NO, NO, NO, LOW, NO, NO, NO);
+    const __m256i to_second = _mm256_setr_epi32(NO, LOW, NO, NO, NO, LOW, NO, NO);
+    const __m256i halves = _mm256_or_si256(_mm256_shuffle_epi8((__m256i)v[0], to_first),
+                                           _mm256_shuffle_epi8((__m256i)v[1], to_second));
+    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 0, 4, 1, 5);
+    const __m256i bytes = _mm256_permutevar8x32_epi32(halves, order);
+    _mm_storeu_si128(to, _mm256_castsi256_si128(bytes));
+#elif defined(__ARM_FEATURE_DOTPROD)
     const int16x8_t low = vuzp1q_s16((int16x8_t)v[0], (int16x8_t)v[1]);
     const int16x8_t high = vuzp1q_s16((int16x8_t)v[2], (int16x8_t)v[3]);
     const int8x16_t bytes = vuzp1q_s8((int8x16_t)low, (int8x16_t)high);
