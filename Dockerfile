@@ -5,19 +5,31 @@ ARG BASE_IMAGE=public.ecr.aws/lambda/python:3.12
 # native: int8, the smallest and fastest. torch: the reference, several times larger and slower.
 ARG ENGINE=native
 
+# The wheel of the kernels. zig compiles it, as for `make wheels`, and without an index.
+FROM ${BASE_IMAGE} AS kernels
+COPY requirements-build.lock /tmp/
+COPY native /tmp/native
+# The secrets are optional and leave nothing in the image: a pip.conf and a certificate bundle, for
+# builds behind a private mirror.
+RUN --mount=type=secret,id=pipconf,target=/etc/pip.conf \
+    --mount=type=secret,id=ca,target=/run/ca.pem \
+    if [ -s /run/ca.pem ]; then export PIP_CERT=/run/ca.pem; fi; \
+    export PIP_DISABLE_PIP_VERSION_CHECK=1; \
+    pip install --no-cache-dir --only-binary :all: --no-deps --require-hashes \
+        -r /tmp/requirements-build.lock \
+    && DISTILBERT_INT8_TARGET="$(uname -m)-linux-gnu.2.17" \
+        pip wheel --no-deps --no-index --no-build-isolation --wheel-dir /tmp/wheels /tmp/native
+
 FROM ${BASE_IMAGE} AS dependencies
 ARG ENGINE
 # For torch: the index of its CPU builds. PyPI's build includes CUDA, but Lambda has no GPU.
 ARG PIP_EXTRA_INDEX_URL
-COPY requirements.txt requirements.lock requirements-build.lock constraints.txt /tmp/
-COPY native /tmp/native
-# The lock files name every package with its hashes, so pip resolves nothing (--no-deps). What
-# compiles the engine is locked too; the engine is then built without an index.
+COPY requirements.txt requirements.lock constraints.txt /tmp/
+COPY --from=kernels /tmp/wheels /tmp/wheels
+# The lock files name every package with its hashes, so pip resolves nothing (--no-deps).
 # Left out is the client of the Hugging Face hub, which `tokenizers` imports only to download a file.
 # `transformers` does import it.
 # torch has no hashes here because they depend on the index that it comes from.
-# The secrets are optional and leave nothing in the image: a pip.conf and a certificate bundle, for
-# builds behind a private mirror.
 RUN --mount=type=secret,id=pipconf,target=/etc/pip.conf \
     --mount=type=secret,id=ca,target=/run/ca.pem \
     if [ -s /run/ca.pem ]; then export PIP_CERT=/run/ca.pem; fi; \
@@ -26,14 +38,14 @@ RUN --mount=type=secret,id=pipconf,target=/etc/pip.conf \
         pip install --no-cache-dir --disable-pip-version-check --no-compile --only-binary :all: "$@"; \
     }; \
     cd /tmp && if [ "$ENGINE" = torch ]; then \
-        install --target "$LAMBDA_TASK_ROOT" -r requirements.txt -c constraints.txt \
+        sed -i '/^[.]\/native$/d' requirements.txt \
+        && install --target "$LAMBDA_TASK_ROOT" -r requirements.txt -c constraints.txt \
             numpy safetensors torch transformers; \
     else \
         sed -i -E "/^($hub)==/,/[^\\\\]\$/d" requirements.lock \
-        && install --no-deps --require-hashes --target "$LAMBDA_TASK_ROOT" -r requirements.lock \
-        && install --no-deps --require-hashes -r requirements-build.lock \
-        && install --no-deps --no-index --no-build-isolation --target "$LAMBDA_TASK_ROOT" ./native; \
-    fi
+        && install --no-deps --require-hashes --target "$LAMBDA_TASK_ROOT" -r requirements.lock; \
+    fi \
+    && install --no-deps --no-index --target "$LAMBDA_TASK_ROOT" wheels/*.whl
 # Removes what serving never imports: commands, tests, headers, type stubs, and botocore's
 # descriptions of services that are not called. Packages still list these files in their
 # metadata. Licences stay.

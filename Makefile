@@ -15,7 +15,7 @@ NATIVE := $(filter-out %.egg-info,$(wildcard native/*.* native/src/*.* native/sr
 export ORT_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help serve score lint test quick properties sanitise browser hooks invoke train label tune mean divide snippets export onnx evaluate abilities card drift bench readme screenshots lock pin image check clean
+.PHONY: help serve score lint test quick properties sanitise browser hooks invoke train label tune mean divide snippets export onnx evaluate abilities card drift bench readme screenshots lock pin image wheels check clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,12 @@ $(VENV)/requirements.installed: requirements.lock $(NATIVE) | $(ENVIRONMENT)
 	@echo "installing requirements.lock"
 	@$(PIP) --require-hashes -r requirements.lock
 	@$(PIP) --no-deps ./native
+	@touch $@
+
+# The compiler of the wheels, and of the image's kernels.
+$(VENV)/requirements-build.installed: requirements-build.lock | $(ENVIRONMENT)
+	@echo "installing $<"
+	@$(PIP) --require-hashes -r $<
 	@touch $@
 
 # The volumes of the teacher's base are data: nothing that they depend on is needed to read them.
@@ -206,6 +212,16 @@ pin: ## Pin the Dockerfile's base image to its current digest
 image: $(VENV)/image.installed ## Build the container image with Docker or buildah
 	@PYTHON=$(BIN)/python scripts/build-image
 
+# zig compiles for each of these on any machine; 2.17 is the oldest glibc that the wheels run with. A
+# Mac also compiles for itself, without a target.
+TARGETS := x86_64-linux-gnu.2.17 aarch64-linux-gnu.2.17 $(if $(filter Darwin,$(shell uname)),"")
+wheels: $(VENV)/requirements-build.installed ## Build wheels into dist/, which install without a compiler: the service and the kernels, for Linux on x86-64 and arm64 and for this Mac
+	@for target in $(TARGETS); do \
+		DISTILBERT_INT8_TARGET=$$target $(BIN)/python -m pip wheel --quiet --disable-pip-version-check \
+			--no-deps --no-index --no-build-isolation --wheel-dir dist ./native . || exit 1; \
+	done
+	@ls dist/*.whl
+
 .venv-sam/bin/sam: | $(ENVIRONMENT)
 	@echo "installing the SAM CLI into .venv-sam"
 	@$(PYTHON) -m venv .venv-sam
@@ -220,4 +236,4 @@ check: lint .venv-sam/bin/sam ## Run lint, the template's and state machine's va
 	$(MAKE) test
 
 clean: ## Remove what the targets made
-	rm -rf .venv .venv-sam .venv-stack .cache .coverage .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .aws-sam build native/build *.egg-info native/*.egg-info
+	rm -rf .venv .venv-sam .venv-stack .cache .coverage .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .aws-sam build dist native/build *.egg-info native/*.egg-info

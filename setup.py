@@ -16,6 +16,7 @@ from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 from setuptools.command.editable_wheel import editable_wheel
 from setuptools.errors import SetupError
+from target import PlatformWheel
 
 FOLDERS = {
     "sentiment": "sentiment",
@@ -70,6 +71,9 @@ class RefuseEditable(editable_wheel):  # type: ignore[misc]
 
 
 class BuildKernels(build_ext):  # type: ignore[misc]
+    def get_ext_filename(self, name: str) -> str:
+        return f"{name.replace('.', '/')}.so"
+
     def build_extension(self, extension: Extension) -> None:
         """Compile the kernels as ``native/setup.py`` does."""
         lib, temp = (Path(self.build_temp).absolute() / name for name in ("lib", "temp"))
@@ -95,6 +99,7 @@ setup(
     cmdclass={
         "build_py": BuildPackage,
         "build_ext": BuildKernels,
+        "bdist_wheel": PlatformWheel,
         "editable_wheel": RefuseEditable,
     },
 )

@@ -1,12 +1,13 @@
 """The floor: the network's int8 matrix multiplications alone, by the installed kernels."""
 
 import ctypes
-import importlib.util
 import json
 import subprocess
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+import distilbert_int8
 
 from bench.service import ROOT
 
@@ -23,12 +24,11 @@ def has_matrix_unit() -> bool:
 @cache
 def _library() -> Any:
     """Compile the loop around the installed library's kernels."""
-    spec = importlib.util.find_spec("distilbert_int8._kernels")
-    assert spec is not None and spec.origin is not None
+    kernels = Path(distilbert_int8.__file__).with_name("_kernels.so")
     library = ROOT / ".cache/floor.so"
     library.parent.mkdir(exist_ok=True)
     compile_shared = ["cc", "-std=gnu11", "-O2", "-fPIC", "-shared", f"-I{ROOT / 'native/src'}"]
-    subprocess.run([*compile_shared, str(SOURCE), spec.origin, "-o", str(library)], check=True)
+    subprocess.run([*compile_shared, str(SOURCE), str(kernels), "-o", str(library)], check=True)
     loaded = ctypes.CDLL(str(library))
     loaded.floor_seconds.restype = ctypes.c_double
     loaded.floor_seconds.argtypes = [

@@ -1,15 +1,15 @@
 """Compiles the kernels once for each instruction set; the library picks one at run time."""
 
 import os
-import platform
 import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 from setuptools.errors import CompileError
+from target import ARCHITECTURE, PlatformWheel, zig
 
 FLAGS = [
     "-std=gnu11",
@@ -39,7 +39,7 @@ NEON += sorted({*KERNELS} - {"src/kernels/attention.c", "src/kernels/gemm.c"})
 
 INSTRUCTION_SETS: dict[str, tuple[list[str], list[str]]] = {"portable": (KERNELS, [])}
 """Sources and compiler flags. AMX has only a gemm of its own; all other kernels are AVX-512's."""
-if platform.machine() in ("x86_64", "AMD64"):
+if ARCHITECTURE in ("x86_64", "AMD64"):
     INSTRUCTION_SETS |= {
         "avx2": (KERNELS, AVX2),
         "avx512": (KERNELS, AVX512),
@@ -60,15 +60,25 @@ OPTIONAL = {"amx"}
 
 LINK = [f"-fsanitize={SANITISERS}"] if SANITISERS else []
 
-if not shutil.which("cc"):
-    # Without a target, zig would compile for this machine's processor only.
-    target = f"-target {platform.machine()}-linux-gnu" if sys.platform == "linux" else ""
-    os.environ["CC"] = f"{sys.executable} -m ziglang cc {target}"
-    os.environ["LDSHARED"] = f"{os.environ['CC']} -shared"
+
+class BuildPackage(build_py):  # type: ignore[misc]  # setuptools has no annotations
+    def run(self) -> None:
+        # What an earlier build left there, perhaps for another platform, would be in this wheel.
+        shutil.rmtree(self.build_lib, ignore_errors=True)
+        super().run()
 
 
-class BuildKernels(build_ext):  # type: ignore[misc]  # setuptools has no annotations
+class BuildKernels(build_ext):  # type: ignore[misc]
+    def get_ext_filename(self, name: str) -> str:
+        """Return the library's path: without a Python's version, because any Python can load it."""
+        return f"{name.replace('.', '/')}.so"
+
     def build_extension(self, extension: Extension) -> None:
+        if compiler := zig():
+            # In place of the flags too that this Python was compiled with, on this machine.
+            self.compiler.set_executables(
+                compiler_so=f"{compiler} -fPIC", linker_so=f"{compiler} -shared"
+            )
         objects, macros = [], []
         for name, (sources, flags) in INSTRUCTION_SETS.items():
             try:
@@ -106,4 +116,11 @@ kernels = Extension(
     [*COMMON, *KERNELS],
     depends=[str(header) for header in Path().glob("src/**/*.h")],
 )
-setup(ext_modules=[kernels], cmdclass={"build_ext": BuildKernels})
+setup(
+    ext_modules=[kernels],
+    cmdclass={
+        "build_py": BuildPackage,
+        "build_ext": BuildKernels,
+        "bdist_wheel": PlatformWheel,
+    },
+)

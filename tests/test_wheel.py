@@ -1,13 +1,15 @@
-"""The wheel that ``pip install .`` builds: one package, complete, that runs outside the checkout.
+"""The wheels that ``make wheels`` builds: of the kernels, and of the service as one package.
 
-It is built of the tracked files and installed into an empty environment. Both happen without an
-index: setuptools, and the packages that the wheel needs, are those of the tests' environment.
+They are built of the tracked files and installed into empty environments. Both happen without an
+index: setuptools, zig and the packages that the wheels need are those of the tests' environment.
 """
 
 import ast
 import json
 import os
+import platform
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -16,38 +18,69 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from distilbert_int8 import Network
 
 from app import __version__
+from app.sentiment.engines.native import WEIGHTS
 from tests.conftest import ROOT
 
 BUILT_OF = ["app", "model", "native", "sentiment", "setup.py", "pyproject.toml", "MANIFEST.in"]
 BUILT_OF += ["README.md", "LICENSE", "NOTICE"]
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
 CLEAN = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+TARGETS = ["x86_64-linux-gnu.2.17", "aarch64-linux-gnu.2.17"]
+THIS = f"{platform.machine()}-linux-gnu.2.17"
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the tracked files that the wheels are built of."""
     source = tmp_path_factory.mktemp("source")
     listed = subprocess.check_output(["git", "ls-files", "-z", *BUILT_OF], cwd=ROOT)
     for name in listed.decode().split("\0")[:-1]:
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         (source / name).write_bytes((ROOT / name).read_bytes())
-    folder = tmp_path_factory.mktemp("wheel")
+    return source
+
+
+def build(package: Path, target: str, folder: Path) -> Path:
+    """Build a package's wheel for a target; return the wheel."""
     options = ["--no-deps", "--no-index", "--no-build-isolation", f"--wheel-dir={folder}"]
-    subprocess.run([*PIP, "wheel", *options, str(source)], env=CLEAN, check=True)
+    environment = {**CLEAN, "DISTILBERT_INT8_TARGET": target}
+    subprocess.run([*PIP, "wheel", *options, str(package)], env=environment, check=True)
     [built] = folder.iterdir()
     return built
+
+
+def install(wheel: Path, folder: Path) -> None:
+    """Install a wheel into an empty environment, with no compiler on the path."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    assert not any(shutil.which(name, path=folder / "bin") for name in ("cc", "gcc", "clang"))
+    command = [*PIP, "--python", str(folder / "bin/python"), "install", "--no-deps", "--no-index"]
+    environment = {**CLEAN, "PATH": str(folder / "bin")}
+    subprocess.run([*command, str(wheel)], env=environment, check=True)
+
+
+@pytest.fixture(scope="module")
+def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(source, THIS, tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def kernels(source: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return the wheels of the kernels' package, by target."""
+    return {
+        target: build(source / "native", target, tmp_path_factory.mktemp("kernels"))
+        for target in TARGETS
+    }
 
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of the environment's commands."""
     folder = tmp_path_factory.mktemp("installed")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    install(wheel, folder)
     python = folder / "bin/python"
-    command = [*PIP, "--python", str(python), "install", "--no-deps", "--no-index", str(wheel)]
-    subprocess.run(command, env=CLEAN, check=True)
     code = "import sysconfig; print(sysconfig.get_path('purelib'))"
     packages = subprocess.check_output([python, "-c", code], text=True).strip()
     Path(packages, "tests.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
@@ -62,6 +95,37 @@ def run(installed: Path, tmp_path: Path):
         )
 
     return run
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_wheel_of_the_kernels_is_for_every_python_and_for_the_glibc_in_its_name(kernels, target):
+    architecture = target.partition("-")[0]
+    tag = f"manylinux_2_17_{architecture}"
+    assert kernels[target].name == f"distilbert_int8-{__version__}-py3-none-{tag}.whl"
+    names = zipfile.ZipFile(kernels[target]).namelist()
+    assert [name for name in names if name.endswith(".so")] == ["distilbert_int8/_kernels.so"]
+    audit = [sys.executable, "-m", "auditwheel", "show", kernels[target]]
+    audited = " ".join(subprocess.check_output(audit, text=True).split())
+    [consistent] = re.findall(r'following platform tag: "(\w+)"', audited)
+    # The oldest glibc that has the symbols in use, which may be older than the one asked for.
+    [minor] = re.findall(rf"manylinux_2_(\d+)_{architecture}", consistent)
+    assert int(minor) <= 17
+
+
+def test_kernels_compute_the_same_without_a_compiler(kernels, bundle, tmp_path):
+    install(kernels[THIS], tmp_path)
+    rows = [[101, *range(2000, 2000 + length), 102] for length in (1, 14, 100, 510)]
+    path = bundle.folder / WEIGHTS
+    code = (
+        "import json, sys; from pathlib import Path; from distilbert_int8 import Network; "
+        "network = Network(Path(sys.argv[1]), 2); "
+        "print(json.dumps([network.instructions, network.logits(json.loads(sys.argv[2]))]))"
+    )
+    command = [tmp_path / "bin/python", "-c", code, path, json.dumps(rows)]
+    environment = {"PATH": str(tmp_path / "bin")}
+    computed = subprocess.check_output(command, env=environment, cwd=tmp_path, text=True)
+    network = Network(path, 2)
+    assert json.loads(computed) == [network.instructions, network.logits(rows)]
 
 
 def test_wheel_installs_one_package(wheel: Path):

@@ -1,7 +1,6 @@
 """A network in memory: its file, mapped, and the kernels that compute with it."""
 
 import ctypes
-import importlib.util
 import math
 import mmap
 import os
@@ -234,9 +233,7 @@ def processors() -> int:
 
 @cache
 def _library() -> ctypes.CDLL:
-    spec = importlib.util.find_spec(f"{__package__}._kernels")
-    assert spec is not None and spec.origin is not None
-    library = ctypes.CDLL(spec.origin)
+    library = ctypes.CDLL(str(Path(__file__).with_name("_kernels.so")))
     pointer = ctypes.c_void_p
     library.model_new.argtypes = [pointer, ctypes.c_size_t, ctypes.c_char_p, pointer, pointer]
     library.model_logits.argtypes = [pointer, pointer, pointer]

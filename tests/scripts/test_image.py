@@ -113,14 +113,16 @@ def test_image_leaves_out_only_packages_that_are_required():
 
 def test_image_installs_nothing_without_its_hash_but_torch_and_the_engine_of_its_own():
     installed = re.findall(r"install (?=.*-)((?:[^&;|\\\n]|\\\n)*)", DOCKERFILE)
-    commands = [command for command in installed if "-r " in command or "./" in command]
+    commands = [command for command in installed if "-r " in command or ".whl" in command]
     assert len(commands) == 4
     for command in commands:
         assert (
             "--require-hashes" in command
             or command.split()[-3:] == ["safetensors", "torch", "transformers"]
-            or ("--no-index" in command and command.rstrip().endswith("./native"))
+            or ("--no-index" in command and command.rstrip().endswith(" wheels/*.whl"))
         )
+    [built] = re.findall(r"pip wheel (.*)", DOCKERFILE)
+    assert {"--no-deps", "--no-index", "--no-build-isolation"} <= {*built.split()}
 
 
 def test_torch_image_installs_the_packages_of_the_dependency_group():
