@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,8 +29,11 @@ AVX2 = ["-mavx2", "-mfma"]
 AVX512 = [*AVX2, "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512vnni"]
 AVX512 += ["-mprefer-vector-width=512"]
 AMX = [*AVX512, "-mamx-tile", "-mamx-int8"]
-DOTPROD = ["-march=armv8.2-a+dotprod"]
-I8MM = ["-march=armv8.2-a+dotprod+i8mm"]
+ARMV8 = "-march=armv8-a"
+DOTPROD, I8MM = (f"-march=armv8.2-a+{features}" for features in ("dotprod", "dotprod+i8mm"))
+if zig():  # has names of its own for these
+    ARMV8 = "-mcpu=generic"
+    DOTPROD, I8MM = (f"{ARMV8}+v8_2a+{features}" for features in ("dotprod", "dotprod+i8mm"))
 
 COMMON = sorted(map(str, Path().glob("src/*.c")))
 AMX_GEMM = "src/kernels/gemm_amx.c"
@@ -45,16 +49,16 @@ if ARCHITECTURE in ("x86_64", "AMD64"):
         "avx512": (KERNELS, AVX512),
         "amx": ([AMX_GEMM], AMX),
     }
-elif platform.machine() in ("aarch64", "arm64"):
+elif ARCHITECTURE in ("aarch64", "arm64"):
     INSTRUCTION_SETS = {
         # Apple's compiler would take the dot product for granted.
-        "portable": (KERNELS, ["-march=armv8-a"]),
-        "dotprod": (NEON, DOTPROD),
-        "i8mm": (NEON, I8MM),
+        "portable": (KERNELS, [ARMV8]),
+        "dotprod": (NEON, [DOTPROD]),
+        "i8mm": (NEON, [I8MM]),
     }
 if sys.platform == "darwin":
     # Python may be compiled for both of a Mac's architectures; the flags above are for one.
-    os.environ.setdefault("ARCHFLAGS", f"-arch {platform.machine()}")
+    os.environ.setdefault("ARCHFLAGS", f"-arch {ARCHITECTURE}")
 OPTIONAL = {"amx"}
 """GCC has it from version 11 on."""
 

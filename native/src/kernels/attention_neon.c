@@ -49,7 +49,7 @@ INLINE query_block score_keys(const quantised_kv *kv, const int32_t *queries,
                 const int32_t *at = queries + (d / 4 + i) * QUERY_BLOCK + v * LANES;
                 const int8x16_t query = vreinterpretq_s8_s32(vld1q_s32(at));
                 UNROLL for (int m = 0; m < BLOCK_KEYS; m++)
-                    sums[m][v] = vdotq_laneq_s32(sums[m][v], query, key[m], i);
+                    sums[m][v] = dot_lane_s32(sums[m][v], query, key[m], i);
             }
     }
     const bool whole = j >= sequence.begin && j + BLOCK_KEYS <= sequence.end;
@@ -76,7 +76,7 @@ INLINE uint8x16_t weigh_keys(const quantised_kv *kv, const float *scores, vf32 m
         const vf32 weight = vexp2(load(scores + i * QUERY_BLOCK) - max);
         *sum = vfma(weight, splat(kv->value_inv_scale[j]), *sum);
         const vf32 rounded = vfma(weight, splat(255), splat(0.5f));
-        four = vorrq_s32(four, vshlq_n_s32(vcvtq_s32_f32((float32x4_t)rounded), 8 * i));
+        four = vorrq_s32(four, vcvtq_s32_f32((float32x4_t)rounded) << 8 * i);
     }
     return vreinterpretq_u8_s32(four);
 }
@@ -108,7 +108,7 @@ INLINE void sum_values(const weighted_sum *s, const int32_t *shift, const float 
             const size_t at = g * s->head_dim + channel + v * LANES;
             const uint8x16_t value = vld1q_u8(s->values + at * 4);
             UNROLL for (int i = 0; i < QUERY_BLOCK; i++)
-                sums[i][v] = vdotq_laneq_u32(sums[i][v], value, weights[i / LANES], i % LANES);
+                sums[i][v] = dot_lane_u32(sums[i][v], value, weights[i / LANES], i % LANES);
         }
     }
     UNROLL for (int i = 0; i < QUERY_BLOCK; i++)

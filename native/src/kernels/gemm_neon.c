@@ -59,7 +59,7 @@ INLINE void tile_gemm(const gemm_args *g, size_t row, size_t group, const int8_t
             UNROLL for (int v = 0; v < VECTORS; v++) {
                 const int8x16_t b = vld1q_s8(weight + (k + 4 * i) * PANEL + v * 4 * LANES);
                 UNROLL for (int r = 0; r < mr; r++)
-                    sums[r][v] = (vi32)vdotq_laneq_s32((int32x4_t)sums[r][v], b, a[r], i);
+                    sums[r][v] = (vi32)dot_lane_s32((int32x4_t)sums[r][v], b, a[r], i);
             }
     }
 }

@@ -37,3 +37,25 @@ INLINE void store_activations(uint8_t *to, const vi32 *integers) {
         memcpy(to + 16, bytes + 8, 8);
     }
 }
+
+#if defined(__ARM_FEATURE_DOTPROD)
+// Adds to each of `sums` the product of its 4 bytes of `b` and those of one lane of `a`. Clang takes
+// only a literal as the lane. Where `lane` is a constant, nothing is left of the switch.
+INLINE int32x4_t dot_lane_s32(int32x4_t sums, int8x16_t b, int8x16_t a, const int lane) {
+    switch (lane) {
+    case 0: return vdotq_laneq_s32(sums, b, a, 0);
+    case 1: return vdotq_laneq_s32(sums, b, a, 1);
+    case 2: return vdotq_laneq_s32(sums, b, a, 2);
+    default: return vdotq_laneq_s32(sums, b, a, 3);
+    }
+}
+
+INLINE uint32x4_t dot_lane_u32(uint32x4_t sums, uint8x16_t b, uint8x16_t a, const int lane) {
+    switch (lane) {
+    case 0: return vdotq_laneq_u32(sums, b, a, 0);
+    case 1: return vdotq_laneq_u32(sums, b, a, 1);
+    case 2: return vdotq_laneq_u32(sums, b, a, 2);
+    default: return vdotq_laneq_u32(sums, b, a, 3);
+    }
+}
+#endif
