@@ -180,8 +180,24 @@ drift: $(VENV)/train.installed ## Report accuracy on feedback, and drift, of LOG
 	@test -n "$(LOGS)" || { echo 'LOGS is missing: make drift LOGS="logs/" FEEDBACK=feedback.jsonl'; exit 2; }
 	@$(BIN)/python -m training.drift $(LOGS) $(if $(FEEDBACK),--feedback $(FEEDBACK)) $(if $(OUT),--out $(OUT)) $(if $(REFERENCE_DAYS),--reference-days $(REFERENCE_DAYS)) $(ARGS)
 
-bench: $(VENV)/bench.installed $(EMULATOR) ## Run all benchmarks (ONLY=cold,overhead: some of them)
-	@$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
+# Other engines need other versions than the service, so they have environments of their own.
+TRANSFORMERS_JS := @huggingface/transformers@4.3.2
+.venv-%/installed: pyproject.toml | $(ENVIRONMENT)
+	@echo "installing the dependency group $* into .venv-$*"
+	@$(PYTHON) -m venv .venv-$*
+	@.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check pip==$(PIP_VERSION)
+	@.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --group $*
+	@touch $@
+
+# Without scripts, onnxruntime-node does not download a build for GPUs.
+.venv-peers/node_modules: .venv-peers/installed
+	@echo "installing $(TRANSFORMERS_JS) into .venv-peers"
+	@npm install --prefix .venv-peers --ignore-scripts --no-audit --no-fund --silent $(TRANSFORMERS_JS)
+	@touch $@
+
+PEERS := .venv-peers/installed .venv-peers/node_modules .venv-deepsparse/installed
+bench: $(VENV)/bench.installed $(EMULATOR) $(if $(or $(findstring peers,$(ONLY)),$(if $(ONLY),,all)),$(PEERS)) ## Run all benchmarks (ONLY=cold,overhead: some of them; TEXTS="NAME=file" and DATA=file measure the peers' accuracy)
+	@$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY)) $(if $(TEXTS),--peer-texts $(TEXTS)) $(if $(DATA),--peer-train $(DATA))
 
 readme: $(VENV)/test.installed ## Write the README's and the guides' tables from code and measurements
 	@$(BIN)/python -m docs.tables
@@ -236,4 +252,4 @@ check: lint .venv-sam/bin/sam ## Run lint, the template's and state machine's va
 	$(MAKE) test
 
 clean: ## Remove what the targets made
-	rm -rf .venv .venv-sam .venv-stack .cache .coverage .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .aws-sam build dist native/build *.egg-info native/*.egg-info
+	rm -rf .venv .venv-deepsparse .venv-peers .venv-sam .venv-stack .cache .coverage .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .aws-sam build dist native/build *.egg-info native/*.egg-info

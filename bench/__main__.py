@@ -24,6 +24,8 @@ from bench import cold as cold_starts
 from bench import cost, explanations, files, load, overhead, report, sentences, worst
 from bench import warm as engines
 from bench.checkpoint import make_checkpoint
+from bench.peers import comparison as peers
+from bench.peers.comparison import Texts
 from bench.report import BURST, SETTLE_SECONDS, text_of
 from bench.service import ROOT, Service, event_of
 from training import card
@@ -43,7 +45,7 @@ PARTS = {
     "sentences": sentences,
 }
 """What has a result and a table of its own, in `bench/results` under this name."""
-ALL_PARTS = ("service", "files", "explanations", *PARTS)
+ALL_PARTS = ("service", "files", "explanations", "peers", *PARTS)
 
 
 def event(tokens: int) -> dict[str, Any]:
@@ -138,7 +140,26 @@ def main() -> None:
         default=explanations.REVIEWS,
         help="labelled texts to measure explanations on",
     )
+    parser.add_argument(
+        "--peer-texts",
+        type=Texts.parse,
+        nargs="+",
+        default=(),
+        metavar="NAME=FILE",
+        help="labelled texts to measure the peers' accuracy on; the plot shows the first",
+    )
+    parser.add_argument(
+        "--peer-train",
+        type=Path,
+        metavar="FILE",
+        help="labelled reviews, as Parquet, for the peers that learn",
+    )
     args = parser.parse_args()
+    if "peers" in args.only:
+        with _timed("peers"):
+            report.write("peers", peers.measure(args.peer_texts, args.peer_train))
+        print(f"\npeers: {peers.table()}")
+        peers.plot()
     if "explanations" in args.only:
         with _timed("explanations"):
             print("\n".join(card.explanations(explained(args.reviews))))

@@ -1,38 +1,29 @@
-"""The floor: the network's int8 matrix multiplications alone, by the installed kernels."""
+"""The floor of an instruction set: the int8 dot products of the network's linear layers alone.
+
+They are computed by micro-kernels of its own, `bench/floor.c`, compiled when it is measured.
+"""
 
 import ctypes
 import json
 import subprocess
 from functools import cache
-from pathlib import Path
 from typing import Any
-
-import distilbert_int8
 
 from bench.service import ROOT
 
 SOURCE = ROOT / "bench/floor.c"
-GROUP = 192
-"""Channels quantised together, as `training/pack.py` packs them."""
-
-
-def has_matrix_unit() -> bool:
-    """Return whether this processor has AMX, which is then what the kernels use."""
-    return "amx_int8" in Path("/proc/cpuinfo").read_text()
 
 
 @cache
 def _library() -> Any:
-    """Compile the loop around the installed library's kernels."""
-    kernels = Path(distilbert_int8.__file__).with_name("_kernels.so")
     library = ROOT / ".cache/floor.so"
     library.parent.mkdir(exist_ok=True)
-    compile_shared = ["cc", "-std=gnu11", "-O2", "-fPIC", "-shared", f"-I{ROOT / 'native/src'}"]
-    subprocess.run([*compile_shared, str(SOURCE), str(kernels), "-o", str(library)], check=True)
+    compile_shared = ["cc", "-std=gnu11", "-O2", "-fPIC", "-shared", str(SOURCE)]
+    subprocess.run([*compile_shared, "-o", str(library)], check=True)
     loaded = ctypes.CDLL(str(library))
     loaded.floor_seconds.restype = ctypes.c_double
     loaded.floor_seconds.argtypes = [
-        ctypes.c_void_p, *[ctypes.c_size_t] * 3, ctypes.c_char_p
+        ctypes.c_void_p, *[ctypes.c_size_t] * 2, ctypes.c_char_p
     ]  # fmt: skip
     return loaded
 
@@ -48,10 +39,18 @@ def shapes() -> list[tuple[int, int]]:
     return layer * (layers - 1) + [(width, 2 * width)]
 
 
-def seconds(rows: int, matrix_unit: bool = True) -> float:
-    """Return the processor time for so many rows on one processor, with its AMX or without."""
+def seconds(rows: int, instructions: str) -> float:
+    """Return the processor time for so many rows on one processor.
+
+    ``instructions``: ``avx2``, ``avx512`` or ``amx``.
+
+    Raises:
+        RuntimeError: the processor lacks the instruction set, or there is no memory.
+    """
     sizes = shapes()
     flat = [size for shape in sizes for size in shape]
     array = (ctypes.c_size_t * len(flat))(*flat)
-    isa = b"best" if matrix_unit else b"avx512"
-    return float(_library().floor_seconds(array, len(sizes), rows, GROUP, isa))
+    elapsed = float(_library().floor_seconds(array, len(sizes), rows, instructions.encode()))
+    if elapsed < 0:
+        raise RuntimeError(f"the floor of {instructions} cannot be measured here")
+    return elapsed

@@ -26,6 +26,8 @@ SHIPPED = ROOT / "model"
 CACHE = ROOT / ".cache/rivals"
 BASE = ROOT / ".cache/baseline"
 THREADS = len(os.sched_getaffinity(0))
+AMX = "AVX512_CORE_AMX"
+"""Of the sets in `bench.instruction_sets`, the only one whose oneDNN has bfloat16."""
 
 
 def prepare() -> None:
@@ -90,7 +92,10 @@ class _Torch(BundleTokenizer):
 
 
 class _OpenVino(BundleTokenizer):
-    """OpenVINO, tuned for latency, in the precision that it chooses for this processor."""
+    """OpenVINO, tuned for latency, in the precision that it chooses for the instruction set.
+
+    It looks for bfloat16 by itself, whatever oneDNN is held to, and then finds no kernel.
+    """
 
     def __init__(self, bundle: Bundle) -> None:
         import openvino
@@ -108,9 +113,10 @@ class _OpenVino(BundleTokenizer):
         example = {"input_ids": ids, "attention_mask": ids}
         with torch.inference_mode():
             converted = openvino.convert_model(model, example_input=example)
-        self._model = openvino.Core().compile_model(
-            converted, "CPU", {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": THREADS}
-        )
+        options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": THREADS}
+        if os.environ.get("ONEDNN_MAX_CPU_ISA", AMX) != AMX:
+            options["INFERENCE_PRECISION_HINT"] = "f32"
+        self._model = openvino.Core().compile_model(converted, "CPU", options)
 
     def logits(self, rows: Sequence[Sequence[int]]) -> list[list[float]]:
         ids, mask = _padded(rows)
@@ -160,17 +166,22 @@ def _onnx(name: str) -> Callable[[Bundle], Engine]:
 
 
 OURS = "native int8 (ours)"
-ENGINES: dict[str, Callable[[Bundle], Engine]] = {
+TORCH = "torch fp32"
+HELD: dict[str, Callable[[Bundle], Engine]] = {
     OURS: lambda bundle: NativeEngine(bundle, THREADS),
-    "onnx int8 (ours)": _onnx("shipped.int8.onnx"),
-    "onnx fp32": _onnx("shipped.fp32.onnx"),
     "OpenVINO": _OpenVino,
     "CTranslate2 int8": _CTranslate2,
+}
+"""Engines that a variable of the environment holds to an instruction set (`bench.instruction_sets`)."""
+FREE: dict[str, Callable[[Bundle], Engine]] = {
+    "onnxruntime int8": _onnx("shipped.int8.onnx"),
+    "onnxruntime fp32": _onnx("shipped.fp32.onnx"),
     "torch bf16": lambda bundle: _Torch(bundle, reference.checkpoint(bundle), "bfloat16"),
-    "torch fp32": lambda bundle: _Torch(bundle, reference.checkpoint(bundle), "float32"),
-    "base onnx int8": _onnx("base.int8.onnx"),
+    TORCH: lambda bundle: _Torch(bundle, reference.checkpoint(bundle), "float32"),
+    "base onnxruntime int8": _onnx("base.int8.onnx"),
     "base torch fp32": lambda bundle: _Torch(bundle, BASE, "float32"),
 }
+"""Engines that use all that the processor has."""
 
 
 def classifier(name: str) -> SentimentClassifier:
@@ -178,4 +189,4 @@ def classifier(name: str) -> SentimentClassifier:
     bundle = load_bundle(SHIPPED)
     if name.startswith("base"):
         bundle = replace(bundle, windows=(Windows(512, 256),))
-    return SentimentClassifier(bundle, ENGINES[name](bundle))
+    return SentimentClassifier(bundle, {**HELD, **FREE}[name](bundle))

@@ -1,97 +1,98 @@
 """Engines side by side: the classifier alone by length, and many reviews at once.
 
-Each engine is in a process of its own; they take turns, so that a noisy machine is noisy for all.
-In its turn an engine is asked a few times.
+Engines that can be held to an instruction set are measured with each set of this processor by
+itself. Each engine is in a process of its own; they take turns, so that a noisy machine is noisy
+for all. In its turn an engine is asked a few times.
 """
 
-import json
 import os
-import statistics
 import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from types import MappingProxyType
 from typing import Any
 
 from tqdm import tqdm
 
 from app.sentiment import bundle, polarity
 from app.sentiment.text import Text, normalise
-from bench import floor, report, rivals
-from bench.report import BURST, SETTLE_SECONDS, THREADS, spread, text_of
+from bench import floor, instruction_sets, report, rivals
+from bench.process import OURS, Process, serve, timed
+from bench.report import SETTLE_SECONDS, THREADS, spread
 from bench.service import ROOT
 
-LENGTHS = (16, 64, 128, 219, 256, 384, 512)
+LENGTHS = (16, 219, 256, 512)
 """Tokens; 219 is the median review of IMDb's."""
 WARM_UPS = 1
 REVIEWS = 2000
 CHUNK = 25
-SECONDS = 6.0
+SECONDS = 4.0
 """For each rival's share of the reviews; ours scores them all."""
 FLOOR = "floor"
-VECTORS_FLOOR = "floor without the matrix unit"
-FLOORS = (FLOOR, *([VECTORS_FLOOR] if floor.has_matrix_unit() else []))
+FREE = "free"
+"""The engines that use all that the processor has."""
 REQUEST = "native int8 (ours), whole request"
+INSTRUCTIONS = "BENCH_FLOOR"
+"""The variable that tells the floor's process its instruction set."""
 PLOT = ROOT / "docs/images/engines.png"
 
-
-class _Worker:
-    """An engine in a process of its own, which scores texts and says how long it took."""
-
-    def __init__(self, name: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "bench.warm", name],
-            cwd=ROOT,
-            env={**os.environ, "HF_HUB_OFFLINE": "1", "SENTIMENT_CACHE_SIZE": "0"}
-            | {"SENTIMENT_ON_LAMBDA": "1", "SENTIMENT_THREADS": str(THREADS)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-
-    def __enter__(self) -> "_Worker":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.communicate()
-
-    def ask(self, what: object) -> Any:
-        """Send texts, or a number of rows to the floor; return seconds and log-odds.
-
-        Raises:
-            RuntimeError: the process has ended.
-        """
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(what) + "\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError("an engine's process has ended")
-        return json.loads(line)
+_Times = dict[str, dict[int, list[float]]]
+"""Milliseconds of each turn, by engine and tokens."""
 
 
-def measure(rounds: int = 5) -> dict[str, Any]:
-    """Return milliseconds by engine and length with quartiles, ratios to ours, and reviews/s."""
+def process_of(name: str, environment: Mapping[str, str] = MappingProxyType({})) -> Process:
+    """Start an engine by its name."""
+    return Process([sys.executable, "-m", "bench.warm", name], {**OURS, **environment})
+
+
+def measure(rounds: int = 7) -> dict[str, Any]:
+    """Return milliseconds and ratios to ours, with quartiles, by engine and length; reviews/s.
+
+    Sets that this processor lacks keep their last result, which names its machine.
+    """
     subprocess.run([sys.executable, "-m", "bench.warm", "prepare"], cwd=ROOT, check=True)
-    times: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+    sets = instruction_sets.available()
     with ExitStack() as stack:
-        names = [*rivals.ENGINES, REQUEST, *FLOORS]
-        workers = {name: stack.enter_context(_Worker(name)) for name in names}
+        workers = {
+            (isa.title, name): stack.enter_context(
+                process_of(name, {**isa.environment, INSTRUCTIONS: isa.instructions})
+            )
+            for isa in sets
+            for name in (*rivals.HELD, FLOOR)
+        }
+        for name in (rivals.OURS, *rivals.FREE, REQUEST):
+            workers[FREE, name] = stack.enter_context(process_of(name))
+        times: dict[str, _Times] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
         for turn in tqdm(range(WARM_UPS + rounds), desc="engines"):
             for tokens in LENGTHS:
-                for name, worker in workers.items():
+                for (title, name), worker in workers.items():
                     time.sleep(SETTLE_SECONDS)
-                    request: object = tokens if name in FLOORS else [text_of(tokens)]
-                    seconds = [worker.ask(request)["seconds"] for _ in range(BURST)]
+                    milliseconds = worker.milliseconds(tokens)
                     if turn >= WARM_UPS:
-                        times[name][tokens].append(statistics.median(seconds[1:]) * 1000)
-        rates = _rates({name: workers[name] for name in rivals.ENGINES})
+                        times[title][name][tokens].append(milliseconds)
+        rates = _rates({name: workers[FREE, name] for name in (rivals.OURS, *rivals.FREE)})
+    earlier = report.read("engines").get("sets", {})
+    measured = {isa.title: _summary(times[isa.title]) for isa in sets}
+    return {
+        "sets": {
+            isa.title: measured.get(isa.title) or earlier[isa.title]
+            for isa in instruction_sets.SETS
+            if isa.title in {**measured, **earlier}
+        },
+        FREE: _summary(times[FREE]),
+        "rows": {str(tokens): _rows(tokens) for tokens in LENGTHS},
+        "reviews": rates,
+    }
+
+
+def _summary(times: _Times) -> dict[str, Any]:
+    """Return the quartiles of milliseconds and of the ratios to ours, turn by turn."""
     ours = times[rivals.OURS]
     return {
+        "machine": report.machine(),
         "milliseconds": {
             name: {str(tokens): spread(values) for tokens, values in by.items()}
             for name, by in times.items()
@@ -104,8 +105,6 @@ def measure(rounds: int = 5) -> dict[str, Any]:
             for name, by in times.items()
             if name != rivals.OURS
         },
-        "rows": {str(tokens): _rows(tokens) for tokens in LENGTHS},
-        "reviews": rates,
     }
 
 
@@ -115,7 +114,7 @@ def _rows(tokens: int) -> int:
     return sum(end - start + 2 for start, end in spans)
 
 
-def _rates(workers: dict[str, _Worker]) -> dict[str, dict[str, float]]:
+def _rates(workers: Mapping[str, Process]) -> dict[str, dict[str, float]]:
     from bench.files import reviews
 
     texts = [normalise(text) for text in reviews(REVIEWS, 0)]
@@ -127,9 +126,9 @@ def _rates(workers: dict[str, _Worker]) -> dict[str, dict[str, float]]:
                 continue
             time.sleep(SETTLE_SECONDS)
             answer = worker.ask(texts[first : first + CHUNK])
-            seconds[name] += answer["seconds"]
-            odds[name] += answer["log_odds"]
-    reference = odds["torch fp32"]
+            seconds[name] += answer.seconds
+            odds[name] += answer.scores
+    reference = odds[rivals.TORCH]
     return {
         name: {
             "reviews": len(odds[name]),
@@ -146,115 +145,130 @@ def _agreement(odds: Sequence[float], reference: Sequence[float]) -> float:
 
 
 def table() -> str:
-    """Return the last result as two tables."""
+    """Return the last result as a table for each instruction set and one of the other engines."""
     result = report.read("engines")
+    parts = [_set_table(title, by, result["rows"]) for title, by in result["sets"].items()]
+    parts.append(_free_table(result))
+    parts.append(f"![Milliseconds by length](images/{PLOT.name})")
+    return "\n\n".join(parts)
+
+
+def _set_table(title: str, result: Mapping[str, Any], rows: Mapping[str, int]) -> str:
+    """Return the engines held to one set, and how far ours is from that set's floor."""
+    milliseconds, ratios = result["milliseconds"], result["ratios"]
+    body = [
+        [name, *(_cell(by, ratios.get(name), t) for t in LENGTHS)]
+        for name, by in milliseconds.items()
+        if name != FLOOR
+    ]
+    if FLOOR in milliseconds:
+        over = {t: 1 / ratios[FLOOR][str(t)][1] for t in LENGTHS}
+        body.append([FLOOR, *(f"{milliseconds[FLOOR][str(t)][1]:.2f}" for t in LENGTHS)])
+        body.append(["ours ÷ floor (one row per token)", *(f"{over[t]:.2f} ×" for t in LENGTHS)])
+        body.append(
+            ["ours ÷ floor (rows of all windows)"]
+            + [f"{over[t] * t / rows[str(t)]:.2f} ×" for t in LENGTHS]
+        )
+    header = [f"{title}: ms, batch 1 (times ours)", *map(str, LENGTHS)]
+    return f"{report.of_machine(result)}\n\n{report.rows(header, body)}"
+
+
+def _free_table(result: Mapping[str, Any]) -> str:
+    """Return the engines that use all that the processor has, and how many reviews they score."""
+    milliseconds, ratios = result[FREE]["milliseconds"], result[FREE]["ratios"]
     body = []
-    for name, by in result["milliseconds"].items():
-        cells = [f"{by[str(tokens)][1]:.1f}" for tokens in LENGTHS]
+    for name, by in milliseconds.items():
+        cells = [_cell(by, ratios.get(name), t) for t in LENGTHS]
         rate = result["reviews"].get(name)
         cells.append(f"{rate['per_second']:.1f}" if rate else "")
-        shown = rate and not name.startswith("base")
-        cells.append(f"{rate['same_label_as_torch']:.1%}" if shown else "")
+        same = rate and not name.startswith("base")
+        cells.append(f"{rate['same_label_as_torch']:.1%}" if same else "")
         body.append([name, *cells])
-    body += _over_floors(result)
-    compared = result["reviews"]["torch fp32"]["reviews"]
-    same = f"same label as torch fp32, of up to {compared}"
-    header = ["ms, batch 1", *map(str, LENGTHS), "reviews/s", same]
-    ratios = [
-        [
-            name,
-            *(f"{by[str(t)][1]:.1f} ({by[str(t)][0]:.1f} – {by[str(t)][2]:.1f})" for t in LENGTHS),
-        ]
-        for name, by in result["ratios"].items()
-        if name != REQUEST and not name.startswith(FLOOR)
-    ]
-    ratio_header = ["times ours, median (quartiles)", *map(str, LENGTHS)]
-    return (
-        f"{report.of_machine(result)}\n\n{report.rows(header, body)}\n\n"
-        f"{report.rows(ratio_header, ratios)}\n\n"
-        f"![Milliseconds by length](images/{PLOT.name})"
-    )
+    compared = result["reviews"][rivals.TORCH]["reviews"]
+    same_label = f"same label as torch fp32, of up to {compared}"
+    header = ["not held: ms, batch 1 (times ours)", *map(str, LENGTHS), "reviews/s", same_label]
+    return f"{report.of_machine(result[FREE])}\n\n{report.rows(header, body)}"
 
 
-def _over_floors(result: dict[str, Any]) -> list[list[str]]:
-    """Return rows of how often ours takes each floor, of its tokens and of its windows' rows."""
-    ours, rows = result["milliseconds"][rivals.OURS], result["rows"]
-    body = []
-    for name in (name for name in result["milliseconds"] if name.startswith(FLOOR)):
-        by = result["milliseconds"][name]
-        over = {t: ours[str(t)][1] / by[str(t)][1] for t in LENGTHS}
-        body.append(
-            [f"ours ÷ {name} (one row per token)"]
-            + [f"{over[t]:.1f} ×" for t in LENGTHS]
-            + ["", ""]
-        )
-        body.append(
-            [f"ours ÷ {name} (rows of all windows)"]
-            + [f"{over[t] * t / rows[str(t)]:.1f} ×" for t in LENGTHS]
-            + ["", ""]
-        )
-    return body
+def _cell(
+    milliseconds: Mapping[str, Sequence[float]],
+    ratios: Mapping[str, Sequence[float]] | None,
+    tokens: int,
+) -> str:
+    median = f"{milliseconds[str(tokens)][1]:.2f}"
+    return f"{median} ({ratios[str(tokens)][1]:.1f} ×)" if ratios else median
 
 
 def plot() -> None:
-    """Draw the last result: milliseconds by length, an engine a line."""
+    """Draw the last result: milliseconds by length, a panel for each set, an engine a line."""
     import matplotlib as mpl
 
     mpl.use("agg")
     import matplotlib.pyplot as plt
 
     result = report.read("engines")
-    figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
-    for name, by in result["milliseconds"].items():
-        if name == REQUEST:
-            continue
-        width = 3 if name == rivals.OURS else 1.2
-        style = "--" if name.startswith("base") else ":" if name.startswith(FLOOR) else "-"
-        values = [by[str(tokens)][1] for tokens in LENGTHS]
-        axes.plot(LENGTHS, values, style, linewidth=width, marker=".", label=name)
-    axes.set(xscale="log", yscale="log", xlabel="tokens", ylabel="milliseconds, batch 1")
-    axes.set_xticks(LENGTHS, map(str, LENGTHS))
-    axes.minorticks_off()
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize="small")
+    panels = {**result["sets"], "not held": result[FREE]}
+    figure, every_axes = plt.subplots(
+        1,
+        len(panels),
+        figsize=(4 * len(panels), 5),
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
+    )
+    for axes, (title, panel) in zip(every_axes[0], panels.items(), strict=True):
+        for name, by in panel["milliseconds"].items():
+            if name == REQUEST:
+                continue
+            width = 3 if name == rivals.OURS else 1.2
+            style = "--" if name.startswith("base") else ":" if name == FLOOR else "-"
+            values = [by[str(tokens)][1] for tokens in LENGTHS]
+            axes.plot(LENGTHS, values, style, linewidth=width, marker=".", label=name)
+        axes.set(title=title, xscale="log", yscale="log", xlabel="tokens")
+        axes.set_xticks(LENGTHS, map(str, LENGTHS))
+        axes.minorticks_off()
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize="small")
+    every_axes[0][0].set(ylabel="milliseconds, batch 1")
     PLOT.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(PLOT, dpi=120)
     plt.close(figure)
 
 
-def _work(name: str) -> None:
-    """Answer each line of texts, or of a number of rows, with how long it took."""
-    if name in FLOORS:
-        for line in sys.stdin:
-            # Of one processor; no division of the work is better than an equal one.
-            seconds = floor.seconds(int(line), matrix_unit=name == FLOOR) / THREADS
-            print(json.dumps({"seconds": seconds}), flush=True)
-        return
-    if name == REQUEST:
-        # What the service prints itself is its log, no answer.
-        answers, sys.stdout = sys.stdout, sys.stderr
-        from bench.service import event_of
-        from handler import handler
+def _serve(name: str) -> None:
+    if name == FLOOR:
+        serve(_floor)
+    elif name == REQUEST:
+        serve(timed(_request_scorer()))
+    else:
+        serve(timed(_scorer(name)))
 
-        for line in sys.stdin:
-            event = event_of(json.loads(line)[0])
-            start = time.perf_counter()
-            handler(event, None)
-            seconds = time.perf_counter() - start
-            print(json.dumps({"seconds": seconds}), file=answers, flush=True)
-        return
+
+def _request_scorer() -> Callable[[Sequence[str]], Sequence[float]]:
+    from bench.service import event_of
+    from handler import handler
+
+    return lambda texts: [handler(event_of(text), None)["statusCode"] for text in texts]
+
+
+def _scorer(name: str) -> Callable[[Sequence[str]], Sequence[float]]:
     classifier = rivals.classifier(name)
-    for line in sys.stdin:
-        texts = [Text(text) for text in json.loads(line)]
-        start = time.perf_counter()
-        logits = classifier.score(texts).logits
-        seconds = time.perf_counter() - start
-        odds = list(map(polarity.log_odds, logits))
-        print(json.dumps({"seconds": seconds, "log_odds": odds}), flush=True)
+
+    def score(texts: Sequence[str]) -> list[float]:
+        logits = classifier.score([Text(text) for text in texts]).logits
+        return list(map(polarity.log_odds, logits))
+
+    return score
+
+
+def _floor(texts: Sequence[str]) -> tuple[float, Sequence[float]]:
+    """Return the time of one processor divided as well as can be: equally among all."""
+    [text] = texts
+    return floor.seconds(len(text.split()) + 2, os.environ[INSTRUCTIONS]) / THREADS, [0.0]
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "prepare":
         rivals.prepare()
     else:
-        _work(sys.argv[1])
+        _serve(sys.argv[1])

@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 GROUPS = PROJECT["dependency-groups"]
 LOCKS = sorted(path.name for path in ROOT.glob("*.lock"))
-APART = {"stack", "teacher"}
+APART = {"deepsparse", "peers", "stack", "teacher"}
 """Groups whose packages are installed apart from all others."""
 
 
