@@ -40,7 +40,8 @@ def prepare() -> None:
 
     from bench.files import reviews
     from training import data, graph
-    from training.export import load_checkpoint, observe, write_graph
+    from training.activations import observe
+    from training.export import load_checkpoint, write_graph
 
     bundle = load_bundle(SHIPPED)
     done = CACHE / bundle.revision
@@ -58,7 +59,7 @@ def prepare() -> None:
         (CACHE / f"{name}.fp32.onnx").write_bytes(fp32.SerializeToString())
         if name == "base":
             rows = data.encode(tokenizer, list(reviews(50, 0)), 256)
-            int8 = graph.build(model.config, weights, observe(fp32, rows))
+            int8 = graph.build(model.config, weights, observe(model, rows).activations)
             (CACHE / "base.int8.onnx").write_bytes(int8.SerializeToString())
     # CTranslate2 knows DistilBERT as an encoder; the head stays outside.
     encoder = CACHE / "encoder"
@@ -172,7 +173,7 @@ HELD: dict[str, Callable[[Bundle], Engine]] = {
     "OpenVINO": _OpenVino,
     "CTranslate2 int8": _CTranslate2,
 }
-"""Engines that a variable of the environment holds to an instruction set (`bench.instruction_sets`)."""
+"""Engines that `bench.instruction_sets` can hold to a set."""
 FREE: dict[str, Callable[[Bundle], Engine]] = {
     "onnxruntime int8": _onnx("shipped.int8.onnx"),
     "onnxruntime fp32": _onnx("shipped.fp32.onnx"),

@@ -23,7 +23,7 @@ from tqdm import tqdm
 from app.sentiment.bundle import load as load_bundle
 from app.sentiment.text import normalise
 from bench import report, rivals, warm
-from bench.process import Process
+from bench.process import OURS, Process
 from bench.report import SETTLE_SECONDS, spread
 from bench.service import ROOT
 
@@ -85,8 +85,8 @@ def _commands(folder: Path) -> dict[str, list[str]]:
     }
 
 
-RIVALS = (rivals.OURS, "OpenVINO", "CTranslate2 int8", "onnxruntime int8", rivals.TORCH)
-"""The engines of `bench.rivals` that stand beside them."""
+RIVALS = ("OpenVINO", "CTranslate2 int8", "onnxruntime int8", rivals.TORCH)
+"""Engines of `bench.rivals`, which stand beside them behind our tokenizer and windows."""
 
 
 def measure(
@@ -107,7 +107,8 @@ def measure(
     earlier = _earlier(bundle.revision)
     failed: dict[str, str] = {}
     with ExitStack() as stack:
-        processes = {name: warm.process_of(name) for name in RIVALS}
+        ours = Process([sys.executable, "-m", "bench.peers.ours"], OURS)
+        processes = {rivals.OURS: ours, **{name: warm.process_of(name) for name in RIVALS}}
         for name, command in _commands(folder).items():
             try:
                 processes[name] = Process(command, {"TOKENIZERS_PARALLELISM": "false"})
@@ -136,14 +137,16 @@ def measure(
         resident = {
             name: process.ask(["The last text."]).resident_mb for name, process in processes.items()
         }
-    ours = times[rivals.OURS]
+    our_times = times[rivals.OURS]
     return {
         "revision": bundle.revision,
         "peers": {
             name: {
                 "milliseconds": {str(tokens): spread(values) for tokens, values in by.items()},
                 "ratios": {
-                    str(tokens): spread([b / o for b, o in zip(values, ours[tokens], strict=True)])
+                    str(tokens): spread(
+                        [b / o for b, o in zip(values, our_times[tokens], strict=True)]
+                    )
                     for tokens, values in by.items()
                 },
                 "resident_mb": resident[name],
@@ -191,7 +194,7 @@ def _accuracies(
 ) -> dict[str, float]:
     accuracies = {}
     for sample_name, labelled in samples.items():
-        # The classifier of `bench.rivals` reads normalised texts; its peers, texts as they are.
+        # The classifier of `bench.rivals` reads normalised texts; others read them as they are.
         texts = [normalise(text) if name in RIVALS else text for text, _ in labelled]
         scores: list[float] = []
         for first in range(0, len(texts), CHUNK):
