@@ -248,6 +248,16 @@ def table() -> str:
     return "\n\n".join(parts)
 
 
+def figure() -> str:
+    """Return the plot, with what it shows."""
+    machine = report.of_machine(report.read("peers")).removeprefix("On ")
+    return (
+        f"![Accuracy over milliseconds for a review](docs/images/{PLOT.name})\n\n"
+        "Accuracy over the time for a review; a circle's area is the process's memory. All but "
+        f"model2vec and VADER compute the shipped weights. Measured on {machine}"
+    )
+
+
 def _milliseconds(value: float) -> str:
     return f"{value:.2f}" if value < 10 else f"{value:.0f}"
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from bench import cold, load, overhead, report, sentences, warm, worst
 from bench.files import LARGE_ROWS
+from bench.peers import comparison
 from bench.report import RESULTS
 
 
@@ -37,6 +38,7 @@ SECTIONS = {
     "requests": requests,
     "files": files,
     "engines": warm.table,
+    "peers": comparison.table,
     "cold": cold.table,
     "overhead": overhead.table,
     "load": load.table,

@@ -10,6 +10,7 @@ from app import settings
 from app.sentiment import bundle
 from app.web import application
 from bench import report
+from bench.peers import comparison
 from bench.report import RESULTS
 
 MODEL = Path(__file__).parents[2] / "model"
@@ -92,5 +93,6 @@ SECTIONS = {
     "problem": problem,
     "accuracy": accuracy,
     "speed": speed,
+    "peers_plot": comparison.figure,
     "settings": settings.table,
 }
