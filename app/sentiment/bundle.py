@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from app.sentiment import temperature
+from app.sentiment import temperature, token_pruning
 from app.sentiment import windows as windowing
 from app.sentiment.temperature import Temperature
+from app.sentiment.token_pruning import TokenPruning
 from app.sentiment.windows import Windows
 
 CHECKSUMS = "SHA256SUMS"
@@ -32,6 +33,7 @@ class Bundle:
     windows: tuple[Windows, ...]
     """In ascending order of `Windows.up_to`; the last one is for texts of any length."""
     temperature: Temperature
+    token_pruning: TokenPruning | None = None
 
     @property
     def name(self) -> str:
@@ -105,6 +107,7 @@ def load(folder: Path) -> Bundle:
             labels=labels,
             windows=windows,
             temperature=temperature.parse(inference["temperature"]),
+            token_pruning=token_pruning.parse(config),
         )
     except (KeyError, TypeError, ValueError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else str(error)

@@ -46,6 +46,7 @@ class _ModelWeights(ctypes.Structure):
         ("tensors", ctypes.POINTER(ctypes.c_void_p)),
         ("sizes", ctypes.POINTER(ctypes.c_size_t)),
         ("count", ctypes.c_size_t),
+        ("token_pruning", ctypes.POINTER(ctypes.c_size_t)),
     )
 
 
@@ -71,14 +72,25 @@ class Network:
     ``instructions``: the best instruction set to use: ``avx512`` or ``avx2`` on x86-64, ``i8mm`` or
     ``dotprod`` on arm64, or ``portable``. The default is the environment variable
     ``DISTILBERT_INT8_INSTRUCTIONS``, else the best one that the processor has, up to AMX.
+    ``token_percent``: the percentage of a row's tokens that each layer but the last outputs,
+    rounded up; none is larger than the one before it. The default is 100 for each.
+    ``min_tokens``: no layer outputs fewer of a row's tokens than this.
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: the file is not a valid network; the message says why.
+        ValueError: the file is not a valid network, or the percentages do not suit it; the message
+            says why.
         MemoryError: there is not enough memory, or no more threads can be started.
     """
 
-    def __init__(self, path: Path, threads: int = 0, instructions: str = "") -> None:
+    def __init__(
+        self,
+        path: Path,
+        threads: int = 0,
+        instructions: str = "",
+        token_percent: Sequence[int] = (),
+        min_tokens: int = 1,
+    ) -> None:
         if not 0 <= threads <= MAX_THREADS:
             raise ValueError(f"threads must be from 0 to {MAX_THREADS}, not {threads}")
         isa = instructions or os.environ.get("DISTILBERT_INT8_INSTRUCTIONS") or "best"
@@ -90,7 +102,8 @@ class Network:
         mapped = _map(path)
         try:
             contents = read(mapped)
-            model = _new_model(library, mapped, contents, threads or processors(), isa)
+            pruning = _token_pruning(contents.shape.layers, token_percent, min_tokens)
+            model = _new_model(library, mapped, contents, pruning, threads or processors(), isa)
         except ValueError as error:
             mapped.close()
             raise ValueError(f"{path} is not a valid network: {error}") from None
@@ -165,8 +178,29 @@ def _map(path: Path) -> mmap.mmap:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
 
 
+def _token_pruning(layers: int, percent: Sequence[int], min_tokens: int) -> list[int]:
+    """Return `model_weights.token_pruning` of distilbert_int8.h.
+
+    Raises:
+        ValueError: the percentages are not those of a network with this number of layers.
+    """
+    percent = percent or [100] * (layers - 1)
+    if len(percent) != layers - 1:
+        raise ValueError(f"{layers} layers need {layers - 1} percentages, not {len(percent)}")
+    if not all(1 <= value <= 100 for value in percent) or sorted(percent)[::-1] != list(percent):
+        raise ValueError("percentages must be from 1 to 100 and not increase")
+    if min_tokens < 1:
+        raise ValueError("min_tokens must be positive")
+    return [min_tokens, *percent]
+
+
 def _new_model(
-    library: ctypes.CDLL, mapped: mmap.mmap, contents: Contents, threads: int, isa: str
+    library: ctypes.CDLL,
+    mapped: mmap.mmap,
+    contents: Contents,
+    pruning: Sequence[int],
+    threads: int,
+    isa: str,
 ) -> int:
     """Return the address of a new model, which the caller must free.
 
@@ -182,6 +216,7 @@ def _new_model(
         (ctypes.c_void_p * len(spans))(*(base + span.start for span in spans)),
         (ctypes.c_size_t * len(spans))(*map(len, spans)),
         len(spans),
+        (ctypes.c_size_t * len(pruning))(*pruning),
     )
     model, invalid_tensor = ctypes.c_void_p(), ctypes.c_size_t()
     status = library.model_new(

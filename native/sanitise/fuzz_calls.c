@@ -60,6 +60,8 @@ static size_t from_to(size_t min, size_t max) { return min + next_random() % (ma
 // beyond it.
 typedef struct {
     size_t dimensions[DIMENSIONS], count, sizes[MAX_TENSORS];
+    size_t token_pruning[MAX_LAYERS];
+    bool prunes;
     void *tensors[MAX_TENSORS];
 } file;
 
@@ -99,6 +101,10 @@ static file make_file(void) {
     const size_t max_positions = from_to(0, 1) ? MAX_LENGTH : from_to(1, 600);
     file f = {.dimensions = {dim, heads, head_dim, ffn_dim, layers, labels, from_to(0, 1),
                              group_size, vocab_size, max_positions}};
+    f.prunes = from_to(0, 1);
+    f.token_pruning[0] = from_to(1, 40);
+    for (size_t i = 1; i < layers; i++)
+        f.token_pruning[i] = from_to(1, i == 1 ? 100 : f.token_pruning[i - 1]);
     add_bytes(&f, vocab_size * dim, 127);
     add_floats(&f, vocab_size, 1e-3f, 1e-1f);
     add_floats(&f, max_positions * dim, -1, 1);
@@ -124,7 +130,7 @@ static void free_file(file *f) {
 
 static status open_model(const file *f, size_t threads, const char *isa, model **m) {
     const model_weights weights = {f->dimensions, (const void *const *)f->tensors, f->sizes,
-                                   f->count};
+                                   f->count, f->prunes ? f->token_pruning : NULL};
     size_t invalid_tensor;
     return model_new(&weights, threads, isa, m, &invalid_tensor);
 }

@@ -49,7 +49,6 @@ static scratch alloc_scratch(arena *a, const network *n) {
         .context = arena_alloc(a, MAX_TASK_ROWS * heads_dim * f),
         .sum = arena_alloc(a, MAX_TASK_ROWS * max(heads_dim, n->dim) * f),
         .wide = arena_alloc(a, MAX_TASK_ROWS * max(n->ffn_dim, 3 * heads_dim) * f),
-        .cls = arena_alloc(a, ROW_MULTIPLE * n->dim * f),
         .x = {
             .data = arena_alloc(a, MAX_TASK_ROWS * cols),
             .scale = arena_alloc(a, MAX_TASK_ROWS * groups * f),
@@ -67,7 +66,11 @@ static scratch alloc_scratch(arena *a, const network *n) {
 static batch *alloc_batch(arena *a, const network *n, size_t threads) {
     batch sizes;
     batch *allocated = arena_alloc(a, sizeof(batch)), *b = allocated ? allocated : &sizes;
-    b->hidden = arena_alloc(a, PADDED_ROWS * n->dim * sizeof(float));
+    b->layout = arena_alloc(a, (n->layers + 1) * sizeof(layout));
+    b->offsets = arena_alloc(a, (n->layers + 1) * (MAX_ROWS + 1) * sizeof(int32_t));
+    for (int i = 0; i < 2; i++)
+        b->hidden[i] = arena_alloc(a, PADDED_ROWS * n->dim * sizeof(float));
+    b->selected = arena_alloc(a, MAX_ROWS * sizeof(int32_t));
     b->queries.data = arena_alloc(a, PADDED_ROWS * n->heads * n->head_dim);
     b->queries.scale = arena_alloc(a, PADDED_ROWS * n->heads * sizeof(float));
     for (int i = 0; i < 2; i++) b->kv[i] = alloc_kv(a, n);
@@ -94,6 +97,46 @@ batch *batch_new(const network *n, const kernels *k, size_t threads) {
 
 void batch_free(batch *b) { free(b); }
 
+// The rows of a task, so that the tasks share the rows evenly.
+static size_t task_rows_of(const batch *b, size_t rows) {
+    const size_t at_once = b->threads * b->kernels->max_task_rows;
+    const size_t tasks = b->threads * ((rows + at_once - 1) / at_once);
+    const size_t even = (rows + tasks - 1) / tasks;
+    const size_t task_rows = (even + ROW_MULTIPLE - 1) / ROW_MULTIPLE * ROW_MULTIPLE;
+    assert(rows && task_rows <= MAX_TASK_ROWS);
+    return task_rows;
+}
+
+// The number of a sequence's tokens that a layer outputs.
+static size_t output_tokens(const network *n, size_t layer, size_t tokens) {
+    if (layer + 1 == n->layers) return 1;
+    const size_t share = (tokens * n->token_percent[layer] + 99) / 100;
+    const size_t least = tokens < n->min_tokens ? tokens : n->min_tokens;
+    return max(share, least);
+}
+
+// Sets the layouts of the layers, given the offsets of the sequences' tokens.
+static void set_layouts(batch *b) {
+    const network *n = b->network;
+    b->layout[0] = (layout){b->rows, task_rows_of(b, b->rows), b->offsets, b->hidden[0]};
+    for (size_t i = 0; i < n->layers; i++) {
+        const layout *in = &b->layout[i];
+        layout *out = &b->layout[i + 1];
+        out->rows = 0;
+        out->offsets = b->offsets + (i + 1) * (MAX_ROWS + 1);
+        for (size_t s = 0; s < b->sequences; s++) {
+            out->offsets[s] = (int32_t)out->rows;
+            out->rows += output_tokens(n, i, (size_t)(b->offsets[s + 1] - b->offsets[s]));
+        }
+        out->offsets[b->sequences] = (int32_t)out->rows;
+        out->hidden = is_pruning(b, i) ? b->hidden[in->hidden == b->hidden[0]] : in->hidden;
+        // The last layer's and the head's work on a [CLS] row is divided as finely as it can be.
+        out->task_rows = i + 1 == n->layers ? ROW_MULTIPLE : task_rows_of(b, out->rows);
+        assert(out->rows && out->rows <= in->rows);
+        b->is_short &= i + 1 == n->layers || !is_pruning(b, i);
+    }
+}
+
 void batch_fill(batch *b, const int32_t *ids, const int32_t *lengths, size_t sequences,
                 float *logits, size_t threads) {
     assert(b && ids && lengths && sequences && logits && threads && threads <= b->scratches);
@@ -107,11 +150,8 @@ void batch_fill(batch *b, const int32_t *ids, const int32_t *lengths, size_t seq
     }
     b->offsets[b->sequences] = (int32_t)b->rows;
     b->ids = ids, b->logits = logits, b->threads = threads;
-    const size_t at_once = threads * b->kernels->max_task_rows;
-    const size_t tasks = threads * ((b->rows + at_once - 1) / at_once);
-    const size_t task_rows = (b->rows + tasks - 1) / tasks;
-    b->task_rows = (task_rows + ROW_MULTIPLE - 1) / ROW_MULTIPLE * ROW_MULTIPLE;
     b->is_short = threads > 1 && b->rows <= MAX_SHORT_ROWS && b->sequences <= ROW_MULTIPLE;
+    set_layouts(b);
     // No other thread has the batch yet.
     memset(&b->joined, 0, sizeof b->joined);
     memset(b->started, 0, sizeof b->started);

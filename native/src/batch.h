@@ -20,21 +20,31 @@ typedef struct {
     float *context;           // (MAX_TASK_ROWS, heads * head_dim) output of attention
     float *sum;               // (MAX_TASK_ROWS, dim or heads * head_dim) input of a layer norm
     float *wide;              // (MAX_TASK_ROWS, ffn_dim or 3 * heads * head_dim)
-    float *cls;               // (ROW_MULTIPLE, dim) the [CLS] rows of the last layer
     quantised_rows x;         // (MAX_TASK_ROWS, cols and groups of any gemm) input of a gemm
     attention_scratch attention;
 } scratch;
+
+// Rows of all sequences, one sequence after the other, without padding.
+typedef struct {
+    size_t rows;
+    size_t task_rows;  // of each task of a batch that is not short
+    int32_t *offsets;  // (sequences + 1,) where each sequence begins, and the end
+    float *hidden;     // (PADDED_ROWS, dim)
+} layout;
 
 typedef struct {
     const network *network;
     const kernels *kernels;
     const int32_t *ids;               // (rows,) of all sequences, without padding
-    int32_t offsets[MAX_ROWS + 1];    // (sequences + 1,) where each begins in ids, and the end
     float *logits;                    // (sequences, labels)
     size_t rows, sequences, threads;
     bool is_short;
-    size_t task_rows;                 // rows of each task of a batch that is not short
-    float *hidden;                    // (PADDED_ROWS, dim)
+    // (layers + 1,) the rows that each layer reads, and those that the head reads: [CLS] rows. A
+    // layer that outputs all its rows overwrites them; one that prunes has other memory for them.
+    layout *layout;
+    int32_t *offsets;                 // (layers + 1, MAX_ROWS + 1) memory of the layouts
+    float *hidden[2];                 // (PADDED_ROWS, dim) likewise
+    int32_t *selected;                // (MAX_ROWS,) which of its input's rows a layer outputs
     quantised_queries queries;
     quantised_kv kv[2];               // layers take turns
     size_t scratches;
@@ -48,6 +58,11 @@ typedef struct {
 // if there is not enough memory. The caller frees it with `batch_free`.
 batch *batch_new(const network *n, const kernels *k, size_t threads);
 void batch_free(batch *b);
+
+// Whether a layer outputs fewer rows than it reads. The last one outputs [CLS] rows alone.
+static inline bool is_pruning(const batch *b, size_t layer) {
+    return layer + 1 == b->network->layers || b->layout[layer + 1].rows < b->layout[layer].rows;
+}
 
 // Fills the batch with as many of the sequences as fit, `b->sequences` of `b->rows` tokens, and
 // divides its work for so many threads.

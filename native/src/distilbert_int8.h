@@ -31,12 +31,17 @@ typedef struct model model;
 // instruction set to use: "portable", "avx2", "avx512", "dotprod",
 // "i8mm" or "best".
 //
+// token_pruning: the number of tokens below which no layer prunes a sequence, then for each layer
+// but the last the percentage of the sequence's tokens that it outputs, from 1 to 100 and never
+// more than the layer before it. NULL: all layers but the last output all tokens.
+//
 // On success `*result` is the model. `*invalid_tensor` is an invalid tensor's index, or `count`.
 typedef struct {
     const size_t *dimensions;  // (DIMENSIONS,)
     const void *const *tensors;
     const size_t *sizes;
     size_t count;
+    const size_t *token_pruning;  // (layers,) or NULL
 } model_weights;
 status model_new(const model_weights *weights, size_t threads, const char *isa, model **result,
                  size_t *invalid_tensor);

@@ -5,28 +5,30 @@
 // barrier per layer is enough. A short batch spends its time reading the weights, and its threads
 // share those: they go through the steps together, each with a part of the output features.
 //
-// The head reads only the first row of each sequence, [CLS]. The last layer computes keys and
-// values of all rows, and everything else of those alone.
+// A layer may output fewer rows than it reads. It computes keys and values of all rows, and
+// everything else of the selected ones, which are copied together first. The head reads only the
+// first row of each sequence, [CLS], so that the last layer outputs no others. Another layer that
+// prunes selects the tokens that receive most attention from a sample of its tokens.
 #include "forward.h"
 
 #include <assert.h>
 #include <sched.h>
 #include <string.h>
 
-// Some rows on their way through a layer: token rows or, in the last layer, [CLS] rows.
+// Some rows on their way through a layer.
 typedef struct {
     batch *batch;
     const encoder_layer *layer;
     size_t layer_index;
-    bool is_cls;
-    size_t start, rows;     // which token rows or, of [CLS] rows, which sequences
+    bool is_selected;       // of a layer that prunes, rows that it outputs; otherwise, that it reads
+    size_t start, rows;     // which rows of the layer's output or input
     float *hidden;          // (rows, dim) the layer's input, later its output
     scratch *shared, *own;  // what the steps hand on, and what this thread has for itself
 } slice;
 
 // The steps in order. A gemm is computed by output features, all else by rows.
 typedef enum {
-    INPUT,  // embeds tokens or, where the rows are [CLS] rows, copies them from the hidden states
+    INPUT,  // embeds tokens or copies the rows that a layer outputs
     QKV_GEMM,
     QUANTISE_QKV,
     ATTENTION,
@@ -40,6 +42,7 @@ typedef enum {
 } step;
 
 static slice at_layer(slice s, size_t index) {
+    s.is_selected = false;
     s.layer_index = index;
     s.layer = &s.batch->network->layer[index];
     return s;
@@ -47,6 +50,17 @@ static slice at_layer(slice s, size_t index) {
 
 static bool is_last_layer(const slice *s) {
     return s->layer_index + 1 == s->batch->network->layers;
+}
+
+static const layout *input_of(const slice *s) { return &s->batch->layout[s->layer_index]; }
+
+// The layout of the slice's rows.
+static const layout *layout_of(const slice *s) {
+    return &s->batch->layout[s->layer_index + s->is_selected];
+}
+
+static range sequence_of(const layout *l, size_t index) {
+    return (range){(size_t)l->offsets[index], (size_t)l->offsets[index + 1]};
 }
 
 // The gemm input in a scratch, from a row on, as `w` reads it.
@@ -75,25 +89,32 @@ static void layer_norm(const layer_norm_weights *w, const slice *s, range rows) 
 static void embed(const slice *s, range rows) {
     const batch *b = s->batch;
     const network *n = b->network;
+    const layout *l = layout_of(s);
     size_t sequence = 0;
     for (size_t i = s->start + rows.begin; i < s->start + rows.end; i++) {
-        while (sequence + 1 < b->sequences && (size_t)b->offsets[sequence + 1] <= i) sequence++;
-        const size_t position = i - (size_t)b->offsets[sequence];
+        while (sequence_of(l, sequence).end <= i) sequence++;
+        const size_t position = i - sequence_of(l, sequence).begin;
         assert((uint32_t)b->ids[i] < n->vocab_size && position < n->max_positions);
         b->kernels->embed(&n->embeddings, b->ids[i], position, n->dim, s->own->sum);
         b->kernels->layer_norm(s->own->sum, 1, n->dim, &n->embeddings.norm,
-                               b->hidden + i * n->dim);
+                               l->hidden + i * n->dim);
     }
     quantise_for(&s->layer->qkv, s, s->hidden, rows);
 }
 
-static void copy_cls(const slice *s, range rows) {
-    const batch *b = s->batch;
-    const size_t dim = b->network->dim;
+// Copies rows of the layer's input, `selected` (rows,), into the slice.
+static void copy_rows(const slice *s, range rows, const int32_t *selected) {
+    const size_t dim = s->batch->network->dim;
+    const float *input = input_of(s)->hidden;
     for (size_t i = rows.begin; i < rows.end; i++)
-        memcpy(s->hidden + i * dim, b->hidden + (size_t)b->offsets[s->start + i] * dim,
-               dim * sizeof(float));
+        memcpy(s->hidden + i * dim, input + (size_t)selected[i] * dim, dim * sizeof(float));
     quantise_for(&s->layer->qkv, s, s->hidden, rows);
+}
+
+static void copy_selected(const slice *s, range rows) {
+    // Where a sequence begins is its [CLS] row.
+    copy_rows(s, rows,
+              (is_last_layer(s) ? input_of(s)->offsets : s->batch->selected) + s->start);
 }
 
 static void quantise_qkv(const slice *s, range rows) {
@@ -102,36 +123,35 @@ static void quantise_qkv(const slice *s, range rows) {
     const size_t heads_dim = n->heads * n->head_dim, stride = 3 * heads_dim;
     const float *qkv = s->shared->wide + rows.begin * stride;
     const size_t count = rows.end - rows.begin, start = s->start + rows.begin;
-    if (s->is_cls || !is_last_layer(s))
+    if (s->is_selected || !is_pruning(b, s->layer_index))
         for (size_t i = 0; i < count; i++)
             b->kernels->quantise_queries(qkv + i * stride, n->heads, n->head_dim, b->queries,
-                                         s->is_cls ? (size_t)b->offsets[start + i] : start + i);
-    if (s->is_cls) return;
+                                         start + i);
+    if (s->is_selected) return;
     const matrix_view keys = {qkv + heads_dim, count, stride};
     const matrix_view values = {qkv + 2 * heads_dim, count, stride};
     b->kernels->quantise_kv(keys, values, n->heads, n->head_dim, b->kv[s->layer_index % 2], start);
 }
 
+static attention_inputs attention_inputs_of(const slice *s) {
+    const batch *b = s->batch;
+    return (attention_inputs){b->queries, b->kv[s->layer_index % 2], b->network->heads,
+                              b->network->head_dim};
+}
+
 static void attention(const slice *s, range rows) {
     const batch *b = s->batch;
     const kernels *k = b->kernels;
-    const attention_inputs in = {b->queries, b->kv[s->layer_index % 2], b->network->heads,
-                                 b->network->head_dim};
+    const attention_inputs in = attention_inputs_of(s);
     const size_t heads_dim = in.heads * in.head_dim;
     const size_t start = s->start + rows.begin, end = s->start + rows.end;
-    const range sequences = s->is_cls ? (range){start, end} : (range){0, b->sequences};
-    for (size_t i = sequences.begin; i < sequences.end; i++) {
-        const range sequence = {(size_t)b->offsets[i], (size_t)b->offsets[i + 1]};
-        if (s->is_cls) {
-            k->attention(&in, (range){sequence.begin, sequence.begin + 1}, sequence,
-                         &s->own->attention, s->shared->context + (i - s->start) * heads_dim);
-            continue;
-        }
-        size_t row = sequence.begin > start ? sequence.begin : start;
-        const size_t last = sequence.end < end ? sequence.end : end;
+    for (size_t i = 0; i < b->sequences; i++) {
+        const range queries = sequence_of(layout_of(s), i), keys = sequence_of(input_of(s), i);
+        size_t row = queries.begin > start ? queries.begin : start;
+        const size_t last = queries.end < end ? queries.end : end;
         for (; row < last; row += k->query_block) {
             const size_t block_end = last - row < k->query_block ? last : row + k->query_block;
-            k->attention(&in, (range){row, block_end}, sequence, &s->own->attention,
+            k->attention(&in, (range){row, block_end}, keys, &s->own->attention,
                          s->shared->context + (row - s->start) * heads_dim);
         }
     }
@@ -147,7 +167,7 @@ static void classify(const slice *s, range rows) {
 
 static void run_rows(const slice *s, step step, range rows) {
     switch (step) {
-        case INPUT: s->is_cls ? copy_cls(s, rows) : embed(s, rows); break;
+        case INPUT: s->is_selected ? copy_selected(s, rows) : embed(s, rows); break;
         case QUANTISE_QKV: quantise_qkv(s, rows); break;
         case ATTENTION: attention(s, rows); break;
         case ATTN_NORM:
@@ -157,7 +177,7 @@ static void run_rows(const slice *s, step step, range rows) {
         case QUANTISE_FFN: quantise_for(&s->layer->ffn_down, s, s->shared->wide, rows); break;
         case FFN_NORM:
             layer_norm(&s->layer->ffn_norm, s, rows);
-            if (!s->is_cls) quantise_for(&s->layer[1].qkv, s, s->hidden, rows);
+            if (!is_last_layer(s)) quantise_for(&s->layer[1].qkv, s, s->hidden, rows);
             break;
         case CLASSIFY: classify(s, rows); break;
         default: assert(!"a gemm");
@@ -175,12 +195,13 @@ static const linear *weights_of(const encoder_layer *l, step step) {
     }
 }
 
-// The panels of a gemm that the rows need: of the last layer's qkv, keys and values for all rows
-// and queries for [CLS] rows.
+// The panels of a gemm that the rows need: of the qkv of a layer that prunes, keys and values for
+// the rows that it reads and queries for those that it outputs.
 static range panels_of(const slice *s, step step) {
     const size_t panels = weights_of(s->layer, step)->out_features / PANEL;
-    if (step == QKV_GEMM && s->is_cls) return (range){0, panels / 3};
-    if (step == QKV_GEMM && is_last_layer(s)) return (range){panels / 3, panels};
+    if (step == QKV_GEMM && s->is_selected) return (range){0, panels / 3};
+    if (step == QKV_GEMM && is_pruning(s->batch, s->layer_index))
+        return (range){panels / 3, panels};
     return (range){0, panels};
 }
 
@@ -232,30 +253,93 @@ static void barrier(batch *b, size_t stage, size_t tasks) {
     }
 }
 
+// Selects the `count` rows with the largest scores, of equal ones the first; they stay in their
+// order. Scores are not negative.
+static void select_rows(const int32_t *scores, range rows, size_t count, int32_t *selected) {
+    const size_t n = rows.end - rows.begin;
+    assert(count && count <= n);
+    // Finds the count-th largest, bit by bit.
+    int32_t threshold = 0;
+    for (int32_t bit = 1 << 30; bit; bit >>= 1) {
+        size_t reached = 0;
+        for (size_t i = 0; i < n; i++) reached += scores[i] >= (threshold | bit);
+        if (reached >= count) threshold |= bit;
+    }
+    size_t equal = count;  // how many of those that equal it are selected
+    for (size_t i = 0; i < n; i++) equal -= scores[i] > threshold;
+    for (size_t i = 0; i < n; i++) {
+        if (scores[i] < threshold || (scores[i] == threshold && !equal)) continue;
+        equal -= scores[i] == threshold;
+        *selected++ = (int32_t)(rows.begin + i);
+    }
+}
+
+// The task of each stage of a long batch, for some rows of a layout.
+typedef void task_fn(slice s);
+
+static void embed_rows(slice s) { run_steps(s, INPUT, QUANTISE_QKV); }
+
+static void run_layer(slice s) {
+    run_steps(s, s.is_selected ? INPUT : ATTENTION, FFN_NORM);
+    if (is_last_layer(&s))
+        run_steps(s, CLASSIFY, CLASSIFY);
+    else
+        run_steps(at_layer(s, s.layer_index + 1), QKV_GEMM, QUANTISE_QKV);
+}
+
+// Selects the rows that a layer outputs of a sequence, the task's only row.
+static void select_tokens(slice s) {
+    enum { SAMPLED_QUERIES = 32 };
+    const batch *b = s.batch;
+    const range rows = sequence_of(input_of(&s), s.start);
+    const range outputs = sequence_of(&b->layout[s.layer_index + 1], s.start);
+    const size_t tokens = rows.end - rows.begin;
+    s.is_selected = true;
+    s.hidden = s.own->sum;
+    s.start = rows.begin;
+    s.rows = tokens < SAMPLED_QUERIES ? tokens : SAMPLED_QUERIES;
+    int32_t sampled[SAMPLED_QUERIES];
+    for (size_t i = 0; i < s.rows; i++)
+        sampled[i] = (int32_t)(rows.begin + i * tokens / s.rows);
+    copy_rows(&s, (range){0, s.rows}, sampled);
+    run_steps(s, QKV_GEMM, QUANTISE_QKV);
+    const attention_inputs in = attention_inputs_of(&s);
+    int32_t received[PADDED_ROWS] = {0};
+    b->kernels->attention_received(&in, (range){rows.begin, rows.begin + s.rows}, rows,
+                                   s.own->attention.scores, received);
+    for (size_t i = 0; i < tokens; i++) received[i] = received[i] < 0 ? 0 : received[i];
+    received[0] = INT32_MAX;  // [CLS]
+    select_rows(received, rows, outputs.end - outputs.begin, b->selected + outputs.begin);
+}
+
+// Shares a layout's rows among the threads, and waits until all tasks are finished.
+static void share_rows(slice s, const layout *l, size_t task_rows, task_fn *run_task,
+                       size_t *stage) {
+    batch *b = s.batch;
+    const size_t tasks = (l->rows + task_rows - 1) / task_rows;
+    for (size_t task; start_task(b, *stage, tasks, &task); finish_task(b, *stage)) {
+        s.start = task * task_rows;
+        s.rows = l->rows - s.start < task_rows ? l->rows - s.start : task_rows;
+        s.hidden = l->hidden + s.start * b->network->dim;
+        run_task(s);
+    }
+    barrier(b, (*stage)++, tasks);
+}
+
 // The first stage embeds the tokens and computes the first layer's queries, keys and values. Each
-// following stage computes the rest of a layer, then the next layer's queries, keys and values. The
-// last one computes the rest of the last layer for the [CLS] rows only, and classifies them.
+// following stage computes the rest of a layer, then the next layer's queries, keys and values, and
+// the last one the logits. A layer that prunes has a stage more, which selects its rows.
 static void forward_by_rows(batch *b, scratch *own) {
     const network *n = b->network;
-    for (size_t stage = 0; stage <= n->layers; stage++) {
-        const bool is_cls = stage == n->layers;
-        const size_t all_rows = is_cls ? b->sequences : b->rows;
-        const size_t size = is_cls ? ROW_MULTIPLE : b->task_rows;
-        const size_t tasks = (all_rows + size - 1) / size;
-        for (size_t task; start_task(b, stage, tasks, &task); finish_task(b, stage)) {
-            const size_t start = task * size;
-            slice s = {.batch = b, .is_cls = is_cls, .start = start, .shared = own, .own = own};
-            s.rows = all_rows - start < size ? all_rows - start : size;
-            s.hidden = is_cls ? own->cls : b->hidden + start * n->dim;
-            s = at_layer(s, stage ? stage - 1 : 0);
-            if (is_cls) {
-                run_steps(s, INPUT, CLASSIFY);
-            } else {
-                run_steps(s, stage ? ATTENTION : INPUT, stage ? FFN_NORM : INPUT);
-                run_steps(at_layer(s, stage), QKV_GEMM, QUANTISE_QKV);
-            }
-        }
-        barrier(b, stage, tasks);
+    slice s = at_layer((slice){.batch = b, .shared = own, .own = own}, 0);
+    size_t stage = 0;
+    share_rows(s, &b->layout[0], b->layout[0].task_rows, embed_rows, &stage);
+    for (size_t i = 0; i < n->layers; i++) {
+        s = at_layer(s, i);
+        if (is_pruning(b, i) && !is_last_layer(&s))
+            share_rows(s, &b->layout[n->layers], 1, select_tokens, &stage);
+        s.is_selected = is_pruning(b, i);
+        share_rows(s, &b->layout[i + 1], b->layout[i + 1].task_rows, run_layer, &stage);
     }
 }
 
@@ -287,20 +371,20 @@ static void share_steps(slice s, step first, step last, size_t *stage) {
 static void forward_by_outputs(batch *b, scratch *own) {
     const size_t last = b->network->layers - 1;
     size_t stage = 0;
-    slice s = {.batch = b, .rows = b->rows, .hidden = b->hidden, .shared = b->scratch, .own = own};
+    slice s = {.batch = b, .rows = b->rows, .shared = b->scratch, .own = own};
+    s.hidden = b->layout[0].hidden;
     share_steps(at_layer(s, 0), INPUT, INPUT, &stage);
     for (size_t i = 0; i < last; i++) share_steps(at_layer(s, i), QKV_GEMM, FFN_NORM, &stage);
     s = at_layer(s, last);
     share_steps(s, QKV_GEMM, QUANTISE_QKV, &stage);
-    s.is_cls = true, s.rows = b->sequences, s.hidden = b->scratch->cls;
+    s.is_selected = true, s.rows = b->sequences, s.hidden = b->layout[last + 1].hidden;
     share_steps(s, INPUT, CLASSIFY, &stage);
 }
 
 void forward(batch *b) {
     assert(b && b->network && b->kernels && b->ids && b->logits);
     assert(b->sequences && b->sequences <= b->rows && b->rows <= MAX_ROWS);
-    assert(b->offsets[0] == 0 && (size_t)b->offsets[b->sequences] == b->rows);
-    assert(b->is_short || (b->task_rows % ROW_MULTIPLE == 0 && b->task_rows <= MAX_TASK_ROWS));
+    assert(b->layout[0].rows == b->rows && b->layout[b->network->layers].rows == b->sequences);
     assert(!b->is_short || (b->rows <= MAX_SHORT_ROWS && b->sequences <= ROW_MULTIPLE));
     const size_t thread = atomic_fetch_add(&b->joined, 1);
     assert(thread < b->threads && thread < b->scratches);

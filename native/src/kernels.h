@@ -108,10 +108,18 @@ typedef void quantise_kv_fn(matrix_view keys, matrix_view values, size_t heads, 
 typedef void gemm_fn(const linear *w, quantised_rows x, size_t rows, range panels,
                      gemm_output out);
 
-// Attention of a block of at most `query_block` rows to all rows of their sequence, head by head,
-// into `context` (queries, heads * head_dim).
+// Attention of a block of at most `query_block` queries to all rows of their sequence, head by head,
+// into `context` (queries, heads * head_dim). Queries and sequences have row numbers of their own,
+// as a layer may read more rows than it outputs.
 typedef void attention_fn(const attention_inputs *in, range queries, range sequence,
                           const attention_scratch *scratch, float *context);
+
+// Adds the attention that each row of a sequence receives from some queries, summed over the heads,
+// to `received` (rows,), in integers: ATTENTION_ONE is all that a query's head pays. Both this and
+// `scores`, which it overwrites, have room for a multiple of MAX_LANES rows.
+enum { ATTENTION_ONE = 1 << 20 };
+typedef void attention_received_fn(const attention_inputs *in, range queries, range sequence,
+                                   float *scores, int32_t *received);
 
 // out = (x - mean) / sqrt(variance + 1e-12) * weight + bias, row by row, (rows, dim).
 typedef void layer_norm_fn(const float *x, size_t rows, size_t dim, const layer_norm_weights *w,
@@ -139,6 +147,7 @@ typedef struct {
     quantise_kv_fn *quantise_kv;
     gemm_fn *gemm;
     attention_fn *attention;
+    attention_received_fn *attention_received;
     layer_norm_fn *layer_norm;
     embed_fn *embed;
     classify_fn *classify;

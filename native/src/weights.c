@@ -109,6 +109,18 @@ static bool has_valid_shape(const network *n) {
            is_from_1_to(n->max_positions, INT32_MAX);
 }
 
+// Reads how many tokens each layer outputs (`model_weights`).
+static bool read_token_pruning(network *n, const size_t *pruning) {
+    n->min_tokens = pruning ? pruning[0] : 1;
+    size_t previous = 100;
+    for (size_t i = 0; i + 1 < n->layers; i++) {
+        n->token_percent[i] = pruning ? pruning[1 + i] : 100;
+        if (!is_from_1_to(n->token_percent[i], previous)) return false;
+        previous = n->token_percent[i];
+    }
+    return n->min_tokens;
+}
+
 status network_init(network *n, const model_weights *weights, size_t *invalid_tensor) {
     assert(n && weights && weights->dimensions && weights->tensors && weights->sizes);
     assert(invalid_tensor);
@@ -118,6 +130,7 @@ status network_init(network *n, const model_weights *weights, size_t *invalid_te
                    .labels = d[5], .relu = d[6], .group_size = d[7], .vocab_size = d[8],
                    .max_positions = d[9]};
     if (d[6] > 1 || !has_valid_shape(n)) return STATUS_INVALID_SHAPE;
+    if (!read_token_pruning(n, weights->token_pruning)) return STATUS_INVALID_ARGUMENT;
     if (weights->count != TENSORS + LAYER_TENSORS * n->layers) return STATUS_INVALID_ARGUMENT;
     n->layer = calloc(n->layers, sizeof *n->layer);
     if (!n->layer) return STATUS_OUT_OF_MEMORY;

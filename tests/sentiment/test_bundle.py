@@ -7,6 +7,7 @@ import pytest
 
 from app.scoring.configuration import load_classifier
 from app.sentiment.bundle import LABELS, BundleError, load
+from app.sentiment.token_pruning import TokenPruning
 from app.settings import Settings
 from training.card import write as write_card
 
@@ -121,6 +122,23 @@ def test_weights_with_another_number_of_labels_than_the_configuration_are_refuse
     reason = f"config.json has {len(labels)} labels .* but the weights compute {logits} logits"
     with pytest.raises(BundleError, match=reason):
         load_classifier(Settings(engine=engine, model_dir=copy))
+
+
+def test_token_pruning_is_read_from_the_configuration(copy, bundle):
+    config = json.loads((copy / "config.json").read_text())
+    setting = {"minimum": 64, "percent": [100, 60, 50, 40, 30]}
+    (copy / "config.json").write_text(json.dumps({**config, "token_keep": setting}))
+    write_card(copy, bundle.card)
+    assert load(copy).token_pruning == TokenPruning(64, [100, 60, 50, 40, 30])
+
+
+def test_token_pruning_of_another_network_is_refused(copy, bundle):
+    config = json.loads((copy / "config.json").read_text())
+    setting = {"minimum": 64, "percent": [50]}
+    (copy / "config.json").write_text(json.dumps({**config, "token_keep": setting}))
+    write_card(copy, bundle.card)
+    with pytest.raises(BundleError, match="percent has 1 numbers, but the network has 6 layers"):
+        load(copy)
 
 
 def test_windows_that_are_not_for_every_text_are_refused(copy, bundle):

@@ -1,4 +1,4 @@
-"""The reference engine: the checkpoint in `transformers`, without changes."""
+"""The reference engine: the checkpoint in `transformers`."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -9,6 +9,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from app.sentiment.bundle import Bundle
 from app.sentiment.engines import reference
+from app.sentiment.engines.pruned import PrunedDistilBert
 
 
 class TorchEngine:
@@ -23,7 +24,8 @@ class TorchEngine:
             torch.set_num_threads(threads)
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._tokenizer = AutoTokenizer.from_pretrained(checkpoint, local_files_only=True)
-        self._model = AutoModelForSequenceClassification.from_pretrained(
+        network = PrunedDistilBert if bundle.token_pruning else AutoModelForSequenceClassification
+        self._model = network.from_pretrained(
             checkpoint, local_files_only=True, dtype=torch.float32
         )
         self._model.eval().to(self._device)

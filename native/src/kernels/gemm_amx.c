@@ -111,6 +111,7 @@ const kernels kernels__amx = {
     .quantise_kv = KERNEL(quantise_kv),
     .gemm = gemm__amx,
     .attention = KERNEL(attention),
+    .attention_received = KERNEL(attention_received),
     .layer_norm = KERNEL(layer_norm),
     .embed = KERNEL(embed),
     .classify = KERNEL(classify),

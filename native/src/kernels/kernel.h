@@ -12,6 +12,7 @@ quantise_queries_fn KERNEL(quantise_queries);
 quantise_kv_fn KERNEL(quantise_kv);
 gemm_fn KERNEL(gemm);
 attention_fn KERNEL(attention);
+attention_received_fn KERNEL(attention_received);
 layer_norm_fn KERNEL(layer_norm);
 embed_fn KERNEL(embed);
 classify_fn KERNEL(classify);

@@ -11,6 +11,7 @@ const kernels KERNEL(kernels) = {
     .quantise_kv = KERNEL(quantise_kv),
     .gemm = KERNEL(gemm),
     .attention = KERNEL(attention),
+    .attention_received = KERNEL(attention_received),
     .layer_norm = KERNEL(layer_norm),
     .embed = KERNEL(embed),
     .classify = KERNEL(classify),
