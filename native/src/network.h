@@ -63,11 +63,8 @@ typedef struct {
     embeddings embeddings;
     encoder_layer *layer;  // (layers,)
     classification_head head;
-<<<<<<< HEAD
     int32_t *shift_sums;  // those of all layers, or NULL
-=======
     // Of a sequence's tokens, the layers but the last output so many percent, rounded up, and not
     // fewer than the minimum. No percentage exceeds the one before it.
     size_t min_tokens, token_percent[MAX_LAYERS];
->>>>>>> b63afe0 (Prune tokens in the kernels, as the bundle's configuration says)
 } network;

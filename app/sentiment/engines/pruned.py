@@ -17,7 +17,7 @@ def prunes(config: PreTrainedConfig) -> bool:
     return getattr(config, CONFIG_KEY, None) is not None
 
 
-class PrunedDistilBert(DistilBertForSequenceClassification):
+class PrunedDistilBert(DistilBertForSequenceClassification):  # type: ignore[misc]  # it is Any
     """The parameters of a `DistilBertForSequenceClassification`, whose configuration says how
     many tokens each layer keeps; without that, all.
 
@@ -34,7 +34,7 @@ class PrunedDistilBert(DistilBertForSequenceClassification):
         self.pruned_share = 1.0
         """The share of the passes in training mode that prune, at random; all others do."""
 
-    def forward(  # type: ignore[override]
+    def forward(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None, **_: Any
     ) -> SequenceClassifierOutput:
         """Return the logits, (rows, labels), of token ids and their mask, both (rows, tokens).
@@ -98,7 +98,7 @@ def _attention_received(
     queries = _by_heads(attention, attention.q_lin(inputs))
     scores = (queries @ keys.transpose(2, 3)).float() * attention.scaling
     weights = scores.masked_fill(~mask[:, None, None], -torch.inf).softmax(dim=3)
-    received = (weights.sum(dim=1) * counted[:, :, None]).sum(dim=1)
+    received: torch.Tensor = (weights.sum(dim=1) * counted[:, :, None]).sum(dim=1)
     return received.masked_fill(~mask, -1.0)
 
 
@@ -111,7 +111,8 @@ def _keys_and_values(attention: Any, rows: torch.Tensor) -> tuple[torch.Tensor, 
 
 
 def _by_heads(attention: Any, rows: torch.Tensor) -> torch.Tensor:
-    return rows.unflatten(2, (attention.n_heads, -1)).transpose(1, 2)
+    parts: torch.Tensor = rows.unflatten(2, (attention.n_heads, -1))
+    return parts.transpose(1, 2)
 
 
 def _outputs(
