@@ -22,11 +22,13 @@ from transformers import (
 )
 from transformers.utils import cached_file
 
+from app.sentiment import token_pruning
 from app.sentiment.bundle import CHECKSUMS, LABELS, Bundle
 from app.sentiment.bundle import load as load_bundle
 from app.sentiment.classifier import SentimentClassifier
 from app.sentiment.engines import Engine, reference
 from app.sentiment.engines.native import WEIGHTS, NativeEngine
+from app.sentiment.engines.pruned import PrunedDistilBert
 from app.sentiment.engines.tokenizer import BundleTokenizer
 from app.sentiment.windows import Windows
 from training import calibration, data, graph, outcomes, pack
@@ -58,14 +60,15 @@ def load_checkpoint(source: str) -> tuple[DistilBertForSequenceClassification, T
     Raises:
         BundleError: it is a bundle, of which a file is missing or damaged.
         ValueError: it is no DistilBERT classifier that the kernels can compute, or its tokenizer
-            is not BERT's, or its labels are not a negative and a positive one and, if there are
-            three, a neutral one.
+            is not BERT's, or its token pruning is invalid, or its labels are not a negative and a
+            positive one and, if there are three, a neutral one.
     """
     if (Path(source) / CHECKSUMS).exists():
         source = str(reference.checkpoint(load_bundle(Path(source))))
     model = AutoModelForSequenceClassification.from_pretrained(source, dtype=torch.float32)
     if not isinstance(model, DistilBertForSequenceClassification):
         raise ValueError(f"{source} is a {type(model).__name__}, not a DistilBERT classifier")
+    token_pruning.parse(model.config.to_dict())
     names = [name for _, name in sorted(model.config.id2label.items())]
     labels, positions = _order(source, names)
     print(
@@ -158,6 +161,23 @@ class _CheckpointEngine(BundleTokenizer):
         return [self._logits.get(_key(row)) or next(computed) for row in rows]
 
 
+def _in_fp32(
+    bundle: Bundle,
+    model: DistilBertForSequenceClassification,
+    rows: Sequence[np.ndarray],
+    logits: np.ndarray,
+) -> _CheckpointEngine:
+    """Return the engine to compare int8 with: the checkpoint, with its token pruning if it has any.
+
+    ``logits``: what the model, which prunes nothing, computed of the rows.
+    """
+    if bundle.token_pruning is None:
+        return _CheckpointEngine(bundle, model, rows, logits)
+    pruned = PrunedDistilBert(model.config)
+    pruned.load_state_dict(model.state_dict())
+    return _CheckpointEngine(bundle, pruned, [], logits[:0])
+
+
 def _key(row: Sequence[int] | np.ndarray) -> bytes:
     return np.asarray(row, dtype=np.int32).tobytes()
 
@@ -207,6 +227,7 @@ def export(
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     model.config.dtype = "float16" if with_fp16 else "float32"
+    model.config.architectures = [type(model).__name__]
     model.config.save_pretrained(unfinished)
     if with_fp16:
         halves = {name: value.half().contiguous() for name, value in model.state_dict().items()}
@@ -237,7 +258,7 @@ def export(
     write_card(unfinished, {**identity, "revision": "", "inference": inference})
 
     bundle = load_bundle(unfinished)
-    in_fp32 = _scored("fp32", bundle, _CheckpointEngine(bundle, model, rows, logits), sources)
+    in_fp32 = _scored("fp32", bundle, _in_fp32(bundle, model, rows, logits), sources)
     native = _scored("native", bundle, NativeEngine(bundle), sources)
     compared = _verify("native", native, in_fp32, max_loss)
     if with_onnx:
@@ -400,7 +421,7 @@ def _verify(
 
 
 def _revision(folder: Path, inference: Mapping[str, Any]) -> str:
-    """Return a digest of the weights, the tokenizer, the windows and the temperature.
+    """Return a digest of the weights, the tokenizer, the windows, the temperature and the pruning.
 
     It does not cover the code that derives the torch engine's weights from these.
     """
@@ -408,6 +429,8 @@ def _revision(folder: Path, inference: Mapping[str, Any]) -> str:
     for name in (reference.WEIGHTS, graph.FILE, WEIGHTS, TOKENIZER):
         if (folder / name).exists():
             checksum.update((folder / name).read_bytes())
+    if pruning := load_bundle(folder).token_pruning:
+        checksum.update(json.dumps(asdict(pruning)).encode())
     return checksum.hexdigest()[:12]
 
 

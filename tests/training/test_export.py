@@ -11,6 +11,7 @@ from app.scoring.configuration import load_classifier
 from app.sentiment import engines
 from app.sentiment.bundle import load
 from app.sentiment.classifier import SentimentClassifier
+from app.sentiment.token_pruning import TokenPruning
 from app.settings import Settings
 from tests.training.conftest import RECIPE, sentences, tiny_model, tiny_tokenizer
 from training import export, graph
@@ -209,6 +210,26 @@ def test_revision_changes_with_what_a_score_depends_on(checkpoint, tmp_path):
         export.export(str(checkpoint), folder, {"a set": sentences(60, seed)}, {})
         revisions.append(json.loads((folder / "card.json").read_text())["revision"])
     assert revisions[0] != revisions[1]
+
+
+def test_token_pruning_reaches_the_bundle_and_its_revision(checkpoint, tmp_path):
+    config = json.loads((checkpoint / "config.json").read_text())
+    revisions = []
+    for setting in (None, {"minimum": 8, "percent": [100, 50, 30]}):
+        (checkpoint / "config.json").write_text(json.dumps({**config, "token_keep": setting}))
+        export.export(str(checkpoint), tmp_path / "b", {"a set": sentences(60, 4)}, {})
+        bundle = load(tmp_path / "b")
+        assert bundle.token_pruning == (setting and TokenPruning(**setting))
+        revisions.append(bundle.revision)
+    assert revisions[0] != revisions[1]
+
+
+def test_an_invalid_token_pruning_is_refused(checkpoint):
+    config = json.loads((checkpoint / "config.json").read_text())
+    setting = {"minimum": 8, "percent": [50]}
+    (checkpoint / "config.json").write_text(json.dumps({**config, "token_keep": setting}))
+    with pytest.raises(ValueError, match="percent has 1 numbers, but the network has 4 layers"):
+        export.load_checkpoint(str(checkpoint))
 
 
 def test_the_temperature_is_fitted_on_all_sources_by_length(checkpoint, tmp_path):

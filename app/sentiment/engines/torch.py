@@ -1,15 +1,17 @@
 """The reference engine: the checkpoint in `transformers`."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import cast
 
 import torch
 from safetensors import safe_open
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
 from app.sentiment.bundle import Bundle
 from app.sentiment.engines import reference
 from app.sentiment.engines.pruned import PrunedDistilBert
+from app.sentiment.token_pruning import CONFIG_KEY
 
 
 class TorchEngine:
@@ -24,9 +26,14 @@ class TorchEngine:
             torch.set_num_threads(threads)
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._tokenizer = AutoTokenizer.from_pretrained(checkpoint, local_files_only=True)
-        network = PrunedDistilBert if bundle.token_pruning else AutoModelForSequenceClassification
+        config = AutoConfig.from_pretrained(checkpoint, local_files_only=True)
+        network = AutoModelForSequenceClassification
+        if bundle.token_pruning:
+            # A checkpoint in the cache may be older than the setting.
+            setattr(config, CONFIG_KEY, asdict(bundle.token_pruning))
+            network = PrunedDistilBert
         self._model = network.from_pretrained(
-            checkpoint, local_files_only=True, dtype=torch.float32
+            checkpoint, config=config, local_files_only=True, dtype=torch.float32
         )
         self._model.eval().to(self._device)
         self.start_token = cast(int, self._tokenizer.cls_token_id)
