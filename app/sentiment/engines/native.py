@@ -15,13 +15,13 @@ class NativeEngine(BundleTokenizer):
 
     def __init__(self, bundle: Bundle, threads: int = 0) -> None:
         super().__init__(bundle)
-        pruning = bundle.token_pruning
-        self._network = Network(
-            bundle.file(WEIGHTS),
-            threads,
-            token_percent=pruning.percent if pruning else (),
-            min_tokens=pruning.minimum if pruning else 1,
-        )
+        weights = bundle.file(WEIGHTS)
+        if pruning := bundle.token_pruning:
+            self._network = Network(
+                weights, threads, token_percent=pruning.percent, min_tokens=pruning.minimum
+            )
+        else:
+            self._network = Network(weights, threads)
 
     def logits(self, rows: Sequence[Sequence[int]]) -> list[list[float]]:
         """Return logits (rows, labels). Rows are not padded and do not affect each other."""
