@@ -11,7 +11,7 @@ EMULATOR := .cache/$(SAM_CLI)
 UV := uv==0.13.9
 NATIVE := $(filter-out %.egg-info,$(wildcard native/*.* native/src/*.* native/src/kernels/*.* native/distilbert_int8/*.py))
 
-# Turns off the telemetry of onnxruntime, which verifies ONNX files and is measured beside the kernels.
+# Turns off the telemetry of onnxruntime, which only training and benchmarks use.
 export ORT_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
