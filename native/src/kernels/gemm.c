@@ -1,84 +1,96 @@
 // Matrix multiplication of quantised rows by packed int8 weights.
 //
 // Micro-kernels are named as in XNNPACK: gemm_8x48c4 computes a tile of 8 rows and 48 output
-// features, 4 input channels at a time. Its sums stay in registers.
+// features, 4 input channels at a time. Its integer sums stay in registers. All rows are multiplied
+// by one group of channels before the next, so that its weights stay in the first-level cache.
 #include "gemm.h"
 
-enum { VECTORS = PANEL / LANES };  // of a panel
+#if defined(__AVX512VNNI__)
+enum { MR = 8, NR = 3 * PANEL };
+#elif defined(__AVX2__)
+enum { MR = 4, NR = PANEL };
+#else
+enum { MR = 2, NR = PANEL };
+#endif
+_Static_assert(ROW_MULTIPLE % MR == 0, "a tile must end within the rows that there is room for");
 
-// One tile of `mr` rows and `panels` panels. Both are constants where it is called.
-INLINE void gemm_tile(const gemm_args *args, size_t row, size_t panel, const int mr,
-                      const int panels) {
-    enum { MAX_MR = 8, MAX_VECTORS = 3 * VECTORS };
-    const gemm_args local = *args, *g = &local;  // which stores to outputs cannot alias
+// Multiplies one group of a tile of MR rows and `nr` output features, which is a constant where it
+// is called: adds its scaled sums to those of the groups before.
+INLINE void gemm_tile(const gemm_args *g, size_t row, size_t panel, size_t group, const int nr,
+                      const float *restrict before, size_t before_stride, float *restrict out) {
+    enum { VECTORS = NR / LANES, PANEL_VECTORS = PANEL / LANES };
     const linear *w = g->w;
-    const quantised_rows x = g->x;
-    const int vectors = panels * VECTORS;
-    const uint8_t *rows = x.data + row * x.cols;
-    const int8_t *weight = w->weight + panel * PANEL * w->in_features;
-    const size_t group_size = w->in_features / w->groups;
-    vf32 out[MAX_MR][MAX_VECTORS];
-    UNROLL for (int r = 0; r < mr; r++)
-        UNROLL for (int v = 0; v < vectors; v++) out[r][v] = splat(0);
-    for (size_t i = 0; i < w->groups; i++) {
-        vi32 sums[MAX_MR][MAX_VECTORS];
-        UNROLL for (int r = 0; r < mr; r++)
-            UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = (vi32){};
-        for (size_t k = i * group_size; k < (i + 1) * group_size; k += 4) {
-            vi32 b[MAX_VECTORS];
-            UNROLL for (int v = 0; v < vectors; v++) {
-                const int8_t *at = weight + v / VECTORS * PANEL * w->in_features + k * PANEL;
-                memcpy(&b[v], at + v % VECTORS * 4 * LANES, sizeof b[v]);
-            }
-            UNROLL for (int r = 0; r < mr; r++) {
-                vi32 a = splat4(rows + r * x.cols + k);
-                UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = dot4(sums[r][v], a, b[v]);
-            }
+    const int vectors = nr / LANES;
+    const size_t cols = g->x.cols, group_size = w->in_features / w->groups;
+    const size_t panel_size = PANEL * w->in_features;
+    const uint8_t *rows = g->x.data + row * cols + group * group_size;
+    const int8_t *weight = w->weight + panel * panel_size + group * group_size * PANEL;
+    vi32 sums[MR][VECTORS];
+    UNROLL for (int r = 0; r < MR; r++)
+        UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = (vi32){};
+    for (size_t k = 0; k < group_size; k += 4) {
+        vi32 b[VECTORS];
+        UNROLL for (int v = 0; v < vectors; v++) {
+            const int8_t *at = weight + v / PANEL_VECTORS * panel_size + k * PANEL;
+            memcpy(&b[v], at + v % PANEL_VECTORS * 4 * LANES, sizeof b[v]);
         }
-        UNROLL for (int r = 0; r < mr; r++) {
-            const float scale = x.scale[(row + r) * w->groups + i];
-            UNROLL for (int v = 0; v < vectors; v++) {
-                const float *scales = w->scales + i * w->out_features + panel * PANEL + v * LANES;
-                out[r][v] = dequantise(sums[r][v], load(scales) * scale, out[r][v]);
-            }
+        UNROLL for (int r = 0; r < MR; r++) {
+            vi32 a = splat4(rows + r * cols + k);
+            UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = dot4(sums[r][v], a, b[v]);
         }
     }
-    UNROLL for (int v = 0; v < vectors; v++)
-        UNROLL for (int r = 0; r < mr; r++)
-            gemm_epilogue(g, row + r, panel * PANEL + v * LANES, out[r][v]);
+    const float *weight_scales = w->scales + group * w->out_features + panel * PANEL;
+    vf32 scales[VECTORS];
+    UNROLL for (int v = 0; v < vectors; v++) scales[v] = load(weight_scales + v * LANES);
+    UNROLL for (int r = 0; r < MR; r++) {
+        const float scale = g->x.scale[(row + r) * w->groups + group];
+        UNROLL for (int v = 0; v < vectors; v++)
+            store(out + r * NR + v * LANES, dequantise(sums[r][v], scales[v] * scale,
+                                                       load(before + v * LANES)));
+        before += before_stride;
+    }
 }
 
-#define GEMM_MICROKERNEL(name, mr, nr)                               \
-    static void name(const gemm_args *g, size_t row, size_t panel) { \
-        gemm_tile(g, row, panel, mr, (nr) / PANEL);                  \
+#define GEMM_MICROKERNEL(name, nr)                                               \
+    static void name(const gemm_args *g, size_t row, size_t panel, size_t group, \
+                     const float *before, size_t before_stride, float *out) {    \
+        gemm_tile(g, row, panel, group, nr, before, before_stride, out);         \
     }
 
 #if defined(__AVX512VNNI__)
-enum { MR = 8, NR_PANELS = 3 };
-GEMM_MICROKERNEL(gemm_8x48c4__avx512vnni, 8, 48)
-GEMM_MICROKERNEL(gemm_8x16c4__avx512vnni, 8, 16)
+GEMM_MICROKERNEL(gemm_8x48c4__avx512vnni, 48)
+GEMM_MICROKERNEL(gemm_8x16c4__avx512vnni, 16)
 #define GEMM_WIDE gemm_8x48c4__avx512vnni
 #define GEMM_PANEL gemm_8x16c4__avx512vnni
 #elif defined(__AVX2__)
-enum { MR = 4, NR_PANELS = 1 };
-GEMM_MICROKERNEL(gemm_4x16c4__avx2, 4, 16)
+GEMM_MICROKERNEL(gemm_4x16c4__avx2, 16)
 #define GEMM_WIDE gemm_4x16c4__avx2
 #define GEMM_PANEL gemm_4x16c4__avx2
 #else
-enum { MR = 2, NR_PANELS = 1 };
-GEMM_MICROKERNEL(gemm_2x16c4__portable, 2, 16)
+GEMM_MICROKERNEL(gemm_2x16c4__portable, 16)
 #define GEMM_WIDE gemm_2x16c4__portable
 #define GEMM_PANEL gemm_2x16c4__portable
 #endif
 
-_Static_assert(ROW_MULTIPLE % MR == 0, "a tile must end within the rows that there is room for");
-
 void KERNEL(gemm)(const linear *w, quantised_rows x, size_t rows, range panels, gemm_output out) {
+    static const float zeros[NR];
     const gemm_args g = {w, x, out};
     assert_gemm(&g, rows, panels);
-    size_t panel = panels.begin;
-    for (; panel + NR_PANELS <= panels.end; panel += NR_PANELS)
-        for (size_t row = 0; row < rows; row += MR) GEMM_WIDE(&g, row, panel);
-    for (; panel < panels.end; panel++)
-        for (size_t row = 0; row < rows; row += MR) GEMM_PANEL(&g, row, panel);
+    _Alignas(64) float sums[MAX_TASK_ROWS][NR];
+    for (size_t panel = panels.begin, count; panel < panels.end; panel += count) {
+        count = panel + NR / PANEL <= panels.end ? NR / PANEL : 1;
+        for (size_t group = 0; group < w->groups; group++)
+            for (size_t row = 0; row < rows; row += MR) {
+                const float *before = group ? sums[row] : zeros;
+                const size_t stride = group ? NR : 0;
+                if (count == NR / PANEL)
+                    GEMM_WIDE(&g, row, panel, group, before, stride, sums[row]);
+                else
+                    GEMM_PANEL(&g, row, panel, group, before, stride, sums[row]);
+            }
+        if (count == NR / PANEL)
+            gemm_epilogues(&g, (range){0, rows}, panel * PANEL, sums[0], NR, NR / LANES);
+        else
+            gemm_epilogues(&g, (range){0, rows}, panel * PANEL, sums[0], NR, PANEL / LANES);
+    }
 }

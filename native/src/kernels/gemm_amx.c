@@ -81,9 +81,8 @@ INLINE void gemm_32x32c64__amx(const gemm_args *g, size_t row, size_t count, siz
             tile_gemm(rows, g->x.cols, group_weight, stride, group_size, 0, sums);
         accumulate(g, row, count, panel, i, sums, out);
     }
-    for (size_t r = 0; r < count; r++)
-        UNROLL for (int v = 0; v < NR_PANELS; v++)
-            gemm_epilogue(g, row + r, (panel + v) * PANEL, load(out[r][v]));
+    gemm_epilogues(g, (range){row, row + count}, panel * PANEL, out[0][0], NR_PANELS * PANEL,
+                   NR_PANELS);
 }
 
 static void gemm__amx(const linear *w, quantised_rows x, size_t rows, range panels,

@@ -164,7 +164,7 @@ INLINE float reduce_add(vsum sum) {
 // AVX2 several times as long.
 INLINE void store_bytes(void *to, const vi32 *v) {
 #if defined(__AVX2__) && !defined(__AVX512VNNI__)
-    // Each half of a vector is shuffled by itself: its four bytes go to the first or second quarter.
+    // Each half of a vector is shuffled by itself: four bytes go to its first or second quarter.
     enum { NO = (int)0x80808080, LOW = 0x0c080400 };
     const __m256i to_first = _mm256_setr_epi32(LOW, NO, NO, NO, LOW, NO, NO, NO);
     const __m256i to_second = _mm256_setr_epi32(NO, LOW, NO, NO, NO, LOW, NO, NO);
