@@ -72,15 +72,49 @@ GEMM_MICROKERNEL(gemm_2x16c4__portable, 16)
 #define GEMM_PANEL gemm_2x16c4__portable
 #endif
 
+// Weights of one group and of some panels that are multiplied next. Each tile prefetches a part of
+// them: the processor does not foresee where the next panel lies.
+typedef struct {
+    const int8_t *at;
+    size_t panels, panel_size, bytes;
+    size_t part;  // bytes of each panel for each tile
+} next_weights;
+
+enum { LINE = 64 };
+
+INLINE void prefetch_part(next_weights *next) {
+    const size_t part = next->part < next->bytes ? next->part : next->bytes;
+    for (size_t i = 0; i < next->panels; i++)
+        for (size_t j = 0; j < part; j += LINE)
+            __builtin_prefetch(next->at + i * next->panel_size + j);
+    next->at += part, next->bytes -= part;
+}
+
+// With fewer rows, a tile would wait for more lines than it has time to multiply.
+enum { MIN_PREFETCH_ROWS = 32 };
+
 void KERNEL(gemm)(const linear *w, quantised_rows x, size_t rows, range panels, gemm_output out) {
     static const float zeros[NR];
     const gemm_args g = {w, x, out};
     assert_gemm(&g, rows, panels);
     _Alignas(64) float sums[MAX_TASK_ROWS][NR];
+    const size_t panel_size = PANEL * w->in_features, group_bytes = panel_size / w->groups;
+    const size_t tiles = (rows + MR - 1) / MR;
     for (size_t panel = panels.begin, count; panel < panels.end; panel += count) {
         count = panel + NR / PANEL <= panels.end ? NR / PANEL : 1;
-        for (size_t group = 0; group < w->groups; group++)
+        for (size_t group = 0; group < w->groups; group++) {
+            const bool last = group + 1 == w->groups;
+            const size_t next_panel = last ? panel + count : panel;
+            const size_t left = panels.end - next_panel;
+            next_weights next = {
+                .at = w->weight + next_panel * panel_size + (last ? 0 : (group + 1) * group_bytes),
+                .panels = left < NR / PANEL ? left : NR / PANEL,
+                .panel_size = panel_size,
+                .bytes = group_bytes,
+                .part = rows < MIN_PREFETCH_ROWS ? 0 : (group_bytes / LINE / tiles + 1) * LINE,
+            };
             for (size_t row = 0; row < rows; row += MR) {
+                prefetch_part(&next);
                 const float *before = group ? sums[row] : zeros;
                 const size_t stride = group ? NR : 0;
                 if (count == NR / PANEL)
@@ -88,6 +122,7 @@ void KERNEL(gemm)(const linear *w, quantised_rows x, size_t rows, range panels, 
                 else
                     GEMM_PANEL(&g, row, panel, group, before, stride, sums[row]);
             }
+        }
         if (count == NR / PANEL)
             gemm_epilogues(&g, (range){0, rows}, panel * PANEL, sums[0], NR, NR / LANES);
         else
