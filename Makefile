@@ -15,10 +15,10 @@ NATIVE := $(filter-out %.egg-info,$(wildcard native/*.* native/src/*.* native/sr
 export ORT_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help serve score lint test quick properties sanitise browser hooks invoke train label tune mean divide snippets export onnx evaluate abilities card drift bench readme screenshots lock pin image wheels check clean
+.PHONY: help serve score lint test quick properties sanitise arm64 browser hooks invoke train label tune mean divide snippets export onnx evaluate abilities card drift bench readme screenshots lock pin image wheels check clean
 
 help: ## List the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 # Empty files in the environment record what is installed there; each is made again when the files
 # that name its packages change. The first stands for the environment itself: dependency groups
@@ -118,6 +118,10 @@ properties: $(VENV)/test.installed ## Run the property tests, each on 20,000 new
 
 sanitise: $(ENVIRONMENT) ## Run the kernels and the loader of weights under ASan, UBSan and TSan (takes minutes)
 	@$(BIN)/python native/sanitise $(SEED)
+
+arm64: $(VENV)/test.installed ## Run the arm64 kernels under emulation (needs QEMU: Debian's qemu-user)
+	@$(BIN)/python -m local.arm64
+	@$(BIN)/python -m pytest tests/sentiment/test_native_arm64.py
 
 invoke: $(VENV)/invoke.installed $(EMULATOR) ## Run EVENT=file.json through the Lambda runtime emulator
 	@test -n "$(EVENT)" || { echo "EVENT is missing: make invoke EVENT=tests/events/rest-api.json"; exit 2; }

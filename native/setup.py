@@ -14,6 +14,7 @@ from target import ARCHITECTURE, PlatformWheel, zig
 
 FLAGS = [
     "-std=gnu11",
+    "-D_GNU_SOURCE",  # for the threads' affinity
     "-O3",
     "-fwrapv",
     "-fno-math-errno",
@@ -29,11 +30,13 @@ AVX2 = ["-mavx2", "-mfma"]
 AVX512 = [*AVX2, "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512vnni"]
 AVX512 += ["-mprefer-vector-width=512"]
 AMX = [*AVX512, "-mamx-tile", "-mamx-int8"]
-ARMV8 = "-march=armv8-a"
-DOTPROD, I8MM = (f"-march=armv8.2-a+{features}" for features in ("dotprod", "dotprod+i8mm"))
+# GCC's scheduling before it allocates registers makes it copy sums from one to another.
+NEON_FLAGS = [] if zig() or sys.platform == "darwin" else ["-fno-schedule-insns"]
+ARMV8, ARMV82 = ["-march=armv8-a"], "-march=armv8.2-a"
 if zig():  # has names of its own for these
-    ARMV8 = "-mcpu=generic"
-    DOTPROD, I8MM = (f"{ARMV8}+v8_2a+{features}" for features in ("dotprod", "dotprod+i8mm"))
+    ARMV8, ARMV82 = ["-mcpu=generic"], "-mcpu=generic+v8_2a"
+DOTPROD = [f"{ARMV82}+dotprod", *NEON_FLAGS]
+I8MM = [f"{ARMV82}+dotprod+i8mm", *NEON_FLAGS]
 
 COMMON = sorted(map(str, Path().glob("src/*.c")))
 AMX_GEMM = "src/kernels/gemm_amx.c"
@@ -52,9 +55,9 @@ if ARCHITECTURE in ("x86_64", "AMD64"):
 elif ARCHITECTURE in ("aarch64", "arm64"):
     INSTRUCTION_SETS = {
         # Apple's compiler would take the dot product for granted.
-        "portable": (KERNELS, [ARMV8]),
-        "dotprod": (NEON, [DOTPROD]),
-        "i8mm": (NEON, [I8MM]),
+        "portable": (KERNELS, ARMV8),
+        "dotprod": (NEON, DOTPROD),
+        "i8mm": (NEON, I8MM),
     }
 if sys.platform == "darwin":
     # Python may be compiled for both of a Mac's architectures; the flags above are for one.

@@ -10,13 +10,14 @@ from setuptools.command.bdist_wheel import bdist_wheel
 
 TARGET = os.environ.get("DISTILBERT_INT8_TARGET", "")
 """A target of zig, such as ``aarch64-linux-gnu.2.17``, which ends in the oldest glibc to run with.
-Without one the kernels are compiled for this machine, with its own compiler if it has one."""
+Without one the kernels are compiled for this machine, with its own compiler if it has one. The
+compiler that ``CC`` names, such as a cross compiler for the target, comes before zig."""
 ARCHITECTURE = TARGET.partition("-")[0] or platform.machine()
 
 
 def zig() -> str | None:
     """Return the command of zig as a C compiler, or None if this machine's own is to be used."""
-    if not TARGET and shutil.which("cc"):
+    if os.environ.get("CC") or (not TARGET and shutil.which("cc")):
         return None
     # Without a target, zig would compile for this machine's processor only.
     target = TARGET or (f"{ARCHITECTURE}-linux-gnu" if sys.platform == "linux" else "")

@@ -46,6 +46,7 @@ SLOW = (
     "tests/training",
     "tests/objects/formats/test_memory.py",
     "tests/objects/formats/test_parquet.py",
+    "tests/sentiment/test_native_arm64.py",
     "tests/sentiment/test_native_life.py",
     "tests/sentiment/test_reference.py",
     "tests/telemetry/test_secrets.py",

@@ -3,9 +3,9 @@
 // Usage: logits NETWORK PLAN [ISA [THREADS]]
 //
 // NETWORK is a file of weights. PLAN is text, numbers separated by white space: the network's
-// DIMENSIONS dimensions, the number of tensors, each one's offset in the file and its size, the number
-// of sequences, each one's length, and all of their token ids. Prints the instruction set, then the
-// bits of each logit, in hexadecimal.
+// DIMENSIONS dimensions, the number of tensors, each one's offset in the file and its size, the
+// network's `token_pruning`, the number of sequences, each one's length, and all of their token ids.
+// Prints the instruction set, then the bits of each logit, in hexadecimal.
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +51,9 @@ int main(int argc, char **argv) {
         tensors[i] = base + read_number(plan);
         sizes[i] = read_number(plan);
     }
+    const size_t layers = dimensions[4];
+    size_t *token_pruning = allocate(layers, sizeof *token_pruning);
+    for (size_t i = 0; i < layers; i++) token_pruning[i] = read_number(plan);
     model_input input = {.sequences = read_number(plan)};
     int32_t *lengths = allocate(input.sequences, sizeof *lengths);
     for (size_t i = 0; i < input.sequences; i++)
@@ -60,7 +63,7 @@ int main(int argc, char **argv) {
     input.ids = ids, input.lengths = lengths;
     fclose(plan);
 
-    const model_weights weights = {dimensions, tensors, sizes, count};
+    const model_weights weights = {dimensions, tensors, sizes, count, token_pruning};
     model *m;
     size_t invalid_tensor;
     const size_t threads = argc > 4 ? strtoul(argv[4], NULL, 10) : 1;

@@ -4,7 +4,6 @@
 // time. All else is compiled once, for any processor.
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -108,6 +107,10 @@ typedef void quantise_kv_fn(matrix_view keys, matrix_view values, size_t heads, 
 typedef void gemm_fn(const linear *w, quantised_rows x, size_t rows, range panels,
                      gemm_output out);
 
+// Sums each group's weights, times what is taken from the activations where they are stored as signed
+// bytes: the layer's `shift_sums`, which its gemm needs, (groups, out_features).
+typedef void sum_weights_fn(const linear *w, int32_t *sums);
+
 // Attention of a block of at most `query_block` queries to all rows of their sequence, head by head,
 // into `context` (queries, heads * head_dim). Queries and sequences have row numbers of their own,
 // as a layer may read more rows than it outputs.
@@ -138,14 +141,13 @@ typedef struct {
     // more, the rows do not stay in the processor's own caches.
     size_t max_task_rows;
     size_t query_block;
-    // Whether activations are stored less 128. A gemm then needs the sums of the weights.
-    bool signed_activations;
     // What a thread calls before its first kernel and after its last one, or NULL.
     void (*thread_begin)(void), (*thread_end)(void);
     quantise_activations_fn *quantise_activations;
     quantise_queries_fn *quantise_queries;
     quantise_kv_fn *quantise_kv;
     gemm_fn *gemm;
+    sum_weights_fn *sum_weights;  // or NULL, where activations are stored as they are
     attention_fn *attention;
     attention_received_fn *attention_received;
     layer_norm_fn *layer_norm;

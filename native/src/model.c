@@ -89,7 +89,7 @@ status model_new(const model_weights *weights, size_t threads, const char *isa, 
         free(m);
         return status;
     }
-    if ((k->signed_activations && !sum_weights(&m->network)) ||
+    if ((k->sum_weights && !sum_weights(&m->network, k->sum_weights)) ||
         !threadpool_init(&m->pool, run_forward, threads)) {
         network_free(&m->network);
         free(m);

@@ -26,8 +26,7 @@ typedef struct {
     const float *scales;       // (groups, out_features)
     const float *weight_sums;  // (groups, out_features) sum of a group's weights, times its scale
     const float *bias;         // (out_features,)
-    // (groups, out_features) 128 times the sum of a group's weights, or NULL: see `sum_weights`
-    const int32_t *shift_sums;
+    const int32_t *shift_sums;  // (groups, out_features) see `sum_weights_fn`, or NULL
 } linear;
 
 typedef struct {

@@ -1,4 +1,3 @@
-#define _GNU_SOURCE  // for the threads' affinity
 #include "threadpool.h"
 
 #include <assert.h>

@@ -149,23 +149,7 @@ void network_free(network *n) {
     n->layer = NULL, n->shift_sums = NULL;
 }
 
-static int32_t *sum_layer(linear *l, int32_t *sums) {
-    l->shift_sums = sums;
-    const size_t group_size = l->in_features / l->groups;
-    const int8_t *weight = l->weight;
-    for (size_t panel = 0; panel < l->out_features; panel += PANEL)
-        for (size_t group = 0; group < l->groups; group++) {
-            int32_t sum[PANEL] = {0};
-            for (size_t i = 0; i < group_size; i += 4, weight += 4 * PANEL)
-                for (size_t o = 0; o < PANEL; o++)
-                    for (size_t j = 0; j < 4; j++) sum[o] += weight[4 * o + j];
-            for (size_t o = 0; o < PANEL; o++)
-                sums[group * l->out_features + panel + o] = 128 * sum[o];
-        }
-    return sums + l->groups * l->out_features;
-}
-
-bool sum_weights(network *n) {
+bool sum_weights(network *n, sum_weights_fn *sum) {
     size_t count = 0;
     for (size_t i = 0; i < n->layers; i++) {
         const encoder_layer *l = &n->layer[i];
@@ -177,7 +161,11 @@ bool sum_weights(network *n) {
     for (size_t i = 0; i < n->layers; i++) {
         encoder_layer *l = &n->layer[i];
         linear *const all[] = {&l->qkv, &l->attn_out, &l->ffn_up, &l->ffn_down};
-        for (size_t j = 0; j < 4; j++) sums = sum_layer(all[j], sums);
+        for (size_t j = 0; j < 4; j++) {
+            sum(all[j], sums);
+            all[j]->shift_sums = sums;
+            sums += all[j]->groups * all[j]->out_features;
+        }
     }
     return true;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "distilbert_int8.h"
+#include "kernels.h"
 #include "network.h"
 
 // Makes a network over the tensors, which must outlive it. Returns STATUS_OK or an error;
@@ -10,6 +11,5 @@
 status network_init(network *n, const model_weights *weights, size_t *invalid_tensor);
 void network_free(network *n);
 
-// Computes the linear layers' `shift_sums`: x @ w = (x - 128) @ w + 128 * sum(w). Kernels that store
-// activations less 128 need them. Returns false if there is not enough memory.
-bool sum_weights(network *n);
+// Computes all layers' `shift_sums`. Returns false if there is not enough memory.
+bool sum_weights(network *n, sum_weights_fn *sum);

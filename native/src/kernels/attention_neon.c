@@ -168,8 +168,7 @@ void KERNEL(attention)(const attention_inputs *in, range queries, range sequence
     assert(in->queries.data && in->queries.scale && in->kv.keys && in->kv.values);
     assert(scratch && scratch->queries && scratch->scores && scratch->weights);
     assert(queries.begin < queries.end && queries.end - queries.begin <= QUERY_BLOCK);
-    assert(sequence.begin <= queries.begin && queries.end <= sequence.end);
-    assert(sequence.end <= MAX_ROWS);
+    assert(sequence.begin < sequence.end && sequence.end <= MAX_ROWS && queries.end <= MAX_ROWS);
     // The usual sizes are constants to the compiler, which saves computing many rows' addresses.
     if (in->head_dim == 32)
         attend(in, queries, sequence, scratch, context, 32);

@@ -17,6 +17,7 @@ INLINE void tile_gemm(const gemm_args *g, size_t row, size_t group, const int8_t
                       const int32_t *shift_sums, const int mr, tile_sums sums) {
     const size_t group_size = g->w->in_features / g->w->groups, cols = g->x.cols;
     const uint8_t *rows = activations_at(g->x, row, group * group_size);
+    (void)shift_sums;
     int32x4_t squares[MR / 2][NR / 2];  // (2 rows, 2 output features)
     UNROLL for (int r = 0; r < mr / 2; r++)
         UNROLL for (int o = 0; o < NR / 2; o++) squares[r][o] = vdupq_n_s32(0);
@@ -64,6 +65,21 @@ INLINE void tile_gemm(const gemm_args *g, size_t row, size_t group, const int8_t
     }
 }
 enum { MIN_MR = 1 };
+
+void KERNEL(sum_weights)(const linear *w, int32_t *sums) {
+    const size_t group_size = w->in_features / w->groups;
+    const int8_t *weight = w->weight;
+    for (size_t col = 0; col < w->out_features; col += PANEL)
+        for (size_t group = 0; group < w->groups; group++) {
+            int32x4_t sum[PANEL / LANES] = {};
+            for (size_t k = 0; k < group_size; k += 4, weight += 4 * PANEL)
+                UNROLL for (int v = 0; v < PANEL / LANES; v++)
+                    sum[v] = vdotq_s32(sum[v], vld1q_s8(weight + v * 4 * LANES), vdupq_n_s8(1));
+            UNROLL for (int v = 0; v < PANEL / LANES; v++)
+                vst1q_s32(sums + group * w->out_features + col + v * LANES,
+                          vmulq_n_s32(sum[v], ACTIVATION_SHIFT));
+        }
+}
 #endif
 
 // One tile of `mr` rows. It is a constant where this is called.

@@ -11,6 +11,7 @@ quantise_activations_fn KERNEL(quantise_activations);
 quantise_queries_fn KERNEL(quantise_queries);
 quantise_kv_fn KERNEL(quantise_kv);
 gemm_fn KERNEL(gemm);
+sum_weights_fn KERNEL(sum_weights);
 attention_fn KERNEL(attention);
 attention_received_fn KERNEL(attention_received);
 layer_norm_fn KERNEL(layer_norm);
