@@ -78,8 +78,7 @@ def _commands(folder: Path) -> dict[str, list[str]]:
         "LiteRT int8": _python(_PEERS, "litert-int8", folder),
         "LiteRT fp32": _python(_PEERS, "litert-fp32", folder),
         "candle fp32": _python(_PEERS, "candle", folder),
-        "DeepSparse int8": _python(_DEEPSPARSE, "deepsparse-int8", folder),
-        "DeepSparse fp32": _python(_DEEPSPARSE, "deepsparse-fp32", folder),
+        "DeepSparse fp32": _python(_DEEPSPARSE, "deepsparse", folder),
         "model2vec": _python(_PEERS, "model2vec", folder),
         "VADER": _python(_PEERS, "vader", folder),
     }

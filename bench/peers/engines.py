@@ -93,7 +93,7 @@ def litert(precision: str) -> Callable[[Path], Scorer]:
             padded[0, 0, : len(ids)], padded[1, 0, : len(ids)] = ids, 1
             inputs = sorted(interpreter.get_input_details(), key=lambda each: str(each["name"]))
             for tensor, values in zip(inputs, padded, strict=True):
-                interpreter.set_tensor(tensor["index"], values)
+                interpreter.set_tensor(tensor["index"], values.astype(tensor["dtype"]))
             interpreter.invoke()
             [output] = interpreter.get_output_details()
             return _score(interpreter.get_tensor(output["index"])[0])
@@ -140,34 +140,30 @@ def _denormaliser(folder: Path) -> Callable[[Any], Any]:
     return restore
 
 
-def deepsparse(graph: str) -> Callable[[Path], Scorer]:
-    """DeepSparse, on the graph of `torch.onnx`."""
+def deepsparse(folder: Path) -> Scorer:
+    """DeepSparse, in fp32: it aborts on the dynamically quantised graph."""
+    from deepsparse import Engine
 
-    def load(folder: Path) -> Scorer:
-        from deepsparse import Engine
+    tokenizer = _tokenizer(folder)
+    lengths = (64, 256, MAX_TOKENS)  # as LiteRT's, shapes are fixed
+    engines = {
+        length: Engine(
+            str(folder / "onnx/onnx/model.onnx"),
+            batch_size=1,
+            num_cores=THREADS,
+            input_shapes=[[1, length], [1, length]],
+        )
+        for length in lengths
+    }
 
-        tokenizer = _tokenizer(folder)
-        lengths = (64, 256, MAX_TOKENS)  # as LiteRT's, shapes are fixed
-        engines = {
-            length: Engine(
-                str(folder / "onnx/onnx" / graph),
-                batch_size=1,
-                num_cores=THREADS,
-                input_shapes=[[1, length], [1, length]],
-            )
-            for length in lengths
-        }
+    def score(text: str) -> float:
+        ids = tokenizer.encode(text).ids
+        length = min(length for length in lengths if length >= len(ids))
+        padded = np.zeros((2, 1, length), dtype=np.int64)
+        padded[0, 0, : len(ids)], padded[1, 0, : len(ids)] = ids, 1
+        return _score(engines[length].run(list(padded))[0][0])
 
-        def score(text: str) -> float:
-            ids = tokenizer.encode(text).ids
-            length = min(length for length in lengths if length >= len(ids))
-            padded = np.zeros((2, 1, length), dtype=np.int64)
-            padded[0, 0, : len(ids)], padded[1, 0, : len(ids)] = ids, 1
-            return _score(engines[length].run(list(padded))[0][0])
-
-        return score
-
-    return load
+    return score
 
 
 def model2vec(folder: Path) -> Scorer:
@@ -193,8 +189,7 @@ ENGINES: dict[str, Callable[[Path], Scorer]] = {
     "litert-fp32": litert("fp32"),
     "litert-int8": litert("int8"),
     "candle": candle,
-    "deepsparse-fp32": deepsparse("model.onnx"),
-    "deepsparse-int8": deepsparse("model_quantized.onnx"),
+    "deepsparse": deepsparse,
     "model2vec": model2vec,
     "vader": vader,
 }

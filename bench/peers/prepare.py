@@ -250,7 +250,8 @@ def litert(checkpoint: Path, out: Path) -> None:
     for length in LENGTHS:
         ids = torch.ones((1, length), dtype=torch.long)
         plain = out / f"{length}.fp32.tflite"
-        litert_torch.convert(model, (ids, ids)).export(str(plain))
+        # Another tensor for the mask: of the same one twice, it makes one input.
+        litert_torch.convert(model, (ids, ids.clone())).export(str(plain))
         steps = quantizer.Quantizer(str(plain), recipe.dynamic_wi8_afp32())
         steps.quantize().export_model(str(out / f"{length}.int8.tflite"))
 
