@@ -15,7 +15,7 @@ enum { PANEL = 16, BLOCK_ROWS = 128, ALIGNMENT = 64 };
 
 // One layer. Weights (out_features / PANEL, in_features / 4, PANEL, 4).
 typedef struct {
-    size_t in_features, out_features;
+    size_t row_count, in_features, out_features;
     const uint8_t *rows;
     const int8_t *weight;
     int32_t *sums;  // (BLOCK_ROWS, out_features)
@@ -191,30 +191,34 @@ static void *filled(size_t bytes) {
     return buffer;
 }
 
-// Multiplies `rows` rows by `count` linear layers of (in_features, out_features) each, one after the
-// other. Features must be multiples of 64. Returns seconds of this processor; less than 0 if the
-// processor lacks the instruction set or there is no memory.
-double floor_seconds(const size_t (*shapes)[2], size_t count, size_t rows, const char *isa) {
+// Multiplies rows by `count` linear layers of (rows, in_features, out_features) each, in blocks of
+// rows that go through all layers. Features must be multiples of 64. Returns seconds of this
+// processor; less than 0 if the processor lacks the instruction set or there is no memory.
+double floor_seconds(const size_t (*shapes)[3], size_t count, const char *isa) {
     gemm_fn *gemm = gemm_for(isa);
     layer *layers = calloc(count, sizeof *layers);
-    size_t max_features = 0;
-    for (size_t i = 0; i < count; i++)
-        for (int j = 0; j < 2; j++)
+    size_t max_rows = 0, max_features = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (shapes[i][0] > max_rows) max_rows = shapes[i][0];
+        for (int j = 1; j < 3; j++)
             if (shapes[i][j] > max_features) max_features = shapes[i][j];
+    }
     uint8_t *data = filled(BLOCK_ROWS * max_features);
     int32_t *sums = filled(BLOCK_ROWS * max_features * sizeof *sums);
     int ready = gemm && layers && data && sums;
     for (size_t i = 0; i < count && ready; i++) {
-        layers[i] = (layer){shapes[i][0], shapes[i][1], data, NULL, sums};
-        layers[i].weight = filled(shapes[i][0] * shapes[i][1]);
-        ready = layers[i].weight != NULL;
+        const int8_t *weight = filled(shapes[i][1] * shapes[i][2]);
+        layers[i] = (layer){shapes[i][0], shapes[i][1], shapes[i][2], data, weight, sums};
+        ready = weight != NULL;
     }
     double start = 0;
     for (int run = 0; run < 2 && ready; run++) {  // the first warms the caches
         start = now();
-        for (size_t done = 0; done < rows; done += BLOCK_ROWS)
-            for (size_t i = 0; i < count; i++)
-                gemm(&layers[i], rows - done < BLOCK_ROWS ? rows - done : BLOCK_ROWS);
+        for (size_t done = 0; done < max_rows; done += BLOCK_ROWS)
+            for (const layer *l = layers; l < layers + count; l++) {
+                const size_t rows = done < l->row_count ? l->row_count - done : 0;
+                gemm(l, rows < BLOCK_ROWS ? rows : BLOCK_ROWS);
+            }
     }
     const double seconds = ready ? now() - start : -1;
     for (size_t i = 0; i < count && layers; i++) free((void *)layers[i].weight);

@@ -7,8 +7,10 @@ import ctypes
 import json
 import subprocess
 from functools import cache
+from itertools import chain, pairwise
 from typing import Any
 
+from app.sentiment.bundle import load as load_bundle
 from bench.service import ROOT
 
 SOURCE = ROOT / "bench/floor.c"
@@ -23,34 +25,40 @@ def _library() -> Any:
     loaded = ctypes.CDLL(str(library))
     loaded.floor_seconds.restype = ctypes.c_double
     loaded.floor_seconds.argtypes = [
-        ctypes.c_void_p, *[ctypes.c_size_t] * 2, ctypes.c_char_p
+        ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p
     ]  # fmt: skip
     return loaded
 
 
-def shapes() -> list[tuple[int, int]]:
-    """Return (inputs, outputs) of each linear layer that every row goes through.
+def shapes(tokens: int) -> list[tuple[int, int, int]]:
+    """Return (rows, inputs, outputs) of each linear layer, for one window of so many tokens.
 
-    Of the last layer those are only keys and values: the head reads one row.
+    A layer computes keys and values for its input's tokens, and all else for those that it keeps;
+    the last keeps one, which is left out.
     """
-    config = json.loads((ROOT / "model/config.json").read_text())
+    bundle = load_bundle(ROOT / "model")
+    config = json.loads(bundle.file("config.json").read_text())
     width, hidden, layers = (int(config[name]) for name in ("dim", "hidden_dim", "n_layers"))
-    layer = [(width, 3 * width), (width, width), (width, hidden), (hidden, width)]
-    return layer * (layers - 1) + [(width, 2 * width)]
+    pruning = bundle.token_pruning
+    kept = pruning.counts(tokens) if pruning else [tokens] * (layers - 1)
+    sizes = []
+    for rows, outputs in pairwise([tokens, *kept]):
+        sizes += [(rows, width, 2 * width), (outputs, width, width), (outputs, width, width)]
+        sizes += [(outputs, width, hidden), (outputs, hidden, width)]
+    return [*sizes, (kept[-1], width, 2 * width)]
 
 
-def seconds(rows: int, instructions: str) -> float:
-    """Return the processor time for so many rows on one processor.
+def seconds(tokens: int, instructions: str) -> float:
+    """Return the processor time for one window of so many tokens, on one processor.
 
     ``instructions``: ``avx2``, ``avx512`` or ``amx``.
 
     Raises:
         RuntimeError: the processor lacks the instruction set, or there is no memory.
     """
-    sizes = shapes()
-    flat = [size for shape in sizes for size in shape]
-    array = (ctypes.c_size_t * len(flat))(*flat)
-    elapsed = float(_library().floor_seconds(array, len(sizes), rows, instructions.encode()))
+    sizes = shapes(tokens)
+    array = (ctypes.c_size_t * (3 * len(sizes)))(*chain.from_iterable(sizes))
+    elapsed = float(_library().floor_seconds(array, len(sizes), instructions.encode()))
     if elapsed < 0:
         raise RuntimeError(f"the floor of {instructions} cannot be measured here")
     return elapsed

@@ -1,10 +1,13 @@
 """What the comparison of engines says of measured times."""
 
+import json
 import shutil
 import sys
+from dataclasses import replace
 
 import pytest
 
+from app.sentiment.token_pruning import TokenPruning
 from bench import floor, instruction_sets, report, rivals, warm
 from bench.process import Process
 
@@ -64,9 +67,21 @@ def test_table_gives_each_set_with_how_far_ours_is_from_its_floor(monkeypatch):
 
 @pytest.mark.skipif(not shutil.which("cc"), reason="the floor is compiled by cc")
 @pytest.mark.parametrize("isa", instruction_sets.available(), ids=lambda isa: isa.title)
-def test_floor_of_more_rows_takes_longer(isa):
-    few, many = (min(floor.seconds(rows, isa.instructions) for _ in range(3)) for rows in (16, 160))
+def test_floor_of_more_tokens_takes_longer(isa):
+    few, many = (
+        min(floor.seconds(tokens, isa.instructions) for _ in range(3)) for tokens in (16, 160)
+    )
     assert 0 < few < many
+
+
+def test_floor_has_the_rows_that_a_pruning_network_computes(monkeypatch):
+    bundle = floor.load_bundle(floor.ROOT / "model")
+    layers = json.loads(bundle.file("config.json").read_text())["n_layers"]
+    pruning = TokenPruning(64, [100] + [50] * (layers - 2))
+    monkeypatch.setattr(floor, "load_bundle", lambda folder: replace(bundle, token_pruning=pruning))
+    rows = [rows for rows, _, _ in floor.shapes(200)]
+    # Keys and values of a layer's input, then four products of what it keeps.
+    assert rows == [200] * 5 + [200] + [100] * 4 + ([100] * 5) * (layers - 3) + [100]
 
 
 def test_process_that_ends_says_why():
