@@ -9,6 +9,9 @@ from scipy.linalg.lapack import dtrtri
 
 _DAMPING = 0.01
 """What the authors of GPTQ add to the Gram matrix's diagonal, as a share of its mean."""
+_MIN_REACH = 0.025
+"""The least reach of a channel, as a share of the channels' mean. Behind ReLU, the texts may have
+left a channel at 0; a text that does not would widen the range of its whole group without bound."""
 _BLOCK = 128
 """Channels whose errors are subtracted from all later channels at once."""
 
@@ -34,7 +37,8 @@ def smoothing(stats: ActivationStats, weights: Sequence[np.ndarray], share: floa
     range that all channels share, into the weights (SmoothQuant, Xiao et al. 2023,
     arXiv:2211.10438).
     """
-    reach = np.maximum(np.maximum(-stats.low, stats.high), 1e-5) ** share
+    reach = np.maximum(-stats.low, stats.high)
+    reach = np.maximum(reach, max(_MIN_REACH * reach.mean(), 1e-5)) ** share
     heaviest = np.max([np.abs(weight).max(axis=0) for weight in weights], axis=0)
     divisors: np.ndarray = reach / np.maximum(heaviest, 1e-5) ** (1 - share)
     return divisors

@@ -79,3 +79,11 @@ def test_smoothing_evens_out_what_it_divides():
     seen = quantise.ActivationStats(-reach, reach, np.eye(3))
     smooth = quantise.smoothing(seen, [np.ones((2, 3))], 0.5)
     np.testing.assert_allclose(reach / smooth, np.sqrt(reach))
+
+
+def test_a_channel_that_the_texts_left_at_zero_may_still_take_part():
+    reach = np.array([0.0, 1, 1, 2])
+    smooth = quantise.smoothing(
+        quantise.ActivationStats(-reach, reach, np.eye(4)), [np.ones((2, 4))], 0.5
+    )
+    assert smooth[0] == np.sqrt(0.025)
