@@ -122,6 +122,36 @@ def test_an_onnx_file_that_loses_too_much_is_not_written(checkpoint, tmp_path, m
     assert (tmp_path / "b.onnx").exists()
 
 
+def test_a_text_whose_activations_were_observed_is_not_scored_in_fp32_again(
+    checkpoint, tmp_path, monkeypatch
+):
+    scored = []
+
+    def predicting(model, rows):
+        scored.extend(rows)
+        return predict(model, rows)
+
+    monkeypatch.setattr(export, "predict", predicting)
+    monkeypatch.setattr(export, "CALIBRATION_TEXTS", 50)
+    export.export(str(checkpoint), tmp_path / "b", {"a set": sentences(60, 4)}, {})
+    assert len(scored) == 10
+
+
+def test_the_card_says_how_the_weights_were_rounded(checkpoint, tmp_path, capsys):
+    sources = {"one": sentences(60, 4), "other": sentences(80, 5)}
+    export.export(str(checkpoint), tmp_path / "b", sources, {})
+    rounding = load(tmp_path / "b").card["quantisation"]
+    assert (rounding["method"], rounding["texts"]) == ("SmoothQuant and GPTQ", 140)
+    assert {name: each["texts"] for name, each in rounding["verified"].items()} == {
+        "one": 60,
+        "other": 80,
+    }
+    printed = capsys.readouterr()
+    assert f"the activations of 140 texts ({rounding['tokens']:,} tokens); took" in printed.out
+    for step in ("observing", "rounding weights", "scoring one, fp32", "scoring other, native"):
+        assert step in printed.err
+
+
 def test_a_bundle_holds_the_int8_weights_alone_unless_others_are_asked_for(checkpoint, tmp_path):
     weights = {"model.int8.safetensors"}
     for extras, expected in (
