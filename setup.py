@@ -93,6 +93,7 @@ setup(
         renamed("distilbert_int8"): str(NATIVE / "distilbert_int8"),
     },
     package_data={"": ["py.typed"], renamed("app.web"): ["static/**"]},
+    include_package_data=False,  # would warn that the folders of data are no packages
     ext_modules=[
         Extension(renamed("distilbert_int8._kernels"), sources=[str(NATIVE / "setup.py")])
     ],
