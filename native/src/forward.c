@@ -304,9 +304,9 @@ static void select_tokens(slice s) {
     copy_rows(&s, (range){0, s.rows}, sampled);
     run_steps(s, QKV_GEMM, QUANTISE_QKV);
     const attention_inputs in = attention_inputs_of(&s);
-    int32_t received[PADDED_ROWS] = {0};
+    int32_t received[MAX_ROWS] = {0};
     b->kernels->attention_received(&in, (range){rows.begin, rows.begin + s.rows}, rows,
-                                   s.own->attention.scores, received);
+                                   &s.own->attention, received);
     for (size_t i = 0; i < tokens; i++) received[i] = received[i] < 0 ? 0 : received[i];
     received[0] = INT32_MAX;  // [CLS]
     select_rows(received, rows, outputs.end - outputs.begin, b->selected + outputs.begin);

@@ -118,11 +118,11 @@ typedef void attention_fn(const attention_inputs *in, range queries, range seque
                           const attention_scratch *scratch, float *context);
 
 // Adds the attention that each row of a sequence receives from some queries, summed over the heads,
-// to `received` (rows,), in integers: ATTENTION_ONE is all that a query's head pays. Both this and
-// `scores`, which it overwrites, have room for a multiple of MAX_LANES rows.
+// to `received` (rows,), in integers: ATTENTION_ONE is all that a query's head pays. The sum therefore
+// does not depend on the number of lanes.
 enum { ATTENTION_ONE = 1 << 20 };
 typedef void attention_received_fn(const attention_inputs *in, range queries, range sequence,
-                                   float *scores, int32_t *received);
+                                   const attention_scratch *scratch, int32_t *received);
 
 // out = (x - mean) / sqrt(variance + 1e-12) * weight + bias, row by row, (rows, dim).
 typedef void layer_norm_fn(const float *x, size_t rows, size_t dim, const layer_norm_weights *w,

@@ -1,73 +1,84 @@
 // The attention that tokens receive, by which a layer selects those that it outputs.
-//
-// It is of a sample of queries only, so that plain loops are fast enough on every instruction set.
 #include "operands.h"
 
+// Adds to each lane the products of a query's four bytes with a key's.
+INLINE vi32 dot_queries(vi32 sum, vi32 queries, vi32 key) {
 #if defined(__ARM_FEATURE_DOTPROD)
-typedef int8_t query_byte;  // as QUERY_ZERO_POINT says
+    return (vi32)vdotq_s32((int32x4_t)sum, (int8x16_t)queries, (int8x16_t)key);
 #else
-typedef uint8_t query_byte;
+    return dot4(sum, queries, key);
 #endif
+}
 
-// Computes the scores of a sequence's keys, in powers of 2; returns the largest.
-INLINE float score_keys(const quantised_kv *kv, const query_byte *query, float scale,
-                        range sequence, const size_t head_dim, float *scores) {
-    float max = -INFINITY;
+// Computes the softmax of a head's queries, at most LANES, over the keys of a sequence, without its
+// division; returns what the weights (rows, LANES) have to be divided by. A lane is a query.
+INLINE vf32 softmax(const attention_inputs *in, const quantised_kv *kv, range queries,
+                    range sequence, size_t head, const size_t head_dim,
+                    const attention_scratch *scratch) {
+    vf32 scale = splat(0), max = splat(-INFINITY), sum = splat(0);
+    for (size_t i = 0; i < queries.end - queries.begin; i++) {
+        const size_t row = (queries.begin + i) * in->heads + head;
+        scale[i] = in->queries.scale[row];
+        for (size_t d = 0; d < head_dim; d += 4)
+            memcpy(scratch->queries + d / 4 * LANES + i, in->queries.data + row * head_dim + d, 4);
+    }
     for (size_t j = sequence.begin; j < sequence.end; j++) {
+        // Four sums, as each addition waits for the one before.
+        vi32 sums[4] = {(vi32){} + kv->key_offset[j]};
         const int8_t *key = kv->keys + j * head_dim;
-        int32_t sum = kv->key_offset[j];
-        for (size_t d = 0; d < head_dim; d++) sum += query[d] * key[d];
-        const float score = (float)sum * (scale * kv->key_scale[j]);
-        scores[j - sequence.begin] = score;
-        max = score > max ? score : max;
+        for (size_t d = 0; d < head_dim; d += 16)
+            UNROLL for (int i = 0; i < 4; i++) {
+                vi32 four;
+                memcpy(&four, scratch->queries + (d / 4 + i) * LANES, sizeof four);
+                sums[i] = dot_queries(sums[i], four, splat4(key + d + 4 * i));
+            }
+        const vi32 all = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+        const vf32 score = __builtin_convertvector(all, vf32) * (scale * kv->key_scale[j]);
+        store(scratch->scores + (j - sequence.begin) * LANES, score);
+        max = vmax(max, score);
     }
-    return max;
+    for (size_t j = 0; j < sequence.end - sequence.begin; j++) {
+        const vf32 weight = vexp2(load(scratch->scores + j * LANES) - max);
+        store(scratch->scores + j * LANES, weight);
+        sum += weight;
+    }
+    return sum;
 }
 
-// Adds the softmax of the scores, times ATTENTION_ONE, to `received`. Both have room for a multiple
-// of SUM_PARTS rows.
-INLINE void add_softmax(float *scores, float max, size_t rows, int32_t *received) {
-    const size_t padded = (rows + SUM_PARTS - 1) / SUM_PARTS * SUM_PARTS;
-    for (size_t j = 0; j < rows; j += LANES) store(scores + j, vexp2(load(scores + j) - max));
-    for (size_t j = rows; j < padded; j++) scores[j] = 0;
-    vsum sum = {};
-    for (size_t j = 0; j < padded; j += SUM_PARTS)
-        UNROLL for (int i = 0; i < SUM_VECTORS; i++) sum.part[i] += load(scores + j + i * LANES);
-    const vf32 factor = splat(ATTENTION_ONE / reduce_add(sum));
-    for (size_t j = 0; j < padded; j += LANES) {
-        vi32 shares = __builtin_convertvector(load(scores + j) * factor, vi32), sums;
-        memcpy(&sums, received + j, sizeof sums);
-        sums += shares;
-        memcpy(received + j, &sums, sizeof sums);
-    }
-}
-
-INLINE void receive(const attention_inputs *in, range queries, range sequence, float *scores,
-                    int32_t *received, const size_t head_dim) {
+INLINE void receive(const attention_inputs *in, range queries, range sequence,
+                    const attention_scratch *scratch, int32_t *received, const size_t head_dim) {
     for (size_t head = 0; head < in->heads; head++) {
         const quantised_kv kv = kv_of_head(&in->kv, head, head_dim);
-        for (size_t i = queries.begin; i < queries.end; i++) {
-            const size_t row = i * in->heads + head;
-            const query_byte *query = (const query_byte *)in->queries.data + row * head_dim;
-            const float max =
-                score_keys(&kv, query, in->queries.scale[row], sequence, head_dim, scores);
-            add_softmax(scores, max, sequence.end - sequence.begin, received);
+        for (size_t first = queries.begin; first < queries.end; first += LANES) {
+            const size_t end = queries.end - first < LANES ? queries.end : first + LANES;
+            const vf32 sum =
+                softmax(in, &kv, (range){first, end}, sequence, head, head_dim, scratch);
+            vf32 factor = splat(0);  // 0 in lanes without a query
+            for (size_t i = 0; i < end - first; i++) factor[i] = ATTENTION_ONE / sum[i];
+            for (size_t j = 0; j < sequence.end - sequence.begin; j++) {
+                const vi32 shares =
+                    __builtin_convertvector(load(scratch->scores + j * LANES) * factor, vi32);
+                int32_t all = 0;
+                UNROLL for (int i = 0; i < LANES; i++) all += shares[i];
+                received[j] += all;
+            }
         }
     }
 }
 
 void KERNEL(attention_received)(const attention_inputs *in, range queries, range sequence,
-                                float *scores, int32_t *received) {
-    assert(in && in->heads && in->head_dim && scores && received);
+                                const attention_scratch *scratch, int32_t *received) {
+    assert(in && in->heads && in->head_dim && in->head_dim % 16 == 0 && received);
     assert(in->queries.data && in->queries.scale && in->kv.keys);
     assert(in->kv.key_scale && in->kv.key_offset);
+    assert(scratch && scratch->queries && scratch->scores);
     assert(queries.begin < queries.end && queries.end <= MAX_ROWS);
     assert(sequence.begin < sequence.end && sequence.end <= MAX_ROWS);
     // The usual sizes are constants to the compiler.
     if (in->head_dim == 32)
-        receive(in, queries, sequence, scores, received, 32);
+        receive(in, queries, sequence, scratch, received, 32);
     else if (in->head_dim == 64)
-        receive(in, queries, sequence, scores, received, 64);
+        receive(in, queries, sequence, scratch, received, 64);
     else
-        receive(in, queries, sequence, scores, received, in->head_dim);
+        receive(in, queries, sequence, scratch, received, in->head_dim);
 }
