@@ -48,7 +48,7 @@ def process_of(name: str, environment: Mapping[str, str] = MappingProxyType({}))
     return Process([sys.executable, "-m", "bench.warm", name], {**OURS, **environment})
 
 
-def measure(rounds: int = 7) -> dict[str, Any]:
+def measure(rounds: int = 5) -> dict[str, Any]:
     """Return milliseconds and ratios to ours, with quartiles, by engine and length; reviews/s.
 
     Sets that this processor lacks keep their last result, which names its machine.
