@@ -119,9 +119,10 @@ properties: $(VENV)/test.installed ## Run the property tests, each on 20,000 new
 sanitise: $(ENVIRONMENT) ## Run the kernels and the loader of weights under ASan, UBSan and TSan (takes minutes)
 	@$(BIN)/python native/sanitise $(SEED)
 
-arm64: $(VENV)/test.installed ## Run the arm64 kernels under emulation (needs QEMU: Debian's qemu-user)
+arm64: $(VENV)/test.installed ## Test the kernels and the handler on an emulated arm64 processor (needs Debian and its qemu-user)
 	@$(BIN)/python -m local.arm64
-	@$(BIN)/python -m pytest tests/sentiment/test_native_arm64.py
+	@test -x .cache/arm64-python/python || PYTHON=$(BIN)/python scripts/arm64-python .cache/arm64-python
+	@$(BIN)/python -m pytest tests/sentiment/test_native_arm64.py tests/test_handler_arm64.py
 
 invoke: $(VENV)/invoke.installed $(EMULATOR) ## Run EVENT=file.json through the Lambda runtime emulator
 	@test -n "$(EVENT)" || { echo "EVENT is missing: make invoke EVENT=tests/events/rest-api.json"; exit 2; }
@@ -229,7 +230,7 @@ lock: .cache/$(UV) ## Write the lock files and constraints.txt from requirements
 pin: ## Pin the Dockerfile's base image to its current digest
 	@scripts/pin-base
 
-image: $(VENV)/image.installed ## Build the container image with Docker or buildah
+image: $(VENV)/image.installed ## Build the container image with Docker or buildah (ARCH=arm64: for arm64)
 	@PYTHON=$(BIN)/python scripts/build-image
 
 # zig compiles for each of these on any machine; 2.17 is the oldest glibc that the wheels run with. A

@@ -20,8 +20,8 @@ from typing import Any
 from tokenizers import Tokenizer
 from tqdm import tqdm
 
+from bench import arm64, cost, explanations, files, load, overhead, report, sentences, worst
 from bench import cold as cold_starts
-from bench import cost, explanations, files, load, overhead, report, sentences, worst
 from bench import warm as engines
 from bench.checkpoint import make_checkpoint
 from bench.peers import comparison as peers
@@ -43,6 +43,7 @@ PARTS = {
     "load": load,
     "worst": worst,
     "sentences": sentences,
+    "arm64": arm64,
 }
 """What has a result and a table of its own, in `bench/results` under this name."""
 ALL_PARTS = ("service", "files", "explanations", "peers", *PARTS)
@@ -186,7 +187,7 @@ def main() -> None:
             try:
                 with _timed(name):
                     report.write(name, part.measure())
-            except load.NoLoad as error:
+            except (load.NoLoad, arm64.Missing) as error:
                 print(f"{name}: {error}")
                 continue
             print(f"\n{name}: {part.table()}")

@@ -23,6 +23,9 @@ QEMU = shutil.which("qemu-aarch64") or shutil.which("qemu-aarch64-static")
 GCC = shutil.which("aarch64-linux-gnu-gcc")
 COMPILE = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror"]
 
+PYTHON = ROOT / ".cache/arm64-python/python"
+"""An emulated Python with the service's packages, which ``make arm64`` makes."""
+
 PROCESSORS = {"cortex-a57": "portable", "neoverse-n1": "dotprod", "max": "i8mm"}
 """QEMU's processors, and the instruction set that each uses. Graviton2 is a Neoverse N1."""
 
@@ -42,21 +45,41 @@ def build(folder: Path) -> Path:
     Raises:
         subprocess.CalledProcessError: it does not compile.
     """
-    source, objects, program = folder / "source", folder / "objects", folder / "logits"
+    target = "aarch64-linux-musl"  # zig has no static glibc
+    _, objects = _compile(folder, target)
+    program = folder / "logits"
+    compiler = [GCC] if GCC else [sys.executable, "-m", "ziglang", "cc", "-target", target]
+    link = [*compiler, *COMPILE, "-static", str(NATIVE / "emulate/logits.c")]
+    compiled = sorted(map(str, objects.rglob("*.o")))
+    subprocess.run([*link, *compiled, "-o", str(program), "-lm", "-lpthread"], check=True)
+    return program
+
+
+def build_package(folder: Path) -> Path:
+    """Compile the package `distilbert_int8` for arm64; return the folder to import it from.
+
+    Raises:
+        subprocess.CalledProcessError: it does not compile.
+    """
+    packages, _ = _compile(folder, "aarch64-linux-gnu")
+    name = "distilbert_int8"
+    shutil.copytree(NATIVE / name, packages / name, dirs_exist_ok=True)
+    return packages
+
+
+def _compile(folder: Path, target: str) -> tuple[Path, Path]:
+    """Compile the library as its installation does; return the folders of library and objects."""
+    source, library, objects = folder / "source", folder / "library", folder / "objects"
     shutil.copytree(NATIVE, source, ignore=shutil.ignore_patterns("build", "*.egg-info"))
-    zig = [sys.executable, "-m", "ziglang", "cc", "-target", "aarch64-linux-musl"]
-    environment = {"DISTILBERT_INT8_TARGET": "aarch64-linux-musl"}
+    environment = {"DISTILBERT_INT8_TARGET": target}
     if GCC:
         environment |= {"CC": GCC, "LDSHARED": f"{GCC} -shared"}
     command = [sys.executable, "setup.py", "--quiet", "build_ext"]
-    command += [f"--build-lib={folder / 'library'}", f"--build-temp={objects}"]
+    command += [f"--build-lib={library}", f"--build-temp={objects}"]
     subprocess.run(
         command, cwd=source, env={**os.environ, **environment}, check=True, capture_output=True
     )
-    compiled = sorted(map(str, objects.rglob("*.o")))
-    link = [*([GCC] if GCC else zig), *COMPILE, "-static", str(source / "emulate/logits.c")]
-    subprocess.run([*link, *compiled, "-o", str(program), "-lm", "-lpthread"], check=True)
-    return program
+    return library, objects
 
 
 def build_counter(folder: Path) -> Path:

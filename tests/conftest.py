@@ -51,6 +51,7 @@ SLOW = (
     "tests/sentiment/test_reference.py",
     "tests/telemetry/test_secrets.py",
     "tests/test_commands.py",
+    "tests/test_handler_arm64.py",
     "tests/test_hostile.py",
     "tests/test_migrate.py",
     "tests/test_score.py",

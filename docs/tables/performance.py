@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from bench import cold, load, overhead, report, sentences, warm, worst
+from bench import arm64, cold, load, overhead, report, sentences, warm, worst
 from bench.files import LARGE_ROWS
 from bench.peers import comparison
 from bench.report import RESULTS
@@ -45,4 +45,5 @@ SECTIONS = {
     "worst": worst.table,
     "sentences": sentences.table,
     "mixed": sentences.mixed_table,
+    "arm64": arm64.table,
 }
