@@ -27,6 +27,7 @@ SANITISERS = os.environ.get("DISTILBERT_INT8_SANITISERS")
 if SANITISERS:
     FLAGS += ["-UNDEBUG", "-g", "-O2", f"-fsanitize={SANITISERS}", "-fno-sanitize-recover=all"]
 AVX2 = ["-mavx2", "-mfma"]
+AVXVNNI = [*AVX2, "-mavxvnni"]
 AVX512 = [*AVX2, "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512vnni"]
 AVX512 += ["-mprefer-vector-width=512"]
 AMX = [*AVX512, "-mamx-tile", "-mamx-int8"]
@@ -49,6 +50,7 @@ INSTRUCTION_SETS: dict[str, tuple[list[str], list[str]]] = {"portable": (KERNELS
 if ARCHITECTURE in ("x86_64", "AMD64"):
     INSTRUCTION_SETS |= {
         "avx2": (KERNELS, AVX2),
+        "avxvnni": (KERNELS, AVXVNNI),
         "avx512": (KERNELS, AVX512),
         "amx": ([AMX_GEMM], AMX),
     }
@@ -62,8 +64,8 @@ elif ARCHITECTURE in ("aarch64", "arm64"):
 if sys.platform == "darwin":
     # Python may be compiled for both of a Mac's architectures; the flags above are for one.
     os.environ.setdefault("ARCHFLAGS", f"-arch {ARCHITECTURE}")
-OPTIONAL = {"amx"}
-"""GCC has it from version 11 on."""
+OPTIONAL = {"avxvnni", "amx"}
+"""GCC has them from version 11 on."""
 
 LINK = [f"-fsanitize={SANITISERS}"] if SANITISERS else []
 

@@ -19,7 +19,7 @@ from distilbert_int8.weights import Contents, read
 MAX_TOKENS = 512
 """The longest sequence, special tokens included."""
 MAX_THREADS = 1024
-_INSTRUCTION_SETS = ("best", "avx512", "avx2", "i8mm", "dotprod", "portable")
+_INSTRUCTION_SETS = ("best", "avx512", "avxvnni", "avx2", "i8mm", "dotprod", "portable")
 
 
 class _Status(IntEnum):
@@ -69,9 +69,9 @@ class Network:
 
     ``threads``: how many threads compute, at most `MAX_THREADS`; 0 means one per available
     processor.
-    ``instructions``: the best instruction set to use: ``avx512`` or ``avx2`` on x86-64, ``i8mm`` or
-    ``dotprod`` on arm64, or ``portable``. The default is the environment variable
-    ``DISTILBERT_INT8_INSTRUCTIONS``, else the best one that the processor has, up to AMX.
+    ``instructions``: the best instruction set to use: ``avx512``, ``avxvnni`` or ``avx2`` on
+    x86-64, ``i8mm`` or ``dotprod`` on arm64, or ``portable``. The default is the environment
+    variable ``DISTILBERT_INT8_INSTRUCTIONS``, else the best one that the processor has, up to AMX.
     ``token_percent``: the percentage of a row's tokens that each layer but the last outputs,
     rounded up; none is larger than the one before it. The default is 100 for each.
     ``min_tokens``: no layer outputs fewer of a row's tokens than this.

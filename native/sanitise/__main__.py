@@ -16,11 +16,11 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 BUILDS = HERE.parent / "build/sanitise"
-INSTRUCTIONS = ("portable", "avx2", "avx512", "amx")
+INSTRUCTIONS = ("portable", "avx2", "avxvnni", "avx512", "amx")
 NETWORKS = {
-    "address,undefined": {"portable": 2, "avx2": 12, "avx512": 12, "amx": 12},
-    "thread": {"portable": 1, "avx2": 4, "avx512": 4, "amx": 4},
-    "undefined": {"portable": 4, "avx2": 12, "avx512": 12, "amx": 12},
+    "address,undefined": {"portable": 2, "avx2": 12, "avxvnni": 4, "avx512": 12, "amx": 12},
+    "thread": {"portable": 1, "avx2": 4, "avxvnni": 1, "avx512": 4, "amx": 4},
+    "undefined": {"portable": 4, "avx2": 12, "avxvnni": 4, "avx512": 12, "amx": 12},
 }
 """Random networks for each sanitiser and instruction set. The portable kernels are slow."""
 FILES = 5_000

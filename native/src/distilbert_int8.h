@@ -28,7 +28,7 @@ typedef struct model model;
 // dimensions: dim, heads, head_dim, ffn_dim, layers, labels, relu, group_size, vocab_size,
 // max_positions. tensors: `count` of them, TENSORS + LAYER_TENSORS * layers, of `sizes` bytes each
 // and in the order in which `weights.c` reads them; they must outlive the model. isa: the best
-// instruction set to use: "portable", "avx2", "avx512", "dotprod",
+// instruction set to use: "portable", "avx2", "avxvnni", "avx512", "dotprod",
 // "i8mm" or "best".
 //
 // token_pruning: the number of tokens below which no layer prunes a sequence, then for each layer

@@ -18,11 +18,15 @@
 #include <sys/sysctl.h>
 #endif
 
-// From worst to best. A processor that has one of them has all that precede it.
+// From worst to best. A processor that has one of them has all that precede it, except that not
+// all with AVX-512 have AVX-VNNI.
 static const kernels *const TABLES[] = {
     &kernels__portable,
 #if defined(__x86_64__)
     &kernels__avx2,
+#if defined(WITH_AVXVNNI)
+    &kernels__avxvnni,
+#endif
     &kernels__avx512vnni,
 #endif
 #if defined(WITH_AMX)
@@ -36,7 +40,23 @@ static const kernels *const TABLES[] = {
 #if defined(__aarch64__)
 enum { PORTABLE, DOTPROD, I8MM };
 #else
-enum { PORTABLE, AVX2, AVX512VNNI, AMX };
+enum {
+    PORTABLE,
+    AVX2,
+#if defined(WITH_AVXVNNI)
+    AVXVNNI,
+#endif
+    AVX512VNNI,
+    AMX,
+};
+#endif
+
+#if defined(WITH_AVXVNNI)
+// Given that the processor has AVX2, and that the system saves its registers.
+static bool has_avxvnni(void) {
+    unsigned eax, ebx, ecx, edx;
+    return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && eax & 1u << 4;
+}
 #endif
 
 #if defined(WITH_AMX)
@@ -97,7 +117,12 @@ static size_t best_isa(void) {
 #endif
         return AVX512VNNI;
     }
-    if ((xcr0 & AVX_REGISTERS) == AVX_REGISTERS && ebx & AVX2_BIT && leaf1_ecx & FMA) return AVX2;
+    if ((xcr0 & AVX_REGISTERS) == AVX_REGISTERS && ebx & AVX2_BIT && leaf1_ecx & FMA) {
+#if defined(WITH_AVXVNNI)
+        if (has_avxvnni()) return AVXVNNI;
+#endif
+        return AVX2;
+    }
 #endif
     return PORTABLE;
 }
@@ -105,11 +130,15 @@ static size_t best_isa(void) {
 
 const kernels *kernels_for(const char *name) {
     // Some are another architecture's.
-    static const char *const NAMES[] = {"best", "avx2", "avx512", "dotprod", "i8mm"};
+    static const char *const NAMES[] = {"best", "avx2", "avxvnni", "avx512", "dotprod", "i8mm"};
     assert(name);
     const size_t best = best_isa();
-    for (size_t i = 0; i <= best; i++)
+    for (size_t i = 0; i <= best; i++) {
+#if defined(WITH_AVXVNNI)
+        if (i == AVXVNNI && !has_avxvnni()) continue;
+#endif
         if (!strcmp(name, TABLES[i]->name)) return TABLES[i];
+    }
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
         if (!strcmp(name, NAMES[i])) return TABLES[best];
     return NULL;

@@ -155,10 +155,10 @@ typedef struct {
     classify_fn *classify;
 } kernels;
 
-extern const kernels kernels__portable, kernels__avx2, kernels__avx512vnni, kernels__amx,
-    kernels__dotprod, kernels__i8mm;
+extern const kernels kernels__portable, kernels__avx2, kernels__avxvnni, kernels__avx512vnni,
+    kernels__amx, kernels__dotprod, kernels__i8mm;
 
 // Returns the kernels for an instruction set or, if the processor lacks it, for the best one that
-// the processor has. `name` is "portable", "avx2", "avx512", "dotprod", "i8mm" or "best". Returns
-// NULL for any other name.
+// the processor has. `name` is "portable", "avx2", "avxvnni", "avx512", "dotprod", "i8mm" or
+// "best". Returns NULL for any other name.
 const kernels *kernels_for(const char *name);

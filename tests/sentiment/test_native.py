@@ -30,7 +30,7 @@ def expected(path, rows):
     return np.array(Network(path, threads=1).logits(rows))
 
 
-@pytest.mark.parametrize("instructions", ["avx512", "avx2", "portable"])
+@pytest.mark.parametrize("instructions", ["avx512", "avxvnni", "avx2", "portable"])
 def test_every_instruction_set_gives_the_same_logits_to_the_bit(path, rows, expected, instructions):
     logits = Network(path, threads=2, instructions=instructions).logits(rows[:15])
     np.testing.assert_array_equal(logits, expected[:15])
@@ -57,14 +57,14 @@ def small(tmp_path_factory, write_network):
     write_network(path, Shape(48, 3, 16, 80, 2, 3, 1, 48), vocabulary=50, positions=512)
     return {
         (instructions, threads): Network(path, threads, instructions)
-        for instructions in ("portable", "avx2", "avx512", "best")
+        for instructions in ("portable", "avx2", "avxvnni", "avx512", "best")
         for threads in (1, 2, 3, 5)
     }
 
 
 @pytest.mark.property
 @given(
-    instructions=st.sampled_from(["portable", "avx2", "avx512", "best"]),
+    instructions=st.sampled_from(["portable", "avx2", "avxvnni", "avx512", "best"]),
     threads=st.sampled_from([2, 3, 5]),
     lengths=st.lists(st.integers(1, 512) | st.integers(1, 20), min_size=1, max_size=9),
 )
@@ -113,7 +113,7 @@ def test_workers_keep_off_the_callers_processor(path, rows):
 
 def test_an_unknown_instruction_set_is_rejected_with_those_allowed(path, monkeypatch):
     monkeypatch.setenv("DISTILBERT_INT8_INSTRUCTIONS", "mmx")
-    with pytest.raises(ValueError, match="set 'mmx'; allowed: best, avx512, avx2, i8mm"):
+    with pytest.raises(ValueError, match="set 'mmx'; allowed: best, avx512, avxvnni, avx2, i8mm"):
         Network(path)
 
 

@@ -63,9 +63,9 @@ GEMM_MICROKERNEL(gemm_8x16c4__avx512vnni, 16)
 #define GEMM_WIDE gemm_8x48c4__avx512vnni
 #define GEMM_PANEL gemm_8x16c4__avx512vnni
 #elif defined(__AVX2__)
-GEMM_MICROKERNEL(gemm_4x16c4__avx2, 16)
-#define GEMM_WIDE gemm_4x16c4__avx2
-#define GEMM_PANEL gemm_4x16c4__avx2
+GEMM_MICROKERNEL(KERNEL(gemm_4x16c4), 16)
+#define GEMM_WIDE KERNEL(gemm_4x16c4)
+#define GEMM_PANEL KERNEL(gemm_4x16c4)
 #else
 GEMM_MICROKERNEL(gemm_2x16c4__portable, 16)
 #define GEMM_WIDE gemm_2x16c4__portable

@@ -18,6 +18,10 @@
 #define ISA avx512vnni
 #define ISA_NAME "avx512"
 enum { LANES = 16 };
+#elif defined(__AVXVNNI__)
+#define ISA avxvnni
+#define ISA_NAME "avxvnni"
+enum { LANES = 8 };
 #elif defined(__AVX2__)
 #define ISA avx2
 #define ISA_NAME "avx2"
@@ -192,6 +196,8 @@ INLINE void store_bytes(void *to, const vi32 *v) {
 INLINE vi32 dot4(vi32 sum, vi32 activations, vi32 weights) {
 #if defined(__AVX512VNNI__)
     return (vi32)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)activations, (__m512i)weights);
+#elif defined(__AVXVNNI__)
+    return (vi32)_mm256_dpbusd_avx_epi32((__m256i)sum, (__m256i)activations, (__m256i)weights);
 #elif defined(__AVX2__)
     __m256i pairs = _mm256_maddubs_epi16((__m256i)activations, (__m256i)weights);
     return sum + (vi32)_mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
