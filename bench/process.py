@@ -56,18 +56,11 @@ class Process:
         self._process.communicate()
         self._errors.close()
 
-    def error(self) -> str:
-        """Wait for the end of a process that failed; return the last line that it printed."""
-        self._process.wait()
-        self._errors.seek(0)
-        lines = [line.strip() for line in self._errors if line.strip()]
-        return lines[-1] if lines else f"it ended with status {self._process.returncode}"
-
     def ask(self, texts: Sequence[str]) -> Answer:
         """Score texts.
 
         Raises:
-            RuntimeError: the process has ended.
+            RuntimeError: the process has ended; the message is the last line that it printed.
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -75,12 +68,18 @@ class Process:
             self._process.stdin.write(json.dumps(texts) + "\n")
             self._process.stdin.flush()
         except BrokenPipeError:
-            raise RuntimeError("an engine's process has ended") from None
+            raise RuntimeError(self._error()) from None
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError("an engine's process has ended")
+            raise RuntimeError(self._error())
         fields: dict[str, Any] = json.loads(line)
         return Answer(**fields)
+
+    def _error(self) -> str:
+        self._process.wait()
+        self._errors.seek(0)
+        lines = [line.strip() for line in self._errors if line.strip()]
+        return lines[-1] if lines else f"it ended with status {self._process.returncode}"
 
     def milliseconds(self, tokens: int) -> float:
         """Return the median of a burst of texts of so many tokens, without the first."""
