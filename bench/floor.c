@@ -83,6 +83,35 @@ AVX2 static void gemm_avx2(const layer *l, size_t rows) {
             FOUR_ROWS(rows - row, tile_avx2, l, row, panel)
 }
 
+#define AVXVNNI __attribute__((target("avx2,avxvnni")))
+
+AVXVNNI TILE tile_avxvnni(const layer *l, size_t row, size_t panel, const int mr) {
+    __m256i sums[4][2];
+    const uint8_t *rows = l->rows + row * l->in_features;
+    const int8_t *weight = l->weight + panel * PANEL * l->in_features;
+    UNROLL for (int r = 0; r < mr; r++) sums[r][0] = sums[r][1] = _mm256_setzero_si256();
+    for (size_t k = 0; k < l->in_features; k += 4) {
+        const __m256i *at = (const __m256i *)(weight + k * PANEL);
+        const __m256i b0 = _mm256_load_si256(at), b1 = _mm256_load_si256(at + 1);
+        UNROLL for (int r = 0; r < mr; r++) {
+            const __m256i a = _mm256_set1_epi32(four_bytes(rows + r * l->in_features + k));
+            sums[r][0] = _mm256_dpbusd_avx_epi32(sums[r][0], a, b0);
+            sums[r][1] = _mm256_dpbusd_avx_epi32(sums[r][1], a, b1);
+        }
+    }
+    UNROLL for (int r = 0; r < mr; r++) {
+        int32_t *out = l->sums + (row + r) * l->out_features + panel * PANEL;
+        _mm256_store_si256((__m256i *)out, sums[r][0]);
+        _mm256_store_si256((__m256i *)out + 1, sums[r][1]);
+    }
+}
+
+AVXVNNI static void gemm_avxvnni(const layer *l, size_t rows) {
+    for (size_t panel = 0; panel < l->out_features / PANEL; panel++)
+        for (size_t row = 0; row < rows; row += 4)
+            FOUR_ROWS(rows - row, tile_avxvnni, l, row, panel)
+}
+
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512vnni")))
 
 AVX512 TILE tile_avx512(const layer *l, size_t row, size_t panel, const int panels, const int mr) {
@@ -173,6 +202,7 @@ AMX static void gemm_amx(const layer *l, size_t rows) {
 
 static gemm_fn *gemm_for(const char *isa) {
     if (!strcmp(isa, "avx2")) return gemm_avx2;
+    if (!strcmp(isa, "avxvnni")) return gemm_avxvnni;
     if (!strcmp(isa, "avx512")) return gemm_avx512;
     if (!strcmp(isa, "amx") && amx_allowed()) return gemm_amx;
     return NULL;

@@ -51,7 +51,7 @@ def shapes(tokens: int) -> list[tuple[int, int, int]]:
 def seconds(tokens: int, instructions: str) -> float:
     """Return the processor time for one window of so many tokens, on one processor.
 
-    ``instructions``: ``avx2``, ``avx512`` or ``amx``.
+    ``instructions``: ``avx2``, ``avxvnni``, ``avx512`` or ``amx``.
 
     Raises:
         RuntimeError: the processor lacks the instruction set, or there is no memory.

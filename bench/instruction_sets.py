@@ -34,6 +34,17 @@ SETS = (
         },
     ),
     InstructionSet(
+        "AVX-VNNI",
+        "avxvnni",
+        "avx_vnni",
+        {
+            "DISTILBERT_INT8_INSTRUCTIONS": "avxvnni",
+            "ONEDNN_MAX_CPU_ISA": "AVX2_VNNI",
+            "CT2_FORCE_CPU_ISA": "AVX2",
+            "MKL_ENABLE_INSTRUCTIONS": "AVX2_E1",
+        },
+    ),
+    InstructionSet(
         "AVX-512 VNNI",
         "avx512",
         "avx512_vnni",

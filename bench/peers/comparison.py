@@ -241,7 +241,8 @@ def table() -> str:
         ]
         for name, peer in _by_accuracy(result)
     ]
-    parts = [report.of_machine(result), report.rows(header, body)]
+    measured = f"{report.of_machine(result)} The weights are of revision {result['revision']}."
+    parts = [measured, report.rows(header, body)]
     if result["failed"]:
         parts.append(
             "\n".join(f"- {name} did not run: {why}" for name, why in result["failed"].items())

@@ -19,6 +19,7 @@ QUARTILES = [1.0, 2.0, 3.0]
     [
         ("fpu sse2", []),
         ("fpu avx2", ["AVX2"]),
+        ("fpu avx2 avx_vnni", ["AVX2", "AVX-VNNI"]),
         ("fpu avx2 avx512f avx512_vnni", ["AVX2", "AVX-512 VNNI"]),
         ("fpu avx2 avx512_vnni amx_tile amx_int8", ["AVX2", "AVX-512 VNNI", "AMX"]),
     ],
