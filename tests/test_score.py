@@ -42,7 +42,7 @@ SEVERAL_CHUNKS = 4 * CHUNK_ROWS + 1
 
 
 def write(path: Path, rows: int) -> Path:
-    lines = [json.dumps({"id": i, "text": f"Row {i}: a great film."}) for i in range(rows)]
+    lines = [json.dumps({"id": i, "text": f"Row {i + 1}: a great film."}) for i in range(rows)]
     path.write_text("\n".join(lines))
     return path
 

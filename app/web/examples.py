@@ -73,11 +73,11 @@ FEEDBACK = Body(
     }
 )
 
-_MODEL = "a629eed4c7c0"
+_MODEL = "7b4f8095bfdb"
 PREDICTION = {
     "sentiment": "Positive",
-    "confidence": 0.992,
-    "scores": {"Negative": 0.008, "Positive": 0.992},
+    "confidence": 0.9934,
+    "scores": {"Negative": 0.0066, "Positive": 0.9934},
     "tokens": 9,
     "windows": 1,
     "cached": False,
@@ -85,9 +85,9 @@ PREDICTION = {
 }
 ANALYSIS = {
     "sentiment": "Negative",
-    "confidence": 0.5205,
-    "scores": {"Negative": 0.5205, "Neutral": 0.3001, "Positive": 0.1794},
-    "score": -0.3411,
+    "confidence": 0.4761,
+    "scores": {"Negative": 0.4761, "Neutral": 0.3493, "Positive": 0.1746},
+    "score": -0.3014,
     "tokens": 19,
     "windows": 1,
     "cached": False,
@@ -95,34 +95,34 @@ ANALYSIS = {
     "sentences": [
         {
             "sentiment": "Positive",
-            "confidence": 0.8772,
-            "scores": {"Negative": 0.0521, "Neutral": 0.0708, "Positive": 0.8772},
-            "score": 0.8251,
+            "confidence": 0.8874,
+            "scores": {"Negative": 0.048, "Neutral": 0.0646, "Positive": 0.8874},
+            "score": 0.8394,
             "text": "The acting is superb.",
             "start": 0,
             "end": 21,
         },
         {
             "sentiment": "Negative",
-            "confidence": 0.8764,
-            "scores": {"Negative": 0.8764, "Neutral": 0.0729, "Positive": 0.0507},
-            "score": -0.8257,
+            "confidence": 0.8868,
+            "scores": {"Negative": 0.8868, "Neutral": 0.0678, "Positive": 0.0454},
+            "score": -0.8414,
             "text": "The plot is a mess.",
             "start": 22,
             "end": 41,
         },
         {
             "sentiment": "Neutral",
-            "confidence": 0.7363,
-            "scores": {"Negative": 0.1468, "Neutral": 0.7363, "Positive": 0.1169},
-            "score": -0.0299,
+            "confidence": 0.7702,
+            "scores": {"Negative": 0.1247, "Neutral": 0.7702, "Positive": 0.105},
+            "score": -0.0197,
             "text": "We saw it on Monday.",
             "start": 42,
             "end": 62,
         },
     ],
     "mixed": True,
-    "magnitude": 1.6807,
+    "magnitude": 1.7005,
 }
 BATCH_ANSWER = {
     "results": [
@@ -130,8 +130,8 @@ BATCH_ANSWER = {
         {
             "index": 1,
             "sentiment": "Negative",
-            "confidence": 0.9936,
-            "scores": {"Negative": 0.9936, "Positive": 0.0064},
+            "confidence": 0.9952,
+            "scores": {"Negative": 0.9952, "Positive": 0.0048},
             "tokens": 15,
             "windows": 1,
             "cached": False,
@@ -142,34 +142,34 @@ BATCH_ANSWER = {
 }
 BATCH_ANALYSES = {"results": [{"index": 0, **ANALYSIS}], "errors": []}
 _REASONS = {
-    "base_value": -0.000987,
-    "value": 4.816737,
+    "base_value": 0.008375,
+    "value": 5.020957,
     "unit": "words",
     "complete": True,
     "evaluations": 28,
     "words": [
-        {"text": "This", "start": 0, "end": 4, "weight": -0.181001},
-        {"text": "movie", "start": 5, "end": 10, "weight": 0.224996},
-        {"text": "was", "start": 11, "end": 14, "weight": 0.202964},
-        {"text": "amazing", "start": 15, "end": 22, "weight": 2.159619},
-        {"text": "and", "start": 23, "end": 26, "weight": 0.17276},
-        {"text": "thrilling!", "start": 27, "end": 37, "weight": 2.238387},
+        {"text": "This", "start": 0, "end": 4, "weight": -0.201826},
+        {"text": "movie", "start": 5, "end": 10, "weight": 0.199516},
+        {"text": "was", "start": 11, "end": 14, "weight": 0.176082},
+        {"text": "amazing", "start": 15, "end": 22, "weight": 2.299014},
+        {"text": "and", "start": 23, "end": 26, "weight": 0.160544},
+        {"text": "thrilling!", "start": 27, "end": 37, "weight": 2.379253},
     ],
 }
 EXPLANATION = {**PREDICTION, **_REASONS}
 EXPLAINED_ANALYSIS = {
     **ANALYSIS,
-    "base_value": -0.000987,
-    "value": -1.421454,
+    "base_value": 0.008375,
+    "value": -1.244271,
     "unit": "phrases",
     "complete": False,
     "evaluations": 20,
     "words": [
-        {"text": "The acting is superb.", "start": 0, "end": 21, "weight": 3.894625},
-        {"text": "The plot", "start": 22, "end": 30, "weight": -0.590341},
-        {"text": "is a mess.", "start": 31, "end": 41, "weight": -5.054479},
-        {"text": "We saw", "start": 42, "end": 48, "weight": -0.048893},
-        {"text": "it on Monday.", "start": 49, "end": 62, "weight": 0.378622},
+        {"text": "The acting is superb.", "start": 0, "end": 21, "weight": 4.120336},
+        {"text": "The plot", "start": 22, "end": 30, "weight": -0.49227},
+        {"text": "is a mess.", "start": 31, "end": 41, "weight": -5.354075},
+        {"text": "We saw", "start": 42, "end": 48, "weight": -0.078344},
+        {"text": "it on Monday.", "start": 49, "end": 62, "weight": 0.551706},
     ],
 }
 FEEDBACK_ANSWER = {

@@ -67,14 +67,16 @@ def test_torch_and_the_fp32_graph_agree(torch, bundle, reviews):
     np.testing.assert_allclose(found, torch.score(texts).logits, atol=1e-4)
 
 
-@pytest.fixture(scope="module")
-def reference_labels(torch, reviews) -> np.ndarray:
-    return _positive(torch.score(reviews).logits) > 0.5
+TIE = 0.005
+"""A probability of Positive as near to a half as this is no label that int8 must keep."""
 
 
-def test_int8_gives_the_reference_label(native, reference_labels, reviews):
-    served = _positive(native.score(reviews).logits) > 0.5
-    assert (served == reference_labels).mean() >= 0.995
+def test_int8_gives_the_reference_label(native, torch, reviews):
+    reference = _positive(torch.score(reviews).logits)
+    served = _positive(native.score(reviews).logits)
+    decided = np.abs(reference - 0.5) > TIE
+    assert decided.mean() > 0.98
+    assert ((served > 0.5) == (reference > 0.5))[decided].mean() >= 0.995
 
 
 def test_a_text_at_the_limit_of_length_is_scored_whole(native):

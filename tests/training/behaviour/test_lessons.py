@@ -55,7 +55,7 @@ def plain(text: str) -> str:
 
 @pytest.fixture(scope="module")
 def taught_by_the_recipe():
-    recipe = load(CONFIGS / "three-labels.toml")
+    recipe = load(CONFIGS / "shipped.toml")
     return {plain(text) for text, _ in lessons(recipe.lessons, recipe.seed)}
 
 
