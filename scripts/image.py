@@ -31,6 +31,7 @@ WHY = {
     "arro3-core": "Arrow tables for arro3-io",
     "tokenizers": "text to token ids (Rust)",
     "pydantic_core": "validates requests and settings (Rust)",
+    "sentencex": "finds the sentences (Rust)",
     "pydantic": "models of requests and settings",
     "aws_lambda_powertools": "structured logs",
     "botocore": "the AWS clients, for seven services, and STS for credentials",
@@ -38,6 +39,7 @@ WHY = {
     "fastapi": "the routes and their documentation",
     "anyio": "worker threads beside the event loop",
     "wrapt": "needed by limits",
+    "distilbert-int8": "the kernels, once for each instruction set",
 }
 """Why the packages are there that weigh a megabyte or more."""
 
