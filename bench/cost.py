@@ -10,14 +10,14 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from tqdm import tqdm
 
 from app.settings import MEGABYTES_PER_VCPU
-from bench import prices, report
+from bench import instruction_sets, prices, report
 from bench.report import ON_LAMBDA, THREADS, spread, text_of
 from bench.service import Service, event_of
 
@@ -29,25 +29,32 @@ MILLION = 1_000_000
 
 
 def measure(rounds: int = 30) -> dict[str, Any]:
-    """Return milliseconds a request, with quartiles, by memory size and length."""
+    """Return milliseconds a request, with quartiles, by memory size and by instruction set."""
     milliseconds: dict[str, dict[str, list[float]]] = {}
     for size in tqdm([s for s in SIZES if s <= THREADS * MEGABYTES_PER_VCPU], desc="sizes"):
-        threads = max(1, round(size / MEGABYTES_PER_VCPU))
-        with Service("handler", {**ON_LAMBDA, "SENTIMENT_THREADS": str(threads)}) as service:
-            service.bind(threads)
-            for tokens in LENGTHS:
-                service.ask(event_of(text_of(tokens)))
-            with _share(service.process_id, size / MEGABYTES_PER_VCPU):
-                milliseconds[str(size)] = {
-                    str(tokens): spread(
-                        [
-                            service.ask(event_of(text_of(tokens))).seconds * 1000
-                            for _ in range(rounds)
-                        ]
-                    )
-                    for tokens in LENGTHS
-                }
-    return {"milliseconds": milliseconds, "characters": {str(t): len(text_of(t)) for t in LENGTHS}}
+        milliseconds[str(size)] = _milliseconds(size, ON_LAMBDA, rounds)
+    sets = {
+        held.title: _milliseconds(RECOMMENDED, {**ON_LAMBDA, **held.environment}, rounds)
+        for held in tqdm(instruction_sets.available(), desc="instruction sets")
+    }
+    characters = {str(t): len(text_of(t)) for t in LENGTHS}
+    return {"milliseconds": milliseconds, "sets": sets, "characters": characters}
+
+
+def _milliseconds(size: int, environment: Mapping[str, str], rounds: int) -> dict[str, list[float]]:
+    """Return milliseconds a request, with quartiles, by tokens."""
+    threads = max(1, round(size / MEGABYTES_PER_VCPU))
+    with Service("handler", {**environment, "SENTIMENT_THREADS": str(threads)}) as service:
+        service.bind(threads)
+        for tokens in LENGTHS:
+            service.ask(event_of(text_of(tokens)))
+        with _share(service.process_id, size / MEGABYTES_PER_VCPU):
+            return {
+                str(tokens): spread(
+                    [service.ask(event_of(text_of(tokens))).seconds * 1000 for _ in range(rounds)]
+                )
+                for tokens in LENGTHS
+            }
 
 
 @contextmanager
@@ -95,6 +102,19 @@ def sizes() -> str:
             + [f"{d:.2f}" for d in dollars]
         )
     return f"{report.of_machine(result)}\n\n{report.rows(header, body)}"
+
+
+def sets() -> str:
+    """Return latency and cost by instruction set, of one processor, as a table."""
+    result = report.read("cost")
+    header = [f"{RECOMMENDED:,} MB", *(f"{t} tokens, ms" for t in LENGTHS)]
+    header += [f"{t} tokens, $" for t in LENGTHS]
+    body = []
+    for title, by in result.get("sets", {}).items():
+        times = [by[str(t)][1] for t in LENGTHS]
+        dollars = [_lambda_dollars(t, RECOMMENDED, prices.GB_SECOND) for t in times]
+        body.append([title, *(f"{t:.1f}" for t in times), *(f"{d:.2f}" for d in dollars)])
+    return report.rows(header, body)
 
 
 def arithmetic() -> str:
@@ -178,6 +198,7 @@ def table() -> str:
 SECTIONS = {
     "headline": headline,
     "sizes": sizes,
+    "sets": sets,
     "arithmetic": arithmetic,
     "others": others,
     "instance": instance,
