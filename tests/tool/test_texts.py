@@ -148,8 +148,8 @@ def test_words_are_weighed(run):
 
 
 def test_words_are_shown_with_bars_in_a_terminal(in_terminal):
-    head, _, title, first, *rest = in_terminal("explain", "Dull, but well acted.").splitlines()
-    assert head.endswith("%  Dull, but well acted.")
+    head, _, title, first, *rest = in_terminal("explain", "Dull, but short.").splitlines()
+    assert head.endswith("%  Dull, but short.")
     assert title == "  weight  word"
     assert first.split()[1] == "Dull,"
     assert len(first) == 80
