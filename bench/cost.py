@@ -33,10 +33,11 @@ def measure(rounds: int = 30) -> dict[str, Any]:
     milliseconds: dict[str, dict[str, list[float]]] = {}
     for size in tqdm([s for s in SIZES if s <= THREADS * MEGABYTES_PER_VCPU], desc="sizes"):
         milliseconds[str(size)] = _milliseconds(size, ON_LAMBDA, rounds)
-    sets = {
+    by_set = {
         held.title: _milliseconds(RECOMMENDED, {**ON_LAMBDA, **held.environment}, rounds)
         for held in tqdm(instruction_sets.available(), desc="instruction sets")
     }
+    sets = {"machine": report.machine(), "milliseconds": by_set}
     characters = {str(t): len(text_of(t)) for t in LENGTHS}
     return {"milliseconds": milliseconds, "sets": sets, "characters": characters}
 
@@ -106,15 +107,15 @@ def sizes() -> str:
 
 def sets() -> str:
     """Return latency and cost by instruction set, of one processor, as a table."""
-    result = report.read("cost")
+    result = report.read("cost")["sets"]
     header = [f"{RECOMMENDED:,} MB", *(f"{t} tokens, ms" for t in LENGTHS)]
     header += [f"{t} tokens, $" for t in LENGTHS]
     body = []
-    for title, by in result.get("sets", {}).items():
+    for title, by in result["milliseconds"].items():
         times = [by[str(t)][1] for t in LENGTHS]
         dollars = [_lambda_dollars(t, RECOMMENDED, prices.GB_SECOND) for t in times]
         body.append([title, *(f"{t:.1f}" for t in times), *(f"{d:.2f}" for d in dollars)])
-    return report.rows(header, body)
+    return f"{report.of_machine(result)}\n\n{report.rows(header, body)}"
 
 
 def arithmetic() -> str:
