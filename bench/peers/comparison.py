@@ -288,18 +288,38 @@ def plot() -> None:
         return
     reviews = next(iter(result["texts"]))
     figure, axes = plt.subplots(figsize=(9, 5.5), layout="constrained")
-    for name, peer in result["peers"].items():
-        if reviews not in peer["accuracy"]:
-            continue
-        x, y = peer["milliseconds"][REVIEW][1], 100 * peer["accuracy"][reviews]
+    points = [
+        (peer["milliseconds"][REVIEW][1], 100 * peer["accuracy"][reviews], name, peer)
+        for name, peer in result["peers"].items()
+        if reviews in peer["accuracy"]
+    ]
+    # Those of the same weights are as accurate and overlap, so all names stand in a column. Its
+    # order, by accuracy to five points and then from slow to fast, keeps the lines apart.
+    points.sort(key=lambda point: (-round(point[1] / 5), -point[0]))
+    for rank, (x, y, name, peer) in enumerate(points):
         color = "#d1495b" if name == rivals.OURS else "#30638e"
         axes.scatter(x, y, s=peer["resident_mb"], color=color, alpha=0.45, linewidths=0)
-        axes.annotate(f"{name}, {peer['resident_mb']:.0f} MB", (x, y))
+        axes.annotate(
+            f"{name}, {_milliseconds(x)} ms, {peer['resident_mb']:.0f} MB",
+            (x, y),
+            (1.02, 1 - (rank + 0.5) / len(points)),
+            textcoords="axes fraction",
+            verticalalignment="center",
+            color=color,
+            arrowprops={
+                "arrowstyle": "-",
+                "relpos": (0, 0.5),
+                "color": color,
+                "alpha": 0.4,
+                "linewidth": 0.7,
+            },
+        )
     axes.set(
         xscale="log",
         xlabel="milliseconds for a review of 219 tokens",
         ylabel=f"accuracy in %, {result['texts'][reviews]} {reviews}",
     )
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.grid(alpha=0.3)
     PLOT.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(PLOT, metadata={"Date": None})

@@ -80,5 +80,5 @@ def test_plot_shows_what_has_an_accuracy(result, tmp_path, monkeypatch):
     monkeypatch.setattr(comparison, "PLOT", tmp_path / "peers.svg")
     comparison.plot()
     drawn = (tmp_path / "peers.svg").read_text()
-    assert "VADER, 64 MB" in drawn
+    assert "VADER, 0.50 ms, 64 MB" in drawn
     assert "candle" not in drawn
