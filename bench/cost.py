@@ -26,6 +26,7 @@ LENGTHS = (16, 219, 512)
 PERIOD_SECONDS = 0.02
 RECOMMENDED = 1769
 MILLION = 1_000_000
+_HEADER = [f"{t} tokens, ms" for t in LENGTHS] + [f"{t} tokens, $" for t in LENGTHS]
 
 
 def measure(rounds: int = 30) -> dict[str, Any]:
@@ -88,33 +89,29 @@ def _lambda_dollars(milliseconds: float, size: int, gb_second: float) -> float:
     return MILLION * (billed * size / 1024 * gb_second + prices.INVOCATION)
 
 
+def _columns(by: Mapping[str, list[float]], size: int) -> list[str]:
+    """Return the cells below `_HEADER` of what `_milliseconds` returned for a memory size."""
+    times = [by[str(t)][1] for t in LENGTHS]
+    dollars = [_lambda_dollars(t, size, prices.GB_SECOND) for t in times]
+    return [*(f"{t:.1f}" for t in times), *(f"{d:.2f}" for d in dollars)]
+
+
 def sizes() -> str:
     """Return latency and cost by memory size as a table."""
     result = report.read("cost")
-    header = ["memory (MB)", "processors"]
-    header += [f"{t} tokens, ms" for t in LENGTHS] + [f"{t} tokens, $" for t in LENGTHS]
+    header = ["memory (MB)", "processors", *_HEADER]
     body = []
     for size, by in result["milliseconds"].items():
-        times = [by[str(t)][1] for t in LENGTHS]
-        dollars = [_lambda_dollars(t, int(size), prices.GB_SECOND) for t in times]
         processors = f"{int(size) / MEGABYTES_PER_VCPU:.2f}"
-        body.append(
-            [f"{int(size):,}", processors, *(f"{t:.1f}" for t in times)]
-            + [f"{d:.2f}" for d in dollars]
-        )
+        body.append([f"{int(size):,}", processors, *_columns(by, int(size))])
     return f"{report.of_machine(result)}\n\n{report.rows(header, body)}"
 
 
 def sets() -> str:
     """Return latency and cost by instruction set, of one processor, as a table."""
     result = report.read("cost")["sets"]
-    header = [f"{RECOMMENDED:,} MB", *(f"{t} tokens, ms" for t in LENGTHS)]
-    header += [f"{t} tokens, $" for t in LENGTHS]
-    body = []
-    for title, by in result["milliseconds"].items():
-        times = [by[str(t)][1] for t in LENGTHS]
-        dollars = [_lambda_dollars(t, RECOMMENDED, prices.GB_SECOND) for t in times]
-        body.append([title, *(f"{t:.1f}" for t in times), *(f"{d:.2f}" for d in dollars)])
+    header = [f"{RECOMMENDED:,} MB", *_HEADER]
+    body = [[title, *_columns(by, RECOMMENDED)] for title, by in result["milliseconds"].items()]
     return f"{report.of_machine(result)}\n\n{report.rows(header, body)}"
 
 

@@ -52,13 +52,14 @@ def lessons(attempts: int, seed: int) -> Iterator[tuple[str, Target]]:
     rng = random.Random(seed)
     lexicon = Lexicon(tests=False)
     tested = {_tested_as(template.text) for templates in TESTS.values() for template in templates}
+    tested.discard("")
     taken: set[str] = set()
     weights = [WEIGHTS.get(ability, 1.0) for ability in TRAINING]
     for templates in rng.choices(list(TRAINING.values()), weights, k=attempts):
         for _ in range(TRIES):
             template = rng.choice(templates)
             text = as_typed(lexicon.fill(template.text, rng), rng)
-            if text not in taken and _tested_as(text) not in tested - {""}:
+            if text not in taken and _tested_as(text) not in tested:
                 taken.add(text)
                 yield text, TARGETS[template.label]
                 break
