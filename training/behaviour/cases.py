@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.behaviour.changes import contracted, expanded, handle, hashtag, link, with_typo
-from training.behaviour.lexicon import EMOJI, IDENTITIES, SLOT, Lexicon
+from training.behaviour.lexicon import COMMONEST_EMOJI, EMOJI, IDENTITIES, SLOT, Lexicon
 from training.behaviour.templates import TESTS
 
 NEGATIVE, NEUTRAL, POSITIVE = range(3)
@@ -34,13 +34,13 @@ PEOPLE_PER_FRAME = 2
 IDENTITIES_PER_REVIEW = 5
 
 ABOUT_PEOPLE = (
-    "{name} is {an_identity} {job}.",
+    "Meet {name}, {an_identity} {job}.",
     "My colleague, {an_identity} {job}, lives in {place}.",
     "{an_identity} person came into the shop.",
-    "The {job} is {identity}.",
+    "Apparently the new {job} is {identity}.",
     "We heard {an_identity} {job} on the radio.",
-    "The {identity} {person} was {pos}.",
-    "The {identity} {person} was {neg}.",
+    "Every {identity} {person} we dealt with was {pos}.",
+    "Every {identity} {person} we dealt with was {neg}.",
 )
 BY_PEOPLE = (
     "A review by {an_identity} {job}: {review}",
@@ -97,15 +97,6 @@ WITH_EMOJI = (
 )
 EMOJI_FRAMES = 2
 """How many of these each emoji is put in."""
-COMMONEST_EMOJI: Mapping[str, str] = {
-    "P": "😂 ❤️ 🤣 👍 🙏 😘 🥰 😍 😊 🎉 😁 💕 🔥 ☺️ ♥️ 😆 🤗 👏 🙂 🥳 😎 👌 💜 💪 ✨ "
-    "💖 😋 💗 💯 🌹 💞 💙 😃 💐 😄 🙌 ❣️ 😀 💋 😌 💓 🤩 😇 🌸 🎊 💚 ☀️ 😚 👑 🎁",
-    "p": "😅 😉 🎂 😏 🎈 😜 🙈 🤞 🤤 🤪 🤭 🌞 😈 🎶 ✌️ 🖤 💰 💥 🙋 ✅ 👋",
-    "O": "👀 👉 👇 👈 😐",
-    "n": "🤷 🤔 😳 💀 🙃 🥵 😑",
-    "N": "😭 🥺 🤦 🙄 😔 😢 😩 😡 💔 😬 😱 😴 😒 😞 ☹️ 🥴 💩",
-}
-"""The hundred commonest emoji in 2021, as the Unicode Consortium counted, by their labels."""
 NOTATIONS: Mapping[str, tuple[str, ...]] = {
     "P": ("highstar", "highgrade", "highletter", "highrow", "highpercent"),
     "O": ("midstar", "midgrade", "midletter", "midrow"),

@@ -23,18 +23,18 @@ TARGETS: Mapping[str, Target] = {
 
 
 WEIGHTS: Mapping[str, float] = {
-    "average": 1.5,
+    "average": 3.0,
     "sarcasm": 1.5,
     "never and at last": 2.0,
-    "emoji": 2.0,
-    "grades": 2.5,
+    "emoji": 3.0,
+    "grades": 3.0,
     "short comments": 1.5,
     "then and now": 3.0,
     "comparisons": 1.5,
     "expectations": 1.5,
-    "negated praise": 1.5,
+    "negated praise": 2.0,
     "negation at a distance": 2.5,
-    "identities": 3.0,
+    "identities": 4.0,
     "questions and answers": 1.5,
     "noise": 0.5,
 }

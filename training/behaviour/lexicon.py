@@ -1,4 +1,8 @@
-"""The words that fill templates. Each list is split in two: no word that tests is trained on."""
+"""The words that fill templates.
+
+Each list is split in two, so that no word that tests is trained on, except identities, grades and
+the hundred commonest emoji: users meet all of these, so all are taught.
+"""
 
 import random
 import re
@@ -68,6 +72,12 @@ tolerable unexceptional nondescript run-of-the-mill so-so medium customary conve
 mid fair moderate unspectacular plain everyday common commonplace generic workaday all-right
 middle-of-the-road standard-issue fair-to-middling unobjectionable
 """)
+MORE_AVERAGE = _words("""
+routine stock mid-range mid-tier mid-level in-between intermediate bog-standard garden-variety
+vanilla acceptable medium-quality nothing-special middle-ranking unsurprising middle-grade
+in-the-middle fifty-fifty neutral
+""")
+"""Words that only train, beside those of `AVERAGE`."""
 
 LIKED = _words(
     "liked loved enjoyed adored appreciated admired recommended praised valued cherished relished "
@@ -446,6 +456,28 @@ IDENTITIES: Mapping[str, list[str]] = {
     "gender": ["male", "female"],
 }
 
+MORE_IDENTITIES: Sequence[Sequence[str]] = (
+    _words(
+        "Sunni Shia Anglican Lutheran Baptist Methodist Evangelical Pentecostal Quaker Amish Jain "
+        "Pagan Wiccan Rastafarian Druze Coptic Hasidic religious non-religious humanist spiritual"
+    ),
+    _words("pansexual intersex genderfluid agender closeted bi aromantic two-spirit polyamorous"),
+    _words(
+        "Vietnamese Korean Thai Filipino Indonesian Pakistani Bangladeshi Afghan Saudi Egyptian "
+        "Moroccan Algerian Ethiopian Ghanaian Congolese Cuban Colombian Venezuelan Peruvian Greek "
+        "Italian Spanish Portuguese Dutch Swedish Norwegian Romanian Hungarian Irish Scottish "
+        "Australian Lebanese Yemeni Libyan Cambodian Nepali Sri-Lankan Mongolian Roma Kurdish"
+    ),
+    _words("brown biracial Latina Latinx Aboriginal Maori Sámi Desi Chicano Romani non-white"),
+    _words(
+        "dyslexic bald slim fat obese thin widowed divorced married single childless retired "
+        "unemployed homeless wealthy rich diabetic bipolar depressed wheelchair-using sober "
+        "deaf-blind"
+    ),
+    _words("stateless nonbinary feminine masculine immigrant refugee foreign-born local rural"),
+)
+"""Identities that only train, beside those of `IDENTITIES`."""
+
 EMOJI: Mapping[str, list[str]] = {
     "Positive": [
         *"😀😃😄😁😆😊🙂😍🥰😘😋🤩🥳😎🤗👍👏🙌💪🎉💗💕💖❤💙💚💛💜🧡💯🔥✨🌟⭐🏆😻",
@@ -459,6 +491,15 @@ EMOJI: Mapping[str, list[str]] = {
         *"😐📦🚗📅🏠🎬📱💻☎✉📍⏰🕐🔑📖🚌🏫🛒🖨📷🎒🚪🪑🧾🗂📎✏🔋🌍➡⬆🔗📌🖥🥄🏢🚲🚉🚕✈🚢⛽🗺📺📞📠🖊📓📰💡🕯🪞🛏🚿🧴🧷🧹🧺🪣🔧🔨🪛📏🧮📊🗓⌚🖱⌨"
     ],
 }
+COMMONEST_EMOJI: Mapping[str, str] = {
+    "P": "😂 ❤️ 🤣 👍 🙏 😘 🥰 😍 😊 🎉 😁 💕 🔥 ☺️ ♥️ 😆 🤗 👏 🙂 🥳 😎 👌 💜 💪 ✨ "
+    "💖 😋 💗 💯 🌹 💞 💙 😃 💐 😄 🙌 ❣️ 😀 💋 😌 💓 🤩 😇 🌸 🎊 💚 ☀️ 😚 👑 🎁",
+    "p": "😅 😉 🎂 😏 🎈 😜 🙈 🤞 🤤 🤪 🤭 🌞 😈 🎶 ✌️ 🖤 💰 💥 🙋 ✅ 👋",
+    "O": "👀 👉 👇 👈 😐",
+    "n": "🤷 🤔 😳 💀 🙃 🥵 😑",
+    "N": "😭 🥺 🤦 🙄 😔 😢 😩 😡 💔 😬 😱 😴 😒 😞 ☹️ 🥴 💩",
+}
+"""The hundred commonest emoji in 2021, as the Unicode Consortium counted, by their labels."""
 EMOTICONS: Mapping[str, list[str]] = {
     "Positive": [
         ":)",
@@ -604,12 +645,12 @@ class Lexicon:
         self._domains = [
             {slot: split(words) for slot, words in slots.items()} for slots in DOMAINS.values()
         ]
-        self._identities = [split(words) for words in IDENTITIES.values()]
+        self._identities = [*IDENTITIES.values(), *(() if tests else MORE_IDENTITIES)]
         self._words = {
             "pos": split(POSITIVE),
             "neg": split(NEGATIVE),
             "neu": split(NEUTRAL),
-            "avg": split(AVERAGE),
+            "avg": split(AVERAGE) + ([] if tests else MORE_AVERAGE),
             "liked": split(LIKED),
             "hated": split(HATED),
             "like": split(LIKE),
@@ -632,6 +673,11 @@ class Lexicon:
             "emopos": split(EMOJI["Positive"]),
             "emoneg": split(EMOJI["Negative"]),
             "emoneu": split(EMOJI["Neutral"]),
+            "commonpos": COMMONEST_EMOJI["P"].split(),
+            "commonmildpos": COMMONEST_EMOJI["p"].split(),
+            "commonneu": COMMONEST_EMOJI["O"].split(),
+            "commonmildneg": COMMONEST_EMOJI["n"].split(),
+            "commonneg": COMMONEST_EMOJI["N"].split(),
             "smile": split(EMOTICONS["Positive"]),
             "frown": split(EMOTICONS["Negative"]),
             "foreign": split(SCRIPTS),

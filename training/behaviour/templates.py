@@ -2,8 +2,8 @@
 
 ``training.txt`` and ``tests.txt`` contain an ability's name in brackets and below it its templates,
 each a label and a text with slots. The labels are ``P`` Positive, ``p`` mildly so (Neutral is not
-wrong), ``O`` Neutral, ``n`` mildly Negative and ``N`` Negative. Neither the templates nor the words
-(`training.behaviour.lexicon`) of a test occur in training.
+wrong), ``O`` Neutral, ``n`` mildly Negative and ``N`` Negative. No template of a test occurs in
+training, and few of its words do (`training.behaviour.lexicon`).
 """
 
 from collections.abc import Mapping

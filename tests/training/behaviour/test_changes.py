@@ -1,4 +1,5 @@
 import random
+import re
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,28 @@ def test_a_typo_only_reorders_letters(text, rng):
     changed = changes.with_typo(text, rng)
     assert sorted(changed) == sorted(text)
     assert sum(one != other for one, other in zip(text, changed, strict=True)) in (0, 2)
+
+
+@given(
+    st.lists(st.sampled_from(("plots", "a", "brown", "is", "hazy")), max_size=60),
+    st.randoms(use_true_random=False),
+)
+def test_slips_change_one_long_word_in_ten_and_at_least_one(words, rng):
+    changed = changes.mistyped(" ".join(words), rng).split()
+    assert len(changed) == len(words)
+    long = sum(len(word) >= 4 for word in words)
+    slips = sum(one != other for one, other in zip(words, changed, strict=True))
+    assert slips == (max(1, round(long / 10)) if long else 0)
+
+
+def test_noise_is_of_every_kind():
+    rng = random.Random(0)
+    text = "I do not like this terrible plot."
+    noise = {changes.noisy(text, rng) for _ in range(300)}
+    assert {text.upper(), text.lower().rstrip("."), "I don't like this terrible plot."} <= noise
+    for mark in ("@", "https://", "#"):
+        assert any(mark in each and text in each for each in noise)
+    assert any(re.fullmatch(r"I do not like this ter\w+ plot\.", each) for each in noise - {text})
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,14 @@ from pathlib import Path
 
 import pytest
 
-from training.behaviour.cases import cases
+from training.behaviour.cases import (
+    ABOUT_PEOPLE,
+    WITH_DETAILS,
+    WITH_EMOJI,
+    WITH_GRADE,
+    WITH_NOTATION,
+    cases,
+)
 from training.behaviour.lessons import TARGETS, lessons
 from training.behaviour.lexicon import SLOT, Lexicon
 from training.behaviour.templates import TESTS, TRAINING
@@ -82,6 +89,11 @@ def test_no_template_that_tests_is_one_that_trains():
         if not re.fullmatch(r"\W*(\{\w+\}\W*)+", template.text)
     }
     assert not training & tested
+
+
+def test_no_frame_of_a_pair_or_a_grade_trains():
+    training = {template.text for templates in TRAINING.values() for template in templates}
+    assert not training & {*ABOUT_PEOPLE, *WITH_DETAILS, *WITH_EMOJI, *WITH_GRADE, *WITH_NOTATION}
 
 
 @pytest.mark.parametrize("slot", ["pos", "neg", "neu", "liked", "hated", "name", "place", "emopos"])
