@@ -131,8 +131,8 @@ invoke: $(VENV)/invoke.installed $(EMULATOR) ## Run EVENT=file.json through the 
 # How labelled tables are read.
 TABLE = $(if $(TEXT_COLUMN),--text-column "$(TEXT_COLUMN)") $(if $(LABEL_COLUMN),--label-column "$(LABEL_COLUMN)") $(if $(STARS),--stars="$(STARS)")
 
-# Texts that are learnt whole.
-ALSO_OPTIONS = $(if $(ALSO),--also $(ALSO)) $(if $(GRADED),--graded $(GRADED))
+# Texts that are learnt whole, and those of them to make new texts of.
+ALSO_OPTIONS = $(if $(ALSO),--also $(ALSO)) $(if $(GRADED),--graded $(GRADED)) $(if $(AUGMENT),--augment $(AUGMENT))
 
 # torch allocates and frees tensors of many megabytes in each step. With these settings glibc keeps
 # them in its heap, in huge pages, which saves the page faults: a third of a step's time.
@@ -144,9 +144,9 @@ train: $(VENV)/$(if $(findstring teacher,$(RECIPE)),teacher,train).installed ## 
 	@test -n "$(DATA)" || { echo 'DATA is missing: make train DATA="imdb-train.parquet sst2-train.parquet" TEST="imdb-test.parquet"'; exit 2; }
 	@$(BIN)/python -m training train --data $(DATA) $(TABLE) $(if $(TEST),--test $(TEST)) $(if $(OUT),--out $(OUT)) $(if $(RECIPE),--recipe $(RECIPE)) $(if $(LABELS),--labels $(LABELS)) $(ALSO_OPTIONS) $(if $(HALF),--half $(HALF)) $(addprefix --start ,$(or $(START),$(if $(findstring own-table,$(RECIPE)),model))) $(if $(EXCLUDE),--exclude $(EXCLUDE)) $(if $(FEEDBACK),--feedback $(FEEDBACK)) $(if $(TEXTS),--texts $(TEXTS)) $(if $(ID_COLUMN),--id-column "$(ID_COLUMN)")
 
-label: $(VENV)/train.installed ## Score pieces of DATA= with the teacher MODEL=folder, or with two of HALF=1 and HALF=2, into OUT= (NEUTRAL=1 scores three labels, and ALSO= and GRADED= too, or with ONLY_ALSO=1 these alone)
+label: $(VENV)/train.installed ## Score pieces of DATA= with the teacher MODEL=folder, or with two of HALF=1 and HALF=2, into OUT= (NEUTRAL=1 scores three labels, and ALSO= and GRADED= too; ONLY=also scores these alone, ONLY=passages short passages of DATA=, ONLY=augmented new texts made of those of AUGMENT=)
 	@test -n "$(MODEL)" -a -n "$(DATA)" || { echo 'MODEL or DATA is missing: make label MODEL=runs/teacher/checkpoint DATA="what it was trained on" TEST="texts to leave out"'; exit 2; }
-	@$(BIN)/python -m training label --model $(MODEL) --data $(DATA) $(TABLE) $(ALSO_OPTIONS) $(if $(NEUTRAL),--neutral) $(if $(ONLY_ALSO),--only-also) $(if $(TEST),--test $(TEST)) $(if $(OUT),--out $(OUT))
+	@$(BIN)/python -m training label --model $(MODEL) --data $(DATA) $(TABLE) $(ALSO_OPTIONS) $(if $(NEUTRAL),--neutral) $(if $(ONLY),--only $(ONLY)) $(if $(EXCLUDE),--exclude $(EXCLUDE)) $(if $(TEST),--test $(TEST)) $(if $(OUT),--out $(OUT))
 
 tune: $(VENV)/train.installed ## Search for a better recipe with TEXTS=2000 texts of DATA= and TRIALS=20 trials
 	@test -n "$(DATA)" || { echo 'DATA is missing: make tune DATA="imdb-train.parquet" TEST="imdb-test.parquet"'; exit 2; }

@@ -9,9 +9,8 @@ Labelled text is any of:
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
-from itertools import chain
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +18,10 @@ import numpy as np
 
 from app.sentiment import bundle, classifier, engines
 from app.sentiment.classifier import SentimentClassifier
-from app.sentiment.text import normalise
 from app.sentiment.windows import Windows
 from training import (
     card,
+    curriculum,
     data,
     distil,
     evaluate,
@@ -35,11 +34,9 @@ from training import (
     tables,
 )
 from training.behaviour import report, suite
-from training.behaviour.lessons import lessons
 from training.behaviour.suite import Result
-from training.data import Examples
 from training.feedback import Corrections
-from training.recipe import Recipe
+from training.split import Sources, only_half, read_split
 from training.tables import Columns
 from training.train import Run, initial_model, save_mean, started_from, train
 
@@ -55,69 +52,20 @@ CACHE = Path(".cache")
 EVALUATIONS = Path("runs/evaluations")
 
 
-@dataclass(frozen=True)
-class _Split:
-    """What a run learns, and what it keeps out to choose, calibrate and verify by."""
-
-    training: Examples
-    held_out: Examples
-    """Of the first of the data."""
-    also: Examples
-    """To learn whole."""
-    also_held_out: Examples
-    """Of what is to learn whole, the texts that are certain of their label."""
-
-
-def _split(
-    args: argparse.Namespace,
-    chosen: Recipe,
-    also: Sequence[str] = (),
-    columns: Columns = Columns(),  # noqa: B008
-    corrections: Corrections | None = None,
-    graded: Sequence[str] = (),
-) -> _Split:
-    """Read the data and keep out of it what the recipe holds out and what nearly repeats a test.
-
-    ``also``, ``graded``: sources to learn whole, as `--also` and `--graded` name them. ``columns``:
-    those of the data and the tests. ``corrections``: to learn whole too, in place of what the data
-    say of their texts.
-    """
-    tested = [text for path in args.test for text in data.read(path, columns=columns).texts]
-    reviews, *others = [data.read(*data.source(argument), columns) for argument in args.data]
-    _check_labels(args.data[0], reviews)
-    whole = [data.read(*data.source(argument)) for argument in also]
-    whole += [data.read_graded(*data.source(argument)) for argument in graded]
-    corrected = {*corrections.texts} if corrections else set()
-    if corrections:
-        tested += corrections.held_out.texts
-        whole.insert(0, corrections.learnt)
-    reviews = data.without(reviews, [*tested, *corrected])
-    held_out_count = data.held_out_count(len(reviews), chosen.held_out)
-    training, held_out = data.hold_out(reviews, held_out_count, chosen.seed)
-    known = [*tested, *held_out.texts]
-    learnt_whole = data.without(data.join(whole or [training.take([])]), known)
-    also_held_out = learnt_whole.take([])
-    if chosen.also_held_out:
-        certain = learnt_whole.targets.max(axis=1) == 1
-        certain &= [text not in corrected for text in learnt_whole.texts]
-        _, also_held_out = data.hold_out(
-            learnt_whole.take(np.flatnonzero(certain)), chosen.also_held_out, chosen.seed
-        )
-    training = data.without(data.join([training, *others]), [*known, *corrected])
-    count = len(training)
-    # What else is held out is dropped by weight alone: a teacher's scores belong to all pieces.
-    both = data.join([training, learnt_whole])
-    both = _unseen(both, [*known, *also_held_out.texts], args.exclude)
-    learnt_whole = both.take(range(count, len(both)))
-    if corrections:
-        weighted = zip(learnt_whole.texts, learnt_whole.weights, strict=True)
-        taught = sum(weight > 0 and text in corrected for text, weight in weighted)
-        print(f"{taught} of {len(corrections.learnt)} corrected texts are among them")
-    return _Split(both.take(range(count)), held_out, learnt_whole, also_held_out)
-
-
 def _columns(args: argparse.Namespace) -> Columns:
     return Columns(args.text_column, args.label_column, args.stars)
+
+
+def _sources(args: argparse.Namespace) -> Sources:
+    return Sources(
+        args.data,
+        _columns(args),
+        tests=args.test,
+        excluded=args.exclude,
+        also=args.also,
+        graded=args.graded,
+        augmented=args.augment,
+    )
 
 
 def _corrections(args: argparse.Namespace) -> Corrections | None:
@@ -131,51 +79,6 @@ def _corrections(args: argparse.Namespace) -> Corrections | None:
     return corrections
 
 
-def _check_labels(source: str, examples: Examples) -> None:
-    """Print how many texts have each label.
-
-    Raises:
-        ValueError: all have the same, so that nothing could be chosen or calibrated by them.
-    """
-    counts = np.bincount(examples.labels, minlength=len(data.LABELS))
-    named = [f"{count} {label}" for label, count in zip(data.LABELS, counts, strict=True) if count]
-    print(f"{source}: {len(examples)} texts: {', '.join(named)}")
-    if len(named) == 1:
-        raise ValueError(f"{source}: texts of one label only; at least two labels are needed")
-
-
-def _of_half(split: _Split, half: int) -> _Split:
-    """Return the split in which only texts of one half have weight, and none that nearly repeats
-    one of the other half.
-    """
-    both = data.join([split.training, split.also])
-    halves = np.array(list(map(data.half, both.texts)))
-    others = [text for text, of_text in zip(both.texts, halves, strict=True) if of_text != half]
-    both = replace(both, weights=np.where(halves == half, both.weights, 0))
-    both = data.unseen(both, others)
-    print(f"half {half}: {(both.weights > 0).sum()} texts to train on")
-    count = len(split.training)
-    return replace(split, training=both.take(range(count)), also=both.take(range(count, len(both))))
-
-
-def _unseen(training: Examples, others: list[str], excluded: list[Path]) -> Examples:
-    """Return the examples, without weight where they are nearly one of the others or excluded."""
-    training = data.unseen(training, others, frozenset(chain.from_iterable(map(_keys, excluded))))
-    trained_on = int((training.weights > 0).sum())
-    print(
-        f"{trained_on} texts to train on; {len(training) - trained_on} left out as near duplicates "
-        "of held-out or test texts, or because their keys are excluded"
-    )
-    return training
-
-
-def _keys(path: Path) -> list[str]:
-    """Return the keys in a text file, or of labelled texts."""
-    if path.suffix == ".txt":
-        return path.read_text().split()
-    return list(map(data.key, data.read(path).texts))
-
-
 def _label(args: argparse.Namespace) -> None:
     taught, *others = map(recipe.of_checkpoint, args.model)
     if any(other != taught for other in others):
@@ -183,17 +86,20 @@ def _label(args: argparse.Namespace) -> None:
     whole = bool(args.also or args.graded)
     if whole and not args.neutral:
         raise ValueError("--also and --graded need --neutral: neutral texts may be among them")
-    if args.only_also and not whole:
-        raise ValueError("--only-also needs --also or --graded")
-    split = _split(args, taught, args.also, _columns(args), graded=args.graded)
-    texts = data.join([split.also] if args.only_also else [split.training, split.also]).texts
-    pieces = distil.cut(texts, taught.seed)
+    if args.only == "also" and not whole:
+        raise ValueError("--only also needs --also or --graded")
+    if args.only in ("passages", "augmented") and not args.neutral:
+        raise ValueError(f"--only {args.only} needs --neutral: some of these texts are neutral")
+    sources = _sources(args)
+    split = read_split(sources, taught)
+    scored: distil.Scored = args.only or ("all" if whole else "data")
+    texts = curriculum.scored_texts(scored, split).texts
+    pieces = curriculum.pieces(scored, split, sources, taught.seed)
     teachers = [
         distil.Teacher(folder, taught.length, recipe.half_of_checkpoint(folder))
         for folder in args.model
     ]
     halves = np.array(list(map(data.half, texts)))[pieces.sources]
-    scored: distil.Scored = "also" if args.only_also else "all" if whole else "data"
     distil.label(teachers, pieces, args.out, halves=halves, neutral=args.neutral, scored=scored)
     print(f"{args.out}: the scores of {len(pieces.texts)} pieces")
 
@@ -201,15 +107,20 @@ def _label(args: argparse.Namespace) -> None:
 def _train(args: argparse.Namespace) -> None:
     chosen = recipe.load(args.recipe)
     corrections = _corrections(args)
-    split = _split(args, chosen, args.also, _columns(args), corrections, args.graded)
+    sources = _sources(args)
+    split = read_split(sources, chosen, corrections)
     if args.half:
-        split = _of_half(split, args.half)
+        split = only_half(split, args.half)
     held_out = split.held_out
-    training = _with_scores(split, args.labels, chosen)
+    training = curriculum.soft_targets(split, sources, args.labels, chosen)
     if chosen.lessons:
-        taught = _lessons(chosen)
+        taught = curriculum.lesson_examples(chosen)
         training = data.join([training, taught])
         print(f"{len(taught)} lessons")
+    if chosen.noisy:
+        copies = curriculum.noisy_copies(training, chosen)
+        training = data.join([training, copies])
+        print(f"{len(copies)} noisy copies")
     name = f"{chosen.name}-{args.half}" if args.half else chosen.name
     folder = args.out or Path("runs") / name
     run = Run(folder, chosen, data.digest([training, held_out]), args.half)
@@ -223,37 +134,6 @@ def _train(args: argparse.Namespace) -> None:
     model = started_from(args.start, chosen) if args.start else initial_model(chosen, CACHE)
     train(run, *model, training, held_out)
     print(f"trained: {folder / 'checkpoint'}; held out: {folder / HELD_OUT}")
-
-
-def _with_scores(split: _Split, files: Sequence[Path], chosen: Recipe) -> Examples:
-    """Return what the split learns, with what teachers say of it where a file has their scores.
-
-    Raises:
-        ValueError: two files have scores of the same texts, or see `distil.learnable`.
-    """
-    parts = {"data": split.training, "also": split.also}
-    scored = [distil.scored_in(path) for path in files]
-    if "all" in scored:
-        parts = {"all": data.join([split.training, split.also])}
-    if not set(scored) <= parts.keys() or len(scored) != len(set(scored)):
-        raise ValueError(f"{', '.join(map(str, files))} have scores of the same texts")
-    for part, path in zip(scored, files, strict=True):
-        pieces = distil.cut(parts[part].texts, chosen.seed)
-        parts[part] = distil.learnable(
-            parts[part], pieces, path, chosen.softness, chosen.label_share
-        )
-        print(f"{path}: scores of {len(parts[part])} pieces of them")
-    return data.join([*parts.values()])
-
-
-def _lessons(chosen: Recipe) -> Examples:
-    """Return the sentences that teach abilities."""
-    texts, targets = zip(*lessons(chosen.lessons, chosen.seed), strict=True)
-    probabilities = np.array(targets)
-    weights = np.full(len(texts), chosen.lesson_weight)
-    return Examples(
-        list(map(normalise, texts)), probabilities.argmax(axis=1), weights, probabilities
-    )
 
 
 def _mean(args: argparse.Namespace) -> None:
@@ -375,7 +255,7 @@ def _tune(args: argparse.Namespace) -> None:
     from training import tune  # optuna, which nothing else needs
 
     base = recipe.load(args.recipe)
-    split = _split(args, base, columns=_columns(args))
+    split = read_split(Sources(args.data, _columns(args), args.test, args.exclude), base)
     training = split.training
     if args.texts < len(training):
         _, training = data.hold_out(training, args.texts, base.seed)
@@ -447,6 +327,11 @@ def _parser() -> argparse.ArgumentParser:
                help="more such texts, of which the column rating, from 1 to 5, says how positive "
                     "they are")  # fmt: skip
 
+    def add_augment(option: Callable[..., Any]) -> None:
+        option("--augment", nargs="+", default=[], metavar="TEXTS[=COUNT]",
+               help="files of --also and --graded to make new texts of, so many of each text: "
+                    "phrases, other words, joined phrases")  # fmt: skip
+
     recipes = ", ".join(sorted(path.name for path in CONFIGS.glob("*.toml")))
 
     option = command(_train, "fine-tune by a recipe; an interrupted run resumes")
@@ -454,11 +339,11 @@ def _parser() -> argparse.ArgumentParser:
     option("--recipe", type=Path, default=CONFIGS / "two-phase.toml",
            help=f"{recipes} of training/configs, or your own")  # fmt: skip
     option("--labels", type=Path, nargs="*", default=[], metavar="FILE",
-           help="teachers' scores, as label wrote them: of all texts, or one file of --data's and "
-                "one of --also's and --graded's")  # fmt: skip
+           help="teachers' scores, as label wrote them: one file of all texts, or one of --data, "
+                "one of --also and --graded, one of passages and one of new texts")  # fmt: skip
     option("--out", type=Path, metavar="FOLDER", help="by default runs/ and the recipe's name")
-
     add_also(option)
+    add_augment(option)
     option(
         "--feedback",
         nargs="+",
@@ -499,8 +384,10 @@ def _parser() -> argparse.ArgumentParser:
                 "texts too; by default those of Positive against Negative")  # fmt: skip
     add_data(option)
     add_also(option)
-    option("--only-also", action="store_true",
-           help="score the texts of --also and --graded alone, not those of --data")  # fmt: skip
+    add_augment(option)
+    option("--only", choices=("also", "passages", "augmented"),
+           help="score only the texts of --also and --graded, short passages of --data, or the "
+                "new texts of --augment")  # fmt: skip
     option("--out", type=Path, default=LABELS, metavar="FILE", help="ends in .npz")
 
     option = command(_tune, "search for a better recipe; resumes")

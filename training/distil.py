@@ -8,7 +8,7 @@ them, under the soft targets of a larger model (Hinton et al. 2015, arXiv:1503.0
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -20,7 +20,7 @@ from tqdm import tqdm
 from transformers import AutoModelForSequenceClassification
 
 from training import data, outcomes
-from training.data import LABELS, NEGATIVE, POSITIVE, Examples
+from training.data import LABELS, NEGATIVE, NEUTRAL, POSITIVE, Examples
 from training.train import bf16_is_faster, predict
 
 WINDOW = 190
@@ -34,8 +34,12 @@ _SAVED_ROWS = 4096
 _LOG_ODDS = "log_odds"
 _LOG_PROBABILITIES = "log_probabilities"
 
-Scored = Literal["data", "also", "all"]
-"""What a file has scores of: pieces of the data, of the texts learnt whole beside them, or both."""
+SHORT = 60
+"""Words in a passage at most that is scored three ways too: longer ones hold an opinion."""
+
+Scored = Literal["data", "also", "all", "passages", "augmented"]
+"""What a file has scores of: pieces of the data, of the texts learnt whole beside them, or both;
+`passages` of the data; or new texts made of those learnt whole (`training.augmentation`)."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,20 @@ class Pieces:
     def digest(self) -> str:
         """Return a checksum of the texts."""
         return hashlib.sha256("\n".join(self.texts).encode()).hexdigest()
+
+    def take(self, positions: np.ndarray) -> "Pieces":
+        """Return the pieces at these positions."""
+        texts = [self.texts[i] for i in positions]
+        return Pieces(texts, self.sources[positions], self.whole[positions])
+
+
+def passages(pieces: Pieces) -> np.ndarray:
+    """Return the positions of short pieces that are only parts of a text.
+
+    They may say nothing of what their text says: much of a review tells a plot.
+    """
+    short = np.array([len(text.split()) <= SHORT for text in pieces.texts], dtype=bool)
+    return np.flatnonzero(short & ~pieces.whole)
 
 
 def cut(texts: Sequence[str], seed: int) -> Pieces:
@@ -76,7 +94,7 @@ def _windows(text: str) -> list[str]:
 
 def _passages(text: str, rng: np.random.Generator) -> list[str]:
     """Return some of the runs of whole sentences that the text falls into, long and short ones."""
-    passages = []
+    runs = []
     passage: list[str] = []
     low, high = np.log(PASSAGE)
     wanted = np.exp(rng.uniform(low, high))
@@ -84,10 +102,10 @@ def _passages(text: str, rng: np.random.Generator) -> list[str]:
         passage += sentence.split()
         if len(passage) >= wanted:
             if len(passage) <= WINDOW and rng.random() < PASSAGES:
-                passages.append(" ".join(passage))
+                runs.append(" ".join(passage))
             passage = []
             wanted = np.exp(rng.uniform(low, high))
-    return passages
+    return runs
 
 
 @dataclass(frozen=True)
@@ -210,15 +228,7 @@ def learnable(
     Raises:
         ValueError: the scores in ``path`` were made for other pieces.
     """
-    with np.load(path) as file:
-        neutral = _LOG_PROBABILITIES in file
-        scores = file[_LOG_PROBABILITIES if neutral else _LOG_ODDS].astype(np.float64)
-        sha256 = str(file["sha256"])
-    if sha256 != pieces.digest():
-        raise ValueError(
-            f"{path} labels other texts: --data, --also, --graded, --test, held_out and seed must "
-            "be those that it was made with"
-        )
+    scores, neutral = _read(path, pieces)
     own = examples.targets[pieces.sources]
     share = np.where(pieces.whole, label_share, 0.0)[:, None]
     if neutral:
@@ -233,6 +243,51 @@ def learnable(
         examples.weights[pieces.sources],
         targets,
     )
+
+
+def with_neutral(
+    learnt: Examples, positions: np.ndarray, pieces: Pieces, path: Path, temperature: float
+) -> Examples:
+    """Return what the student learns, three ways where teachers of three labels scored a passage.
+
+    Neutral's share of a passage's target is what they say; its two sides share the rest by the mean
+    of their log-odds and the target's own. ``positions``: of ``pieces`` among the examples.
+
+    Raises:
+        ValueError: the scores in ``path`` were made for other pieces, or are not of three labels.
+    """
+    scores, neutral = _read(path, pieces)
+    if not neutral:
+        raise ValueError(f"{path}: scores of passages must be of three labels: see --neutral")
+    softened = outcomes.probabilities(scores / temperature)
+    own = learnt.targets[positions]
+    log_odds = np.log(own[:, POSITIVE] / own[:, NEGATIVE])
+    log_odds += (scores[:, POSITIVE] - scores[:, NEGATIVE]) / temperature
+    positive = _sigmoid(log_odds / 2)
+    doubt = softened[:, NEUTRAL]
+    targets = learnt.targets.copy()
+    targets[positions] = np.stack(
+        [(1 - positive) * (1 - doubt), doubt, positive * (1 - doubt)], axis=1
+    )
+    return replace(learnt, labels=targets.argmax(axis=1), targets=targets)
+
+
+def _read(path: Path, pieces: Pieces) -> tuple[np.ndarray, bool]:
+    """Return the scores in a file, and whether they are of three labels.
+
+    Raises:
+        ValueError: they were made for other pieces.
+    """
+    with np.load(path) as file:
+        neutral = _LOG_PROBABILITIES in file
+        scores = file[_LOG_PROBABILITIES if neutral else _LOG_ODDS].astype(np.float64)
+        sha256 = str(file["sha256"])
+    if sha256 != pieces.digest():
+        raise ValueError(
+            f"{path} labels other texts: --data, --also, --graded, --augment, --test, --exclude, "
+            "held_out and seed must be those that it was made with, without --half and --feedback"
+        )
+    return scores, neutral
 
 
 def _sigmoid(log_odds: np.ndarray) -> np.ndarray:

@@ -68,6 +68,9 @@ class Recipe:
     """Attempts at sentences that teach abilities (`training.behaviour.lessons`)."""
     lesson_weight: PositiveFloat = 1.0
     """How often an epoch sees each of these sentences."""
+    noisy: Share = 0.0
+    """The share of the short texts that are learnt once more with slips of the keyboard, links,
+    handles or in another case, and with the same targets."""
     token_keep: TokenPruning | None = None
     """How many tokens of a window each layer keeps, in training and in the weights' configuration;
     None: as many as in the checkpoint that the model goes on from, otherwise all."""

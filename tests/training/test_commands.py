@@ -2,8 +2,6 @@
 
 import json
 import sys
-from argparse import Namespace
-from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +12,6 @@ from transformers import AutoModelForSequenceClassification
 from app.sentiment.bundle import load
 from tests.events.conftest import aws  # noqa: F401
 from tests.training.conftest import (
-    RECIPE,
     plain_sentences,
     sentences,
     tiny_model,
@@ -24,7 +21,6 @@ from tests.web.client import client
 from training import __main__ as commands
 from training import data, distil, outcomes
 from training import train as training_module
-from training.feedback import Corrections
 
 
 @pytest.fixture
@@ -176,43 +172,6 @@ def test_other_windows_are_measured_beside_the_bundles_own(tmp_path, run):
     assert report["windows"] == [{"length": 128, "stride": 64, "up_to": None}]
 
 
-def test_what_is_held_out_or_tested_is_not_trained_on(tmp_path):
-    first, second = sentences(60, 1), sentences(40, 2)
-    data.write(first, tmp_path / "a.csv")
-    data.write(data.join([second, first]), tmp_path / "b.csv")
-    data.write(second.take(range(10)), tmp_path / "test.csv")
-    paths = [str(tmp_path / name) for name in ("a.csv", "b.csv")]
-    args = Namespace(data=paths, test=[tmp_path / "test.csv"], exclude=[])
-    split = commands._split(args, replace(RECIPE, held_out=20))
-    training, held_out = split.training, split.held_out
-    seen = {t for t, weight in zip(training.texts, training.weights, strict=True) if weight}
-    assert len(held_out) == 20
-    assert not seen & {*held_out.texts, *second.texts[:10]}
-    assert len(seen) >= 60
-
-
-def test_a_correction_replaces_the_label_of_the_data(tmp_path):
-    reviews, more = sentences(80, 1), sentences(40, 2)
-    for name, examples in (("a", reviews), ("b", data.join([more, reviews.take([3])]))):
-        data.write(examples, tmp_path / f"{name}.csv")
-    data.write(more.take([7]), tmp_path / "test.csv")
-    paths = [str(tmp_path / name) for name in ("a.csv", "b.csv")]
-    args = Namespace(data=paths, test=[tmp_path / "test.csv"], exclude=[])
-    texts = [*reviews.texts[:6], more.texts[0], more.texts[7]]
-    learnt = data.Examples(texts, np.full(8, data.NEUTRAL), np.full(8, 3.0))
-    held_out = data.Examples([reviews.texts[10]], np.array([data.NEUTRAL]))
-    corrections = Corrections(learnt, held_out, "")
-    recipe = replace(RECIPE, held_out=20, also_held_out=10)
-    split = commands._split(args, recipe, paths, corrections=corrections)
-    known = {*split.training.texts, *split.held_out.texts, *split.also_held_out.texts}
-    assert not known & {*corrections.texts}
-    weighted = zip(split.also.texts, split.also.labels, split.also.weights, strict=True)
-    taught = {text for text, label, weight in weighted if (label, weight) == (data.NEUTRAL, 3)}
-    assert taught == {*texts[:-1]}
-    assert not {texts[-1], *held_out.texts} & {*split.also.texts}
-    assert split.also.texts.count(texts[0]) == 1
-
-
 def test_what_cannot_be_used_ends_the_command_with_the_reason(run, capsys):
     with pytest.raises(SystemExit) as ended:
         run("train", "--data", "reviews.txt")
@@ -235,23 +194,6 @@ def test_a_table_that_nothing_can_be_learnt_of_says_why(
     with pytest.raises(SystemExit):
         run("train", "--data", "mine.csv", *options)
     assert reason in capsys.readouterr().err
-
-
-def test_what_is_also_learnt_stays_whole_and_leaves_out_what_is_tested(tmp_path):
-    reviews, more = sentences(60, 1), sentences(40, 2)
-    data.write(reviews, tmp_path / "a.csv")
-    data.write(more, tmp_path / "more.csv")
-    data.write(more.take(range(10)), tmp_path / "test.csv")
-    args = Namespace(data=[str(tmp_path / "a.csv")], test=[tmp_path / "test.csv"], exclude=[])
-    also = [f"{tmp_path / 'more.csv'}=2"]
-    split = commands._split(args, replace(RECIPE, held_out=20, also_held_out=8), also)
-    assert not {*split.training.texts} & {*more.texts}
-    weighted = zip(split.also.texts, split.also.weights, strict=True)
-    learnt = {text for text, weight in weighted if weight == 2}
-    held_out = {*split.held_out.texts, *split.also_held_out.texts}
-    assert len(split.also_held_out) == 8
-    assert learnt
-    assert learnt <= {*more.texts} - {*more.texts[:10]} - held_out
 
 
 @pytest.fixture
@@ -315,14 +257,3 @@ def test_two_teachers_that_were_not_trained_on_halves_are_refused(tmp_path, run,
     with pytest.raises(SystemExit):
         run("label", "--model", checkpoint, "--data", "train.csv", "--also", "train.csv")
     assert "need --neutral" in capsys.readouterr().err
-
-
-def test_graded_texts_are_learnt_by_their_grades(tmp_path):
-    data.write(sentences(60, 1), tmp_path / "a.csv")
-    graded = "text,label,rating\nthe plot was great,Positive,4\na cast is awful,Negative,1\n"
-    (tmp_path / "graded.csv").write_text(graded)
-    args = Namespace(data=[str(tmp_path / "a.csv")], test=[], exclude=[])
-    chosen = replace(RECIPE, held_out=20)
-    split = commands._split(args, chosen, graded=[f"{tmp_path / 'graded.csv'}=3"])
-    assert split.also.targets.tolist() == [[0.02, 0.18, 0.80], [0.95, 0.04, 0.01]]
-    assert split.also.weights.tolist() == [3, 3]

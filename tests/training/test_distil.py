@@ -214,3 +214,37 @@ def test_a_student_learns_neutral_from_a_teacher_that_sees_three_ways(tmp_path, 
     right = outcomes.three_way(logits) == tested.labels
     assert right[tested.labels == NEUTRAL].mean() > 0.9
     assert right[tested.labels != NEUTRAL].mean() > 0.9
+
+
+def test_passages_are_short_and_parts_of_their_texts():
+    pieces = distil.cut([REVIEW, "Short and whole."], seed=0)
+    chosen = pieces.take(distil.passages(pieces))
+    assert chosen.texts
+    assert not chosen.whole.any()
+    assert all(len(text.split()) <= distil.SHORT for text in chosen.texts)
+    others = set(pieces.texts) - set(chosen.texts)
+    assert all(len(text.split()) > distil.SHORT or text == "Short and whole." for text in others)
+
+
+def test_teachers_of_three_labels_say_how_neutral_a_passage_is(tmp_path):
+    learnt = Examples(
+        ["He kills her.", "It is dull."],
+        np.array([NEGATIVE, NEGATIVE]),
+        targets=np.array([[0.6, 0.3, 0.1], [0.8, 0.15, 0.05]]),
+    )
+    pieces = Pieces(["He kills her."], np.array([0]), np.array([False]))
+    probabilities = np.array([[0.05, 0.9, 0.05]])
+    path = tmp_path / "p.npz"
+    np.savez(path, log_probabilities=np.log(probabilities), sha256=pieces.digest())
+    found = distil.with_neutral(learnt, np.array([0]), pieces, path, temperature=1)
+    negative = np.sqrt(6) / (1 + np.sqrt(6))  # the mean of the log-odds of 6 to 1 and of 1 to 1
+    np.testing.assert_allclose(found.targets[0], [0.1 * negative, 0.9, 0.1 * (1 - negative)])
+    np.testing.assert_array_equal(found.targets[1], learnt.targets[1])
+
+
+def test_passages_need_scores_of_three_labels(tmp_path):
+    pieces = Pieces(["a part"], np.array([0]), np.array([False]))
+    np.savez(tmp_path / "p.npz", log_odds=[1.0], sha256=pieces.digest())
+    learnt = Examples(["a part"], np.array([NEGATIVE]))
+    with pytest.raises(ValueError, match="must be of three labels"):
+        distil.with_neutral(learnt, np.array([0]), pieces, tmp_path / "p.npz", 1)

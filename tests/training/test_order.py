@@ -1,6 +1,5 @@
 """What a run learns, and in what order: a teacher's scores hold for exactly these pieces of it."""
 
-from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +9,8 @@ import pytest
 from pyarrow import csv, parquet
 
 from tests.training.conftest import BAD, GOOD, PLAIN, RECIPE
-from training import __main__ as commands
 from training import data, distil
+from training.split import Sources, read_split
 
 BEGINNINGS = ("", "<br />Well,\n", "I ❤️ it &amp; more: ", "“ＷＩＤＥ” ")
 
@@ -51,15 +50,15 @@ def sources(tmp_path: Path) -> dict[str, Path]:
 
 def test_what_is_learnt_keeps_its_order(sources: dict[str, Path]) -> None:
     arguments = [f"{sources['a.parquet']}=0.5", str(sources["b.csv"]), f"{sources['c.jsonl']}=2"]
-    args = Namespace(data=arguments, test=[sources["test.csv"]], exclude=[])
+    chosen = Sources(arguments, tests=[sources["test.csv"]], also=[f"{sources['b.csv']}=3"])
     recipe = replace(RECIPE, held_out=20, also_held_out=6)
-    split = commands._split(args, recipe, [f"{sources['b.csv']}=3"])
-    parts = [split.training, split.held_out, split.also, split.also_held_out]
+    whole = read_split(chosen, recipe)
+    parts = [whole.training, whole.held_out, whole.also, whole.also_held_out]
     assert [len(part) for part in parts] == [140, 20, 44, 6]
     assert data.digest(parts) == (
         "aaa316415be259861dcf8caefbb7e78d990896141d516d5bac13d56eeb1577fb"
     )
-    assert distil.cut(split.training.texts, recipe.seed).digest() == (
+    assert distil.cut(whole.training.texts, recipe.seed).digest() == (
         "5237ad5500e73ca73c9dc1148716030414a18443e03870750e1a4f01ff3ea862"
     )
-    assert np.unique(split.training.weights).tolist() == [0, 0.5, 1, 2]
+    assert np.unique(whole.training.weights).tolist() == [0, 0.5, 1, 2]
