@@ -73,21 +73,21 @@ FEEDBACK = Body(
     }
 )
 
-_MODEL = "7b4f8095bfdb"
+_MODEL = "2a33bfe4aa86"
 PREDICTION = {
     "sentiment": "Positive",
-    "confidence": 0.9934,
-    "scores": {"Negative": 0.0066, "Positive": 0.9934},
+    "confidence": 0.9963,
+    "scores": {"Negative": 0.0037, "Positive": 0.9963},
     "tokens": 9,
     "windows": 1,
     "cached": False,
     "model": _MODEL,
 }
 ANALYSIS = {
-    "sentiment": "Negative",
-    "confidence": 0.4761,
-    "scores": {"Negative": 0.4761, "Neutral": 0.3493, "Positive": 0.1746},
-    "score": -0.3014,
+    "sentiment": "Neutral",
+    "confidence": 0.6957,
+    "scores": {"Negative": 0.1755, "Neutral": 0.6957, "Positive": 0.1288},
+    "score": -0.0468,
     "tokens": 19,
     "windows": 1,
     "cached": False,
@@ -95,34 +95,34 @@ ANALYSIS = {
     "sentences": [
         {
             "sentiment": "Positive",
-            "confidence": 0.8874,
-            "scores": {"Negative": 0.048, "Neutral": 0.0646, "Positive": 0.8874},
-            "score": 0.8394,
+            "confidence": 0.8565,
+            "scores": {"Negative": 0.051, "Neutral": 0.0925, "Positive": 0.8565},
+            "score": 0.8056,
             "text": "The acting is superb.",
             "start": 0,
             "end": 21,
         },
         {
             "sentiment": "Negative",
-            "confidence": 0.8868,
-            "scores": {"Negative": 0.8868, "Neutral": 0.0678, "Positive": 0.0454},
-            "score": -0.8414,
+            "confidence": 0.8653,
+            "scores": {"Negative": 0.8653, "Neutral": 0.0946, "Positive": 0.04},
+            "score": -0.8253,
             "text": "The plot is a mess.",
             "start": 22,
             "end": 41,
         },
         {
             "sentiment": "Neutral",
-            "confidence": 0.7702,
-            "scores": {"Negative": 0.1247, "Neutral": 0.7702, "Positive": 0.105},
-            "score": -0.0197,
+            "confidence": 0.939,
+            "scores": {"Negative": 0.0289, "Neutral": 0.939, "Positive": 0.0321},
+            "score": 0.0032,
             "text": "We saw it on Monday.",
             "start": 42,
             "end": 62,
         },
     ],
     "mixed": True,
-    "magnitude": 1.7005,
+    "magnitude": 1.6341,
 }
 BATCH_ANSWER = {
     "results": [
@@ -130,8 +130,8 @@ BATCH_ANSWER = {
         {
             "index": 1,
             "sentiment": "Negative",
-            "confidence": 0.9952,
-            "scores": {"Negative": 0.9952, "Positive": 0.0048},
+            "confidence": 0.9984,
+            "scores": {"Negative": 0.9984, "Positive": 0.0016},
             "tokens": 15,
             "windows": 1,
             "cached": False,
@@ -142,34 +142,34 @@ BATCH_ANSWER = {
 }
 BATCH_ANALYSES = {"results": [{"index": 0, **ANALYSIS}], "errors": []}
 _REASONS = {
-    "base_value": 0.008375,
-    "value": 5.020957,
+    "base_value": -0.016306,
+    "value": 5.601224,
     "unit": "words",
     "complete": True,
     "evaluations": 28,
     "words": [
-        {"text": "This", "start": 0, "end": 4, "weight": -0.201826},
-        {"text": "movie", "start": 5, "end": 10, "weight": 0.199516},
-        {"text": "was", "start": 11, "end": 14, "weight": 0.176082},
-        {"text": "amazing", "start": 15, "end": 22, "weight": 2.299014},
-        {"text": "and", "start": 23, "end": 26, "weight": 0.160544},
-        {"text": "thrilling!", "start": 27, "end": 37, "weight": 2.379253},
+        {"text": "This", "start": 0, "end": 4, "weight": -0.031254},
+        {"text": "movie", "start": 5, "end": 10, "weight": -0.162171},
+        {"text": "was", "start": 11, "end": 14, "weight": -0.005609},
+        {"text": "amazing", "start": 15, "end": 22, "weight": 3.590242},
+        {"text": "and", "start": 23, "end": 26, "weight": -0.128161},
+        {"text": "thrilling!", "start": 27, "end": 37, "weight": 2.354482},
     ],
 }
 EXPLANATION = {**PREDICTION, **_REASONS}
 EXPLAINED_ANALYSIS = {
     **ANALYSIS,
-    "base_value": 0.008375,
-    "value": -1.244271,
+    "base_value": -0.016306,
+    "value": -0.187152,
     "unit": "phrases",
     "complete": False,
     "evaluations": 20,
     "words": [
-        {"text": "The acting is superb.", "start": 0, "end": 21, "weight": 4.120336},
-        {"text": "The plot", "start": 22, "end": 30, "weight": -0.49227},
-        {"text": "is a mess.", "start": 31, "end": 41, "weight": -5.354075},
-        {"text": "We saw", "start": 42, "end": 48, "weight": -0.078344},
-        {"text": "it on Monday.", "start": 49, "end": 62, "weight": 0.551706},
+        {"text": "The acting is superb.", "start": 0, "end": 21, "weight": 4.732211},
+        {"text": "The plot", "start": 22, "end": 30, "weight": -0.581912},
+        {"text": "is a mess.", "start": 31, "end": 41, "weight": -4.590086},
+        {"text": "We saw", "start": 42, "end": 48, "weight": -0.054989},
+        {"text": "it on Monday.", "start": 49, "end": 62, "weight": 0.32393},
     ],
 }
 FEEDBACK_ANSWER = {
