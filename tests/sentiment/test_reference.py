@@ -95,11 +95,14 @@ def test_processes_that_start_together_load_the_same_checkpoint(bundle, cache):
 
 
 def test_torch_computes_the_network_that_the_int8_kernels_do(native, torch, reviews):
-    """They differ by what the kernels lose when they quantise activations."""
+    """They differ by what the kernels lose when they quantise activations.
+
+    The difference is relative, because the temperature scales all log-odds.
+    """
     served, exact = (
         np.array(list(map(log_odds, of.score(reviews).logits))) for of in (native, torch)
     )
-    assert np.abs(served - exact).mean() < 0.03
+    assert np.abs(served - exact).mean() < 0.012 * np.abs(exact).mean()
 
 
 def test_a_bundle_with_a_checkpoint_of_its_own_is_loaded_from_that(bundle, cache, tmp_path):

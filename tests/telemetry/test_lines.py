@@ -139,7 +139,7 @@ def say(predicted, **settings):
     [
         (512, "Good.", {}),
         (10_000, "Good.", {}),
-        (512, "😀 " * 500, {"log_texts": True}),
+        (512, "I love it. 😀 " * 150, {"log_texts": True}),
         (5, "😀" * 100_000, {"log_texts": True}),
     ],
 )

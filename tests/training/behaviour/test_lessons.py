@@ -147,4 +147,5 @@ def test_articles_fit_their_words(taught):
     wrong = re.compile(
         rf"\ba (?!{consonant})([aeiou]\w|{vowel})|\ban (?!{vowel})({consonant}|[^aeiou])", re.I
     )
-    assert not [text for text, _ in taught if wrong.search(text)]
+    without_grades = [re.sub("^A (?=is )", "", text) for text, _ in taught]
+    assert not [text for text in without_grades if wrong.search(text)]
