@@ -49,7 +49,7 @@ def neighbours(tokenizer: Tokenizer, vectors: torch.Tensor) -> dict[str, list[st
         word: i for word, i in tokenizer.get_vocab().items() if word.isascii() and word.isalpha()
     }
     names = sorted(word for word in words if len(word) > 2)
-    chosen = F.normalize(vectors[[words[name] for name in names]].float(), dim=1)
+    chosen = F.normalize(vectors[[words[name] for name in names]].double(), dim=1)
     nearest = torch.cat(
         [(part @ chosen.T).topk(NEIGHBOURS + 1).indices for part in chosen.split(1024)]
     )
