@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
@@ -53,9 +54,16 @@ class Sources:
             counts.append((path, int(count)))
         return counts
 
+    @cached_property
+    def excluded_texts(self) -> list[str]:
+        """Return the excluded texts, without those of which only the keys are known."""
+        tables = [path for path in self.excluded if path.suffix != ".txt"]
+        return [text for path in tables for text in data.read(path).texts]
+
     def excluded_keys(self) -> frozenset[str]:
         """Return the `training.data.key` of each excluded text."""
-        return frozenset(chain.from_iterable(map(_keys, self.excluded)))
+        listed = (path.read_text().split() for path in self.excluded if path.suffix == ".txt")
+        return frozenset(chain(map(data.key, self.excluded_texts), *listed))
 
 
 @dataclass(frozen=True)
@@ -70,7 +78,7 @@ class Split:
     also_held_out: Examples
     """Of what is to learn whole, the texts that are certain of their label."""
     tested: list[str]
-    """Texts that test, those held out among them: nothing made of others may nearly repeat them."""
+    """Texts that test, are excluded or are held out: no new text may nearly repeat one."""
 
 
 def read_split(sources: Sources, recipe: Recipe, corrections: Corrections | None = None) -> Split:
@@ -111,6 +119,7 @@ def read_split(sources: Sources, recipe: Recipe, corrections: Corrections | None
         weighted = zip(learnt_whole.texts, learnt_whole.weights, strict=True)
         taught = sum(weight > 0 and text in corrected for text, weight in weighted)
         print(f"{taught} of {len(corrections.learnt)} corrected texts are among them")
+    known += sources.excluded_texts
     return Split(both.take(range(count)), held_out, learnt_whole, also_held_out, known)
 
 
@@ -150,10 +159,3 @@ def _unseen(training: Examples, others: list[str], excluded: frozenset[str]) -> 
         "of held-out or test texts, or because their keys are excluded"
     )
     return training
-
-
-def _keys(path: Path) -> list[str]:
-    """Return the keys in a text file, or of labelled texts."""
-    if path.suffix == ".txt":
-        return path.read_text().split()
-    return list(map(data.key, data.read(path).texts))

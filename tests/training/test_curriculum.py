@@ -116,6 +116,22 @@ def test_no_new_text_has_an_excluded_key(split):
     assert after == before[10:]
 
 
+def test_no_new_text_that_nearly_repeats_an_excluded_one_has_weight(split, tmp_path):
+    whole, sources = split
+    made = curriculum.pieces("augmented", whole, sources, seed=0)
+    scores = np.log(np.full((len(made.texts), 3), 1 / 3))
+    np.savez("new.npz", scored="augmented", log_probabilities=scores, sha256=made.digest())
+    repeated = [text for text in made.texts if len(text.split()) >= data.RUN][:5]
+    excluded = [f"{text} and it rained all day" for text in repeated]
+    data.write(data.Examples(excluded, np.zeros(5, dtype=int)), tmp_path / "excluded.csv")
+    sources = replace(sources, excluded=[tmp_path / "excluded.csv"])
+    recipe = replace(RECIPE, held_out=20)
+    split = read_split(sources, recipe)
+    learnt = curriculum.soft_targets(split, sources, ["new.npz"], recipe)
+    weights = dict(zip(learnt.texts, learnt.weights, strict=True))
+    assert [weights[text] for text in repeated] == [0] * 5
+
+
 @pytest.mark.parametrize(
     ("augmented", "reason"),
     [
