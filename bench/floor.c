@@ -52,65 +52,48 @@ static int32_t four_bytes(const uint8_t *at) {
 }
 
 #define AVX2 __attribute__((target("avx2")))
-
-AVX2 TILE tile_avx2(const layer *l, size_t row, size_t panel, const int mr) {
-    __m256i sums[4][2];
-    const uint8_t *rows = l->rows + row * l->in_features;
-    const int8_t *weight = l->weight + panel * PANEL * l->in_features;
-    const __m256i ones = _mm256_set1_epi16(1);
-    UNROLL for (int r = 0; r < mr; r++) sums[r][0] = sums[r][1] = _mm256_setzero_si256();
-    for (size_t k = 0; k < l->in_features; k += 4) {
-        const __m256i *at = (const __m256i *)(weight + k * PANEL);
-        const __m256i b0 = _mm256_load_si256(at), b1 = _mm256_load_si256(at + 1);
-        UNROLL for (int r = 0; r < mr; r++) {
-            const __m256i a = _mm256_set1_epi32(four_bytes(rows + r * l->in_features + k));
-            sums[r][0] = _mm256_add_epi32(
-                sums[r][0], _mm256_madd_epi16(_mm256_maddubs_epi16(a, b0), ones));
-            sums[r][1] = _mm256_add_epi32(
-                sums[r][1], _mm256_madd_epi16(_mm256_maddubs_epi16(a, b1), ones));
-        }
-    }
-    UNROLL for (int r = 0; r < mr; r++) {
-        int32_t *out = l->sums + (row + r) * l->out_features + panel * PANEL;
-        _mm256_store_si256((__m256i *)out, sums[r][0]);
-        _mm256_store_si256((__m256i *)out + 1, sums[r][1]);
-    }
-}
-
-AVX2 static void gemm_avx2(const layer *l, size_t rows) {
-    for (size_t panel = 0; panel < l->out_features / PANEL; panel++)
-        for (size_t row = 0; row < rows; row += 4)
-            FOUR_ROWS(rows - row, tile_avx2, l, row, panel)
-}
-
 #define AVXVNNI __attribute__((target("avx2,avxvnni")))
 
-AVXVNNI TILE tile_avxvnni(const layer *l, size_t row, size_t panel, const int mr) {
-    __m256i sums[4][2];
-    const uint8_t *rows = l->rows + row * l->in_features;
-    const int8_t *weight = l->weight + panel * PANEL * l->in_features;
-    UNROLL for (int r = 0; r < mr; r++) sums[r][0] = sums[r][1] = _mm256_setzero_si256();
-    for (size_t k = 0; k < l->in_features; k += 4) {
-        const __m256i *at = (const __m256i *)(weight + k * PANEL);
-        const __m256i b0 = _mm256_load_si256(at), b1 = _mm256_load_si256(at + 1);
-        UNROLL for (int r = 0; r < mr; r++) {
-            const __m256i a = _mm256_set1_epi32(four_bytes(rows + r * l->in_features + k));
-            sums[r][0] = _mm256_dpbusd_avx_epi32(sums[r][0], a, b0);
-            sums[r][1] = _mm256_dpbusd_avx_epi32(sums[r][1], a, b1);
-        }
-    }
-    UNROLL for (int r = 0; r < mr; r++) {
-        int32_t *out = l->sums + (row + r) * l->out_features + panel * PANEL;
-        _mm256_store_si256((__m256i *)out, sums[r][0]);
-        _mm256_store_si256((__m256i *)out + 1, sums[r][1]);
-    }
+AVX2 static inline __m256i dot_avx2(__m256i sum, __m256i a, __m256i b) {
+    const __m256i pairs = _mm256_maddubs_epi16(a, b);
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 }
 
-AVXVNNI static void gemm_avxvnni(const layer *l, size_t rows) {
-    for (size_t panel = 0; panel < l->out_features / PANEL; panel++)
-        for (size_t row = 0; row < rows; row += 4)
-            FOUR_ROWS(rows - row, tile_avxvnni, l, row, panel)
+AVXVNNI static inline __m256i dot_avxvnni(__m256i sum, __m256i a, __m256i b) {
+    return _mm256_dpbusd_avx_epi32(sum, a, b);
 }
+
+// The tiles of both sets differ in the dot product alone. A function for both could not inline it,
+// as a caller needs every instruction set of what it inlines.
+#define GEMM_256(target, isa)                                                                       \
+    target TILE tile_##isa(const layer *l, size_t row, size_t panel, const int mr) {                \
+        __m256i sums[4][2];                                                                         \
+        const uint8_t *rows = l->rows + row * l->in_features;                                       \
+        const int8_t *weight = l->weight + panel * PANEL * l->in_features;                          \
+        UNROLL for (int r = 0; r < mr; r++) sums[r][0] = sums[r][1] = _mm256_setzero_si256();       \
+        for (size_t k = 0; k < l->in_features; k += 4) {                                            \
+            const __m256i *at = (const __m256i *)(weight + k * PANEL);                              \
+            const __m256i b0 = _mm256_load_si256(at), b1 = _mm256_load_si256(at + 1);               \
+            UNROLL for (int r = 0; r < mr; r++) {                                                   \
+                const __m256i a = _mm256_set1_epi32(four_bytes(rows + r * l->in_features + k));     \
+                sums[r][0] = dot_##isa(sums[r][0], a, b0);                                          \
+                sums[r][1] = dot_##isa(sums[r][1], a, b1);                                          \
+            }                                                                                       \
+        }                                                                                           \
+        UNROLL for (int r = 0; r < mr; r++) {                                                       \
+            int32_t *out = l->sums + (row + r) * l->out_features + panel * PANEL;                   \
+            _mm256_store_si256((__m256i *)out, sums[r][0]);                                         \
+            _mm256_store_si256((__m256i *)out + 1, sums[r][1]);                                     \
+        }                                                                                           \
+    }                                                                                               \
+    target static void gemm_##isa(const layer *l, size_t rows) {                                    \
+        for (size_t panel = 0; panel < l->out_features / PANEL; panel++)                            \
+            for (size_t row = 0; row < rows; row += 4)                                              \
+                FOUR_ROWS(rows - row, tile_##isa, l, row, panel)                                    \
+    }
+
+GEMM_256(AVX2, avx2)
+GEMM_256(AVXVNNI, avxvnni)
 
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512vnni")))
 
