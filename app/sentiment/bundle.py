@@ -43,6 +43,11 @@ class Bundle:
     def revision(self) -> str:
         return str(self.card["revision"])
 
+    @property
+    def english(self) -> bool:
+        """Whether the card says that the model reads English and no other language."""
+        return self.card.get("languages") == ["en"]
+
     def spans(self, tokens: int) -> list[tuple[int, int]]:
         """Return the ``(start, end)`` of each window of a text, not counting special tokens."""
         cut = next(cut for cut in self.windows if cut.up_to is None or tokens + 2 <= cut.up_to)

@@ -6,6 +6,7 @@ from typing import cast
 from tokenizers import Tokenizer
 
 from app.sentiment.bundle import Bundle
+from app.sentiment.slips import SlipRepair
 
 
 class BundleTokenizer:
@@ -15,10 +16,15 @@ class BundleTokenizer:
         self._tokenizer = Tokenizer.from_file(str(bundle.file("tokenizer.json")))
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
+        self._slips = SlipRepair(self._tokenizer) if bundle.english else None
         self.start_token = cast(int, self._tokenizer.token_to_id("[CLS]"))
         self.end_token = cast(int, self._tokenizer.token_to_id("[SEP]"))
 
     def tokenise(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return the token ids of each text, untruncated, without the special tokens."""
+        """Return the token ids of each text, untruncated, without the special tokens.
+
+        Slips of the keyboard are repaired in English (`app.sentiment.slips`).
+        """
         encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
-        return [encoding.ids for encoding in encodings]
+        ids = [encoding.ids for encoding in encodings]
+        return [self._slips.repaired(of_text) for of_text in ids] if self._slips else ids
