@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from local.ports import free_port
+
 ROOT = Path(__file__).parents[1]
 _ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine()]
 _BINARY = f".cache/aws-sam-cli==*/samcli/local/rapid/aws-lambda-rie-{_ARCHITECTURE}"
@@ -133,10 +135,3 @@ class Emulator:
         """Return the time that initialisation took, and the last invocation."""
         log = self.log()
         return Durations(float(_INIT.findall(log)[-1]), float(_RUN.findall(log)[-1]))
-
-
-def free_port() -> int:
-    """Return a port of the loopback address that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

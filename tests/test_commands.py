@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ import urllib.request
 
 import pytest
 
+from local.ports import free_port
 from tests.conftest import ROOT
 
 # Without what a `make` that runs the tests hands down, such as its own EVENT.
@@ -40,9 +40,7 @@ def test_make_invoke_without_an_event_says_how():
 
 
 def test_make_serve_answers_on_its_port(tmp_path):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     log = tmp_path / "log"
     with log.open("w") as output:
         command = ["make", "serve", f"PORT={port}"]

@@ -7,11 +7,9 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 
 import pytest
 import requests
@@ -20,6 +18,7 @@ from urllib3.util import Retry
 
 from app.settings import Settings
 from app.web import application
+from local.ports import free_port
 from local.server import serving
 from tests.access.test_keys import entry
 from tests.conftest import ROOT
@@ -120,9 +119,7 @@ def test_each_waits_as_long_as_it_is_told(heading: str) -> None:
 def test_a_page_reaches_the_api_through_a_backend_that_keeps_the_key(
     environment: dict[str, str],
 ) -> None:
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     backend = subprocess.Popen(
         [sys.executable, "-c", SNIPPETS["A page of your product"]],
         env={**os.environ, **environment, "PORT": str(port)},

@@ -17,7 +17,8 @@ import pytest
 from botocore.exceptions import WaiterError
 from cfnlint.decode import cfn_yaml
 
-from local.emulator import Emulator, InvocationError, free_port
+from local.emulator import Emulator, InvocationError
+from local.ports import free_port
 from tests.conftest import ROOT
 
 MINISTACK = ROOT / ".venv-stack/bin/ministack"

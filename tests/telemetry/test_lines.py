@@ -23,7 +23,7 @@ from app.telemetry.observation import LoggedPrediction, Observation
 from app.telemetry.privacy import MAX_FIELD_CHARACTERS, pseudonym
 from app.web import application
 from app.web.problems import CLIENT_GONE
-from local.emulator import free_port
+from local.ports import free_port
 from tests.conftest import ROOT, logging_to, run
 from tests.web.client import client
 

@@ -5,7 +5,6 @@ import os
 import re
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import pytest
 
 from app import __version__
 from app.access import keys
+from local.ports import free_port
 from tests.conftest import ROOT
 from tests.tool.conftest import COMMAND, environment, start
 
@@ -96,12 +96,6 @@ def test_invalid_name_of_a_key_is_refused(run):
     done = run("keys", "new", "a b")
     assert "a name has 1 to 64 letters" in done.stderr
     assert (done.stdout, done.returncode) == ("", 2)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_service_answers_until_it_is_interrupted(tmp_path: Path):

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from app.settings import Settings
 from app.web import application
+from local.ports import free_port
 from local.server import serving
 from tests.conftest import ROOT
 
@@ -55,9 +56,7 @@ def serve() -> Iterator[Callable[..., socket.socket]]:
 @contextmanager
 def process(command: list[str], **environment: str) -> Iterator[tuple[subprocess.Popen, int]]:
     """Run a server whose command contains ``PORT``, and wait until it responds."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [part.replace("PORT", str(port)) for part in command]
     running = subprocess.Popen(
         command,
