@@ -215,7 +215,10 @@ def _gradients(served: SentimentClassifier) -> Attribute:
             return logits[:, 1] - logits[:, 0]
         # As `app.sentiment.polarity.log_odds`.
         negative, half, positive = (logits - logits.new_tensor([0, math.log(2), 0])).T
-        return 2 * (torch.logaddexp(positive, half) - torch.logaddexp(negative, half))
+        of_halves = torch.logaddexp(positive, half) - torch.logaddexp(negative, half)
+        limit = 2 * polarity.MAX_PROBABILITY - 1
+        balance = limit * torch.tanh(polarity.POWER / 2 * of_halves)
+        return 2 * torch.atanh(balance)
 
     gradients = LayerIntegratedGradients(log_odds, model.distilbert.embeddings.word_embeddings)
     start, end = served._engine.start_token, served._engine.end_token

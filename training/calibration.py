@@ -14,20 +14,27 @@ from training.data import NEUTRAL
 from training.evaluate import Scored
 
 MIN_TEXTS = 100
-"""Texts of a length at least, for that length to get a temperature of its own."""
+"""Texts at least, in all and of a length that gets a temperature of its own."""
 _BOUNDS = (-2, 2)
 """Of the logarithms of the temperatures."""
+_STARTS = 9
+"""Temperatures that are tried, before the best one is improved."""
 
 
 def fit(sources: Sequence[Scored]) -> Temperature:
     """Return the temperature with the least log loss.
 
     The sources, which were scored at temperature 1, count alike, however many texts each has. A
-    source that has Neutral among its labels is judged by three outcomes, if the network has them,
-    and without its Neutral texts by two. If the sources hold too few texts that are short, or too
-    few that are long, both temperatures are equal.
+    source that has Neutral among its labels is judged by three outcomes if the network has them,
+    otherwise by two, without its Neutral texts. If the sources hold too few texts that are short,
+    or too few that are long, both temperatures are equal.
+
+    Raises:
+        ValueError: no text can be judged.
     """
-    judged = [each for source in sources for each in _judged(source) if len(each.labels)]
+    judged = [each for each in map(_judged, sources) if len(each.labels)]
+    if not judged:
+        raise ValueError("all texts are Neutral, which the network does not know")
     tokens = np.concatenate([each.tokens for each in judged])
     both_ends = min((tokens <= SHORT_TOKENS).sum(), (tokens >= LONG_TOKENS).sum()) >= MIN_TEXTS
 
@@ -35,7 +42,9 @@ def fit(sources: Sequence[Scored]) -> Temperature:
         temperature = _of(logarithms)
         return float(np.mean([tempered(each, temperature).loss.mean() for each in judged]))
 
-    start = np.zeros(2 if both_ends else 1)
+    # Where all texts are as sure as they may be, the loss is flat, so that the start matters.
+    equal = [np.full(2 if both_ends else 1, at) for at in np.linspace(*_BOUNDS, _STARTS)]
+    start = min(equal, key=loss)
     return _of(minimize(loss, start, method="L-BFGS-B", bounds=[_BOUNDS] * len(start)).x)
 
 
@@ -54,10 +63,9 @@ def tempered(scored: Scored, temperature: Temperature) -> Scored:
     return replace(scored, logits=scored.logits / temperatures[:, None])
 
 
-def _judged(scored: Scored) -> list[Scored]:
-    """Return the scores of the texts whose true label has a probability, once a way to judge."""
-    if not scored.three_way:
-        return [scored]
+def _judged(scored: Scored) -> Scored:
+    """Return the scores of the texts whose true label has a probability."""
+    if scored.calibrated:
+        return scored
     clear = scored.labels != NEUTRAL
-    by_two = Scored(scored.logits[clear], scored.labels[clear], scored.tokens[clear])
-    return [scored, by_two] if scored.calibrated else [by_two]
+    return Scored(scored.logits[clear], scored.labels[clear], scored.tokens[clear])

@@ -6,6 +6,7 @@ the same of one text (`app.sentiment.polarity`).
 
 import numpy as np
 
+from app.sentiment.polarity import MAX_PROBABILITY, POWER
 from training.data import LABELS, NEGATIVE, NEUTRAL, POSITIVE
 
 SIDES = (NEGATIVE, POSITIVE)
@@ -23,15 +24,15 @@ def probabilities(logits: np.ndarray) -> np.ndarray:
 def log_odds(logits: np.ndarray) -> np.ndarray:
     """Return the log-odds of Positive where only two outcomes are asked for, (texts,).
 
-    Half of Neutral's probability goes to each side, and the odds are squared
-    (`app.sentiment.polarity`).
+    Half of Neutral's probability goes to each side (`app.sentiment.polarity`).
     """
     negative, positive = logits[:, 0], logits[:, -1]
     if logits.shape[1] == len(LABELS):
         half = logits[:, NEUTRAL] - np.log(2)
-        negative, positive = 2 * np.logaddexp(negative, half), 2 * np.logaddexp(positive, half)
-    odds: np.ndarray = positive - negative
-    return odds
+        of_halves = POWER * (np.logaddexp(positive, half) - np.logaddexp(negative, half))
+        balance = (2 * MAX_PROBABILITY - 1) * np.tanh(of_halves / 2)
+        return np.asarray(2 * np.arctanh(balance))
+    return np.asarray(positive - negative)
 
 
 def two_way(logits: np.ndarray) -> np.ndarray:

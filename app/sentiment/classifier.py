@@ -35,7 +35,7 @@ class Prediction(BaseModel):
 
     sentiment: str = Field(description="The more probable label: `Positive` or `Negative`.")
     confidence: float = Field(
-        description="The calibrated probability of that label, from 0.5 to 1."
+        description="The calibrated probability of that label, from 0.5 to 0.99."
     )
     scores: dict[str, float] = Field(description="The calibrated probability of each label.")
     tokens: int = Field(

@@ -1,13 +1,18 @@
 """Probabilities from the logits of a text: of its two labels, or of three with Neutral between.
 
 Where Positive and Negative are all that is asked for, half of Neutral's probability goes to each
-side, so that a text without an opinion comes out near a half. The odds of these halves are squared:
-a text that has a side and some of Neutral is on that side more often than the halves say
-(docs/training-notes.md).
+side, so that a text without an opinion comes out near a half. A power of the odds of these halves
+is taken, because a text that has a side and some of Neutral is on that side more often than the
+halves say; and neither side is certain. docs/training-notes.md compares such rules.
 """
 
 import math
 from collections.abc import Sequence
+
+POWER = 3.5
+"""The power that is taken of the odds of the sides with half of Neutral's probability each."""
+MAX_PROBABILITY = 0.99
+"""Of either side: about one in a hundred of the surest reviews and sentences is on the other."""
 
 
 def probabilities(logits: Sequence[float]) -> list[float]:
@@ -20,21 +25,18 @@ def probabilities(logits: Sequence[float]) -> list[float]:
 
 def sides(logits: Sequence[float]) -> tuple[float, float]:
     """Return the probabilities of Negative and of Positive, which add up to 1."""
-    negative, *neutral, positive = probabilities(logits)
-    if not neutral:
+    if len(logits) == 2:
+        negative, positive = probabilities(logits)
         return negative, positive
-    half = math.fsum(neutral) / 2
-    negative, positive = (negative + half) ** 2, (positive + half) ** 2
-    return negative / (negative + positive), positive / (negative + positive)
+    balance = _balance(logits)
+    return (1 - balance) / 2, (1 + balance) / 2
 
 
 def log_odds(logits: Sequence[float]) -> float:
     """Return the log-odds of Positive against Negative, finite for all finite logits."""
-    negative, *neutral, positive = logits
-    if not neutral:
-        return positive - negative
-    [half] = (logit - math.log(2) for logit in neutral)
-    return 2 * (_log_add(positive, half) - _log_add(negative, half))
+    if len(logits) == 2:
+        return logits[1] - logits[0]
+    return 2 * math.atanh(_balance(logits))
 
 
 def outcomes(logits: Sequence[float]) -> tuple[float, float, float]:
@@ -49,6 +51,14 @@ def opinion(logits: Sequence[float]) -> float:
         return 1.0
     negative, _, positive = probabilities(logits)
     return negative + positive
+
+
+def _balance(logits: Sequence[float]) -> float:
+    """Return the probability of Positive minus that of Negative, of three labels."""
+    negative, neutral, positive = logits
+    half = neutral - math.log(2)
+    of_halves = POWER * (_log_add(positive, half) - _log_add(negative, half))
+    return (2 * MAX_PROBABILITY - 1) * math.tanh(of_halves / 2)
 
 
 def _log_add(one: float, other: float) -> float:

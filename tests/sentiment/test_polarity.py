@@ -41,4 +41,22 @@ def test_swapped_sides_give_the_opposite(logits):
 
 
 def test_log_odds_are_finite_where_probabilities_underflow():
-    assert polarity.log_odds([-900.0, -800.0, 900.0]) == pytest.approx(2 * (1700 + math.log(2)))
+    assert polarity.log_odds([-900.0, -800.0, 900.0]) == pytest.approx(math.log(0.99 / 0.01))
+
+
+@given(st.lists(st.floats(-900, 900), min_size=3, max_size=3))
+def test_neither_side_is_certain(logits):
+    assert min(polarity.sides(logits)) >= 0.01 - 1e-12
+
+
+@given(st.lists(st.floats(-20, 20), min_size=3, max_size=3), st.floats(0, 5))
+def test_a_higher_logit_of_a_side_never_lowers_it(logits, more):
+    negative, neutral, positive = logits
+    higher = polarity.sides([negative, neutral, positive + more])[1]
+    assert higher >= polarity.sides(logits)[1] - 1e-12
+
+
+def test_half_of_neutral_goes_to_each_side_before_the_power_is_taken():
+    logits = [math.log(share) for share in (0.2, 0.5, 0.3)]
+    odds = (0.55 / 0.45) ** 3.5
+    assert polarity.sides(logits)[1] == pytest.approx(0.01 + 0.98 * odds / (1 + odds))

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from app.sentiment.polarity import POWER
 from app.sentiment.temperature import Temperature
 from training import calibration
 from training.data import NEGATIVE, NEUTRAL, POSITIVE
@@ -30,8 +31,9 @@ def test_each_length_gets_the_temperature_that_made_it_too_sharp(labels):
     assert ends(sharp) == pytest.approx((2.5 * short, 0.6 * long), rel=0.05)
 
 
-def test_two_labels_get_the_temperature_that_their_probabilities_were_drawn_at():
-    sharp = [drawn(2.5, 12, 2), drawn(0.6, 700, 2, seed=1)]
+@pytest.mark.parametrize("labels", [2, 3])
+def test_labels_get_the_temperature_that_their_probabilities_were_drawn_at(labels):
+    sharp = [drawn(2.5, 12, labels), drawn(0.6, 700, labels, seed=1)]
     assert ends(sharp) == pytest.approx((2.5, 0.6), rel=0.05)
 
 
@@ -39,10 +41,10 @@ def test_sources_of_two_and_of_three_outcomes_are_judged_each_by_its_own():
     short, long = drawn(2.0, 20, 3), drawn(0.8, 300, 3, seed=1)
     clear = long.labels != NEUTRAL
     reviews = Scored(long.logits[clear], long.labels[clear], long.tokens[clear])
-    # Reviews that are never Neutral get a low logit of it; their odds are squared.
+    # Reviews that are never Neutral get a low logit of it, and a power of their odds is taken.
     reviews.logits[:, NEUTRAL] -= 40
     alone, _ = ends([short])
-    assert ends([short, reviews]) == pytest.approx((alone, 2 * 0.8), rel=0.05)
+    assert ends([short, reviews]) == pytest.approx((alone, POWER * 0.8), rel=0.08)
 
 
 @pytest.mark.parametrize("tokens", [12, 700])
@@ -66,6 +68,12 @@ def test_scores_are_tempered_as_they_are_served():
     scored = Scored(np.ones((len(tokens), 2)), np.full(len(tokens), POSITIVE), tokens)
     logits = calibration.tempered(scored, temperature).logits
     assert 1 / logits[:, 0] == pytest.approx([temperature.at(int(count)) for count in tokens])
+
+
+def test_only_neutral_texts_cannot_be_fitted_without_such_a_label():
+    neutral = Scored(np.full((200, 2), 5.0), np.full(200, NEUTRAL), np.full(200, 12))
+    with pytest.raises(ValueError, match="all texts are Neutral"):
+        calibration.fit([neutral])
 
 
 def test_neutral_texts_do_not_count_where_the_network_has_no_such_label():

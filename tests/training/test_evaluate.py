@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
+from app.sentiment import polarity
 from training import evaluate, plots
 from training.data import LABELS, NEGATIVE, NEUTRAL, POSITIVE
 from training.evaluate import Scored, calibration_error, report
@@ -126,10 +127,10 @@ def test_figures_of_three_outcomes_are_what_scikit_learn_finds(three_way):
     assert low < figures["macro_recall"] < high
 
 
-def test_half_of_neutrals_probability_goes_to_each_side_and_the_odds_of_the_sides_are_squared():
+def test_two_outcomes_of_three_labels_are_those_that_are_served():
     shares = np.array([[0.2, 0.5, 0.3], [0.5, 0.4, 0.1]])
     case = Scored(np.log(shares), np.array([POSITIVE, POSITIVE]), np.full(2, 9))
-    positive = [0.55**2 / (0.55**2 + 0.45**2), 0.3**2 / (0.3**2 + 0.7**2)]
+    positive = [polarity.sides(row)[1] for row in np.log(shares).tolist()]
     assert case.positive == pytest.approx(positive)
     assert case.right.tolist() == [True, False]
     assert case.confidence == pytest.approx([positive[0], 1 - positive[1]])
