@@ -277,17 +277,23 @@ def _by_accuracy(result: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 def plot() -> None:
     """Draw the last result: accuracy over milliseconds, with the memory as the circle's area."""
-    import matplotlib as mpl
-
-    mpl.use("svg")
-    mpl.rcParams |= {"svg.fonttype": "none", "svg.hashsalt": "peers", "font.size": 10}
-    import matplotlib.pyplot as plt
+    from matplotlib import rc_context
 
     result = report.read("peers")
     if not result["texts"]:
         return
-    reviews = next(iter(result["texts"]))
-    figure, axes = plt.subplots(figsize=(9, 5.5), layout="constrained")
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "peers", "font.size": 10}):
+        figure = _figure(result, next(iter(result["texts"])))
+        PLOT.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(PLOT, metadata={"Date": None})
+
+
+def _figure(result: Mapping[str, Any], reviews: str) -> Any:
+    """Return the plot, by the accuracy on these texts."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 5.5), layout="constrained")
+    axes = figure.subplots()
     points = [
         (peer["milliseconds"][REVIEW][1], 100 * peer["accuracy"][reviews], name, peer)
         for name, peer in result["peers"].items()
@@ -321,6 +327,4 @@ def plot() -> None:
     )
     axes.xaxis.set_major_formatter("{x:g}")
     axes.grid(alpha=0.3)
-    PLOT.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(PLOT, metadata={"Date": None})
-    plt.close(figure)
+    return figure
