@@ -15,7 +15,7 @@ NATIVE := $(filter-out %.egg-info,$(wildcard native/*.* native/src/*.* native/sr
 export ORT_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help serve score lint test quick properties sanitise arm64 browser hooks invoke train label tune mean divide snippets export onnx evaluate abilities card drift bench readme screenshots lock pin image wheels check clean
+.PHONY: help serve score lint test quick properties sanitise arm64 browser hooks invoke train label tune mean divide snippets export calibrate onnx evaluate abilities card drift bench readme screenshots lock pin image wheels check clean
 
 help: ## List the targets
 	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -166,6 +166,10 @@ snippets: $(VENV)/train.installed ## Download rated sentences of product reviews
 export: $(VENV)/train.installed ## Export the checkpoint MODEL=folder or hub id as a bundle into OUT=model, calibrated on DATA="files"; shows its progress, about a minute for DistilBERT-base (WITH="fp16 onnx" adds fp16 weights and an ONNX file for elsewhere)
 	@test -n "$(MODEL)" || { echo "MODEL is missing: make export MODEL=runs/shipped/checkpoint DATA=runs/shipped/held_out.csv"; exit 2; }
 	@$(BIN)/python -m training export --model $(MODEL) $(if $(DATA),--data $(DATA)) $(TABLE) $(if $(CARD),--card $(CARD)) $(if $(LOSS),--loss $(LOSS)) $(if $(WITH),--with $(WITH)) $(if $(OUT),--out $(OUT))
+
+calibrate: $(VENV)/train.installed ## Fit the temperature of BUNDLE=model to labelled texts that it was not trained on, DATA="files"
+	@test -n "$(DATA)" || { echo 'DATA is missing: make calibrate DATA="reviews.csv"'; exit 2; }
+	@$(BIN)/python -m training calibrate --data $(DATA) $(TABLE) $(if $(BUNDLE),--bundle $(BUNDLE))
 
 onnx: $(VENV)/train.installed ## Write an int8 ONNX file of BUNDLE=model into OUT=, for onnxruntime elsewhere, and verify it on DATA=
 	@test -n "$(OUT)" || { echo "OUT is missing: make onnx OUT=sentiment.onnx"; exit 2; }

@@ -35,6 +35,7 @@ from training import (
 )
 from training.behaviour import report, suite
 from training.behaviour.suite import Result
+from training.data import Examples
 from training.feedback import Corrections
 from training.split import Sources, only_half, read_split
 from training.tables import Columns
@@ -150,7 +151,7 @@ def _export(args: argparse.Namespace) -> None:
     export.export(
         args.model,
         args.out,
-        {path.name: data.read(path, columns=_columns(args)) for path in args.data},
+        _by_name(args),
         card_fields,
         args.loss,
         with_fp16="fp16" in args.extras,
@@ -162,6 +163,22 @@ def _onnx(args: argparse.Namespace) -> None:
     source = bundle.load(args.bundle)
     export.write_graph(source, {args.data.name: data.read(args.data)}, args.out, args.loss)
     print(f"{args.out}: the int8 graph of revision {source.revision}")
+
+
+def _calibrate(args: argparse.Namespace) -> None:
+    export.calibrate(args.bundle, _by_name(args))
+
+
+def _by_name(args: argparse.Namespace) -> dict[str, Examples]:
+    """Read the files of --data.
+
+    Raises:
+        ValueError: two of them have the same name, by which the card would list them.
+    """
+    names = [path.name for path in args.data]
+    if len(set(names)) < len(names):
+        raise ValueError(f"--data has two files of the same name: {', '.join(names)}")
+    return {path.name: data.read(path, columns=_columns(args)) for path in args.data}
 
 
 def _evaluate(args: argparse.Namespace) -> None:
@@ -411,6 +428,13 @@ def _parser() -> argparse.ArgumentParser:
            help="also write the checkpoint in fp16, an int8 ONNX graph for onnxruntime elsewhere, "
                 "or both")  # fmt: skip
     option("--out", type=Path, default=MODEL, metavar="BUNDLE")
+
+    option = command(_calibrate, "fit the temperature of a bundle anew, to your own texts")
+    option("--data", type=Path, nargs="+", required=True, metavar="TEXTS",
+           help="labelled texts that the weights were not trained on; several sources count "
+                "alike")  # fmt: skip
+    add_columns(option)
+    option("--bundle", type=Path, default=MODEL)
 
     option = command(_onnx, "write an int8 ONNX graph of a bundle, for onnxruntime elsewhere")
     option("--bundle", type=Path, default=MODEL)

@@ -8,12 +8,15 @@ from typing import Any
 
 from app.sentiment import bundle
 from app.sentiment.bundle import CHECKSUMS
+from app.sentiment.polarity import MAX_PROBABILITY, POWER
 from app.sentiment.temperature import LONG_TOKENS, SHORT_TOKENS
 from training.behaviour import suite
 from training.behaviour.cases import OF_PEOPLE, TOLERANCE
 from training.behaviour.suite import SUMMARY, Result
 
 FILE = "card.json"
+MEASURED = ("metrics", "abilities", "behaviour")
+"""What evaluations write into the card. It no longer holds when the temperature changes."""
 _TWO_WAY = {"accuracy": "accuracy", "F1": "f1", "ROC AUC": "roc_auc"}
 _THREE_WAY = {
     "accuracy": "accuracy",
@@ -38,7 +41,7 @@ _ORDERS = ("explanations", "integrated gradients", "random")
 def write(folder: Path, card: Mapping[str, Any]) -> None:
     """Replace the bundle's card, and its checksums with it."""
     (folder / FILE).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n")
-    files = sorted(path for path in folder.iterdir() if path.name != CHECKSUMS)
+    files = sorted(path for path in folder.iterdir() if path.is_file() and path.name != CHECKSUMS)
     lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files]
     (folder / CHECKSUMS).write_text("".join(lines))
 
@@ -177,7 +180,9 @@ def _what_it_is(card: Mapping[str, Any]) -> str:
     if len(shape.get("labels", ())) == 3:
         description += (
             " A window counts by the probability that it is not Neutral. Where only Positive and "
-            "Negative are asked for, half of Neutral's probability goes to each."
+            "Negative are asked for, half of Neutral's probability goes to each; the odds of these "
+            f"halves are taken to the power of {POWER}, and neither side gets more than "
+            f"{MAX_PROBABILITY}."
         )
     if "languages" in card:
         description += f" Languages: {', '.join(card['languages'])}."
@@ -341,7 +346,7 @@ def _quantisation(rounding: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"{rounding['method']} rounded the weights to int8, with the activations of "
         f"{rounding['texts']:,} texts ({rounding['tokens']:,} tokens). On the texts that the "
-        "temperature is fitted on:"
+        "export was given:"
     )
     yield ""
     yield from _table(

@@ -6,7 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +30,11 @@ from app.sentiment.engines import Engine, reference
 from app.sentiment.engines.native import WEIGHTS, NativeEngine
 from app.sentiment.engines.pruned import PrunedDistilBert
 from app.sentiment.engines.tokenizer import BundleTokenizer
+from app.sentiment.temperature import Temperature
 from app.sentiment.windows import Windows
 from training import calibration, data, graph, outcomes, pack
 from training.activations import observe
+from training.card import MEASURED
 from training.card import write as write_card
 from training.data import NEUTRAL, Examples
 from training.evaluate import Scored, calibration_error, score
@@ -284,6 +286,33 @@ def export(
         f"by {pack.METHOD} with the activations of {len(rows)} texts ({tokens:,} tokens); took "
         f"{time.monotonic() - started:.0f} s"
     )
+
+
+def calibrate(folder: Path, sources: Mapping[str, Examples]) -> None:
+    """Fit the temperature of a bundle anew, to labelled texts like those that it is to score.
+
+    The card loses what was measured with the temperature before.
+
+    Raises:
+        BundleError: a file of the bundle is missing or damaged.
+        ValueError: there are too few texts to fit a temperature by.
+    """
+    texts = sum(map(len, sources.values()))
+    if texts < calibration.MIN_TEXTS:
+        raise ValueError(
+            f"{texts} texts are too few to fit a temperature by: at least {calibration.MIN_TEXTS} "
+            "are needed"
+        )
+    served = load_bundle(folder)
+    for name in served.checksums:  # all of which are written anew
+        served.file(name)
+    bundle = replace(served, temperature=Temperature(1, 1))
+    scored = _scored("native", bundle, NativeEngine(bundle), sources)
+    inference = {**served.card["inference"], "temperature": _temperature(scored)}
+    kept = {name: value for name, value in served.card.items() if name not in MEASURED}
+    revision = _revision(folder, inference)
+    write_card(folder, {**kept, "revision": revision, "inference": inference})
+    print(f"{folder}: revision {revision}, temperature {inference['temperature']}")
 
 
 def write_graph(

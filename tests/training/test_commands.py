@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -88,6 +89,16 @@ def test_from_labelled_text_to_a_card(tmp_path, run, monkeypatch, capsys):
     assert f"| Test | native (int8) | 200 | {reached:.2%}" in page
     assert "| head only | Test | native (int8) |" in page
     assert "| plain opinions |" in page
+
+    test = data.read(tmp_path / "test.csv")
+    mislabelled = np.where(np.arange(200) % 3 == 0, data.POSITIVE - test.labels, test.labels)
+    data.write(replace(test, labels=mislabelled), tmp_path / "doubtful.csv")
+    run("calibrate", "--bundle", "both", "--data", "doubtful.csv")
+    calibrated = json.loads((tmp_path / "both" / "card.json").read_text())
+    assert calibrated["inference"]["temperature"] > card["inference"]["temperature"]
+    assert calibrated["revision"] == load(tmp_path / "both").revision != card["revision"]
+    assert not {"metrics", "abilities", "behaviour"} & calibrated.keys()
+    assert calibrated["compared"] == card["compared"]
 
     extras = ("--with", "fp16", "onnx")
     run("export", "--model", folder / "checkpoint", *held_out, *extras, "--out", "both")
