@@ -73,11 +73,11 @@ FEEDBACK = Body(
     }
 )
 
-_MODEL = "2a33bfe4aa86"
+_MODEL = "2c26628600d7"
 PREDICTION = {
     "sentiment": "Positive",
-    "confidence": 0.9963,
-    "scores": {"Negative": 0.0037, "Positive": 0.9963},
+    "confidence": 0.99,
+    "scores": {"Negative": 0.01, "Positive": 0.99},
     "tokens": 9,
     "windows": 1,
     "cached": False,
@@ -85,9 +85,9 @@ PREDICTION = {
 }
 ANALYSIS = {
     "sentiment": "Neutral",
-    "confidence": 0.6957,
-    "scores": {"Negative": 0.1755, "Neutral": 0.6957, "Positive": 0.1288},
-    "score": -0.0468,
+    "confidence": 0.725,
+    "scores": {"Negative": 0.1606, "Neutral": 0.725, "Positive": 0.1144},
+    "score": -0.0462,
     "tokens": 19,
     "windows": 1,
     "cached": False,
@@ -95,34 +95,34 @@ ANALYSIS = {
     "sentences": [
         {
             "sentiment": "Positive",
-            "confidence": 0.8565,
-            "scores": {"Negative": 0.051, "Neutral": 0.0925, "Positive": 0.8565},
-            "score": 0.8056,
+            "confidence": 0.8825,
+            "scores": {"Negative": 0.0402, "Neutral": 0.0773, "Positive": 0.8825},
+            "score": 0.8423,
             "text": "The acting is superb.",
             "start": 0,
             "end": 21,
         },
         {
             "sentiment": "Negative",
-            "confidence": 0.8653,
-            "scores": {"Negative": 0.8653, "Neutral": 0.0946, "Positive": 0.04},
-            "score": -0.8253,
+            "confidence": 0.8902,
+            "scores": {"Negative": 0.8902, "Neutral": 0.079, "Positive": 0.0308},
+            "score": -0.8594,
             "text": "The plot is a mess.",
             "start": 22,
             "end": 41,
         },
         {
             "sentiment": "Neutral",
-            "confidence": 0.939,
-            "scores": {"Negative": 0.0289, "Neutral": 0.939, "Positive": 0.0321},
-            "score": 0.0032,
+            "confidence": 0.9551,
+            "scores": {"Negative": 0.0212, "Neutral": 0.9551, "Positive": 0.0237},
+            "score": 0.0026,
             "text": "We saw it on Monday.",
             "start": 42,
             "end": 62,
         },
     ],
     "mixed": True,
-    "magnitude": 1.6341,
+    "magnitude": 1.7043,
 }
 BATCH_ANSWER = {
     "results": [
@@ -130,8 +130,8 @@ BATCH_ANSWER = {
         {
             "index": 1,
             "sentiment": "Negative",
-            "confidence": 0.9984,
-            "scores": {"Negative": 0.9984, "Positive": 0.0016},
+            "confidence": 0.99,
+            "scores": {"Negative": 0.99, "Positive": 0.01},
             "tokens": 15,
             "windows": 1,
             "cached": False,
@@ -142,34 +142,34 @@ BATCH_ANSWER = {
 }
 BATCH_ANALYSES = {"results": [{"index": 0, **ANALYSIS}], "errors": []}
 _REASONS = {
-    "base_value": -0.016306,
-    "value": 5.601224,
+    "base_value": -0.024003,
+    "value": 4.593158,
     "unit": "words",
     "complete": True,
     "evaluations": 28,
     "words": [
-        {"text": "This", "start": 0, "end": 4, "weight": -0.031254},
-        {"text": "movie", "start": 5, "end": 10, "weight": -0.162171},
-        {"text": "was", "start": 11, "end": 14, "weight": -0.005609},
-        {"text": "amazing", "start": 15, "end": 22, "weight": 3.590242},
-        {"text": "and", "start": 23, "end": 26, "weight": -0.128161},
-        {"text": "thrilling!", "start": 27, "end": 37, "weight": 2.354482},
+        {"text": "This", "start": 0, "end": 4, "weight": 0.052731},
+        {"text": "movie", "start": 5, "end": 10, "weight": -0.220897},
+        {"text": "was", "start": 11, "end": 14, "weight": -0.040205},
+        {"text": "amazing", "start": 15, "end": 22, "weight": 2.421091},
+        {"text": "and", "start": 23, "end": 26, "weight": 0.12827},
+        {"text": "thrilling!", "start": 27, "end": 37, "weight": 2.276171},
     ],
 }
 EXPLANATION = {**PREDICTION, **_REASONS}
 EXPLAINED_ANALYSIS = {
     **ANALYSIS,
-    "base_value": -0.016306,
-    "value": -0.187152,
+    "base_value": -0.024003,
+    "value": -0.316872,
     "unit": "phrases",
     "complete": False,
     "evaluations": 20,
     "words": [
-        {"text": "The acting is superb.", "start": 0, "end": 21, "weight": 4.732211},
-        {"text": "The plot", "start": 22, "end": 30, "weight": -0.581912},
-        {"text": "is a mess.", "start": 31, "end": 41, "weight": -4.590086},
-        {"text": "We saw", "start": 42, "end": 48, "weight": -0.054989},
-        {"text": "it on Monday.", "start": 49, "end": 62, "weight": 0.32393},
+        {"text": "The acting is superb.", "start": 0, "end": 21, "weight": 4.212237},
+        {"text": "The plot", "start": 22, "end": 30, "weight": -0.301982},
+        {"text": "is a mess.", "start": 31, "end": 41, "weight": -4.65765},
+        {"text": "We saw", "start": 42, "end": 48, "weight": -0.108804},
+        {"text": "it on Monday.", "start": 49, "end": 62, "weight": 0.56333},
     ],
 }
 FEEDBACK_ANSWER = {

@@ -151,14 +151,14 @@ _ANSWER = {
             {
                 "id": "1",
                 "sentiment": "mixed",
-                "confidenceScores": {"negative": 0.4812, "neutral": 0.0371, "positive": 0.4817},
+                "confidenceScores": {"negative": 0.9717, "neutral": 0.0189, "positive": 0.0094},
                 "sentences": [
                     {
                         "sentiment": "positive",
                         "confidenceScores": {
-                            "negative": 0.0024,
-                            "neutral": 0.0103,
-                            "positive": 0.9873,
+                            "negative": 0.0198,
+                            "neutral": 0.034,
+                            "positive": 0.9461,
                         },
                         "offset": 0,
                         "length": 13,
@@ -167,9 +167,9 @@ _ANSWER = {
                     {
                         "sentiment": "negative",
                         "confidenceScores": {
-                            "negative": 0.9911,
-                            "neutral": 0.0061,
-                            "positive": 0.0028,
+                            "negative": 0.9683,
+                            "neutral": 0.0211,
+                            "positive": 0.0106,
                         },
                         "offset": 14,
                         "length": 17,
@@ -180,7 +180,7 @@ _ANSWER = {
             }
         ],
         "errors": [],
-        "modelVersion": "6f7c631110d8",
+        "modelVersion": "2c26628600d7",
     },
 }
 router = APIRouter(tags=["other services"], dependencies=KEY, route_class=JsonRoute)

@@ -185,15 +185,15 @@ _BODY = Body(
     }
 )
 _SENTIMENT = {
-    "documentSentiment": {"magnitude": 1.9732, "score": 0.0005},
+    "documentSentiment": {"magnitude": 1.884, "score": -0.9623},
     "sentences": [
         {
             "text": {"content": "Lovely rooms.", "beginOffset": 0},
-            "sentiment": {"magnitude": 0.9849, "score": 0.9849},
+            "sentiment": {"magnitude": 0.9263, "score": 0.9263},
         },
         {
             "text": {"content": "Terrible service!", "beginOffset": 14},
-            "sentiment": {"magnitude": 0.9883, "score": -0.9883},
+            "sentiment": {"magnitude": 0.9577, "score": -0.9577},
         },
     ],
 }

@@ -87,7 +87,7 @@ _ANSWER = {
     "object": "list",
     "created": 1795943848,
     "model": "sentiment-distilbert-l6-h384",
-    "data": [{"index": 0, "label": "Positive", "probs": [0.0056, 0.9944], "num_classes": 2}],
+    "data": [{"index": 0, "label": "Positive", "probs": [0.01, 0.99], "num_classes": 2}],
     "usage": {
         "prompt_tokens": 9,
         "total_tokens": 9,
