@@ -64,6 +64,8 @@ class Recipe:
     """With a teacher: what its log-odds are divided by, to show the student what it doubts."""
     label_share: Share = 0.5
     """With a teacher: how much of a whole text's target is its label, the rest the teacher's."""
+    side_weight: NonNegativeFloat = 0.0
+    """With Neutral: the weight of a second loss, of Positive against Negative alone."""
     lessons: NonNegativeInt = 0
     """Attempts at sentences that teach abilities (`training.behaviour.lessons`)."""
     lesson_weight: PositiveFloat = 1.0

@@ -32,7 +32,7 @@ from app.sentiment.engines import reference
 from app.sentiment.engines.pruned import PrunedDistilBert, prunes
 from app.sentiment.token_pruning import CONFIG_KEY
 from training import base, data, plots
-from training.data import LABELS, Examples
+from training.data import LABELS, NEGATIVE, POSITIVE, Examples
 from training.recipe import FILE as RECIPE
 from training.recipe import Phase, Recipe
 
@@ -409,11 +409,24 @@ def _learn(
     with torch.autocast(ids.device.type, torch.bfloat16, enabled=bf16):
         logits = model(input_ids=ids, attention_mask=mask).logits
     loss = F.cross_entropy(logits.float(), targets)
+    if recipe.side_weight:
+        loss = loss + recipe.side_weight * _side_loss(logits.float(), targets)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.gradient_clip)
     optimizer.step()
     return loss.item(), (logits.argmax(1) == targets.argmax(1)).float().mean().item()
+
+
+def _side_loss(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Return the cross-entropy of Positive against Negative alone, whatever Neutral's share.
+
+    The loss of all labels weighs a text's side by how little of the target is Neutral's, so that
+    the side of a text with little feeling is hardly learnt.
+    """
+    sides = [NEGATIVE, POSITIVE]
+    shares = targets[:, sides] + 1e-6
+    return F.cross_entropy(logits[:, sides], shares / shares.sum(1, keepdim=True))
 
 
 def _smoothed(targets: np.ndarray, share: float) -> np.ndarray:

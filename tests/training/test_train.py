@@ -10,6 +10,7 @@ from app.sentiment.engines.pruned import PrunedDistilBert
 from app.sentiment.token_pruning import TokenPruning
 from tests.training.conftest import RECIPE, sentences, tiny_model
 from training import train as training
+from training.data import NEGATIVE, POSITIVE
 from training.recipe import Phase, dump, load
 from training.train import Run, parameter_groups, predict, save_mean, started_from, train
 
@@ -167,6 +168,29 @@ def test_an_unknown_setting_is_refused(tmp_path):
 def test_label_smoothing_softens_what_is_certain_alone():
     smoothed = training._smoothed(np.array([[0.0, 0.0, 1.0], [0.2, 0.3, 0.5]]), 0.3)
     np.testing.assert_allclose(smoothed, [[0.1, 0.1, 0.8], [0.2, 0.3, 0.5]])
+
+
+def test_the_side_of_texts_with_little_feeling_is_learnt_if_it_has_a_weight(tmp_path, tokenizer):
+    faint = {NEGATIVE: (0.099, 0.9, 0.001), POSITIVE: (0.001, 0.9, 0.099)}
+
+    def learnt(weight: float) -> float:
+        """Return the mean log-odds of the true side."""
+        examples, held = sentences(400, 1), sentences(100, 3)
+        examples = replace(examples, targets=np.array([faint[i] for i in examples.labels]))
+        recipe = replace(RECIPE, side_weight=weight)
+        model = tiny_model()
+        folder = tmp_path / str(weight)
+        train(Run(folder, recipe, "-"), model, tokenizer, examples, sentences(64, 2))
+        logits = predict(model, training.data.encode(tokenizer, held.texts, 32))
+        odds = logits[:, POSITIVE] - logits[:, NEGATIVE]
+        return float(np.where(held.labels == POSITIVE, odds, -odds).mean())
+
+    assert learnt(0) < 1 < 3 < learnt(1)
+
+
+def test_a_text_without_a_side_has_both_alike():
+    logits, targets = torch.tensor([[3.0, 0.0, 3.0]]), torch.tensor([[0.0, 1.0, 0.0]])
+    assert training._side_loss(logits, targets).item() == pytest.approx(np.log(2))
 
 
 def test_a_model_of_two_labels_gets_a_third_and_keeps_the_odds_of_the_others(tmp_path, tokenizer):
