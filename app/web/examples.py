@@ -73,7 +73,7 @@ FEEDBACK = Body(
     }
 )
 
-_MODEL = "2c26628600d7"
+_MODEL = "fc6051196406"
 PREDICTION = {
     "sentiment": "Positive",
     "confidence": 0.99,
@@ -85,9 +85,9 @@ PREDICTION = {
 }
 ANALYSIS = {
     "sentiment": "Neutral",
-    "confidence": 0.725,
-    "scores": {"Negative": 0.1606, "Neutral": 0.725, "Positive": 0.1144},
-    "score": -0.0462,
+    "confidence": 0.6877,
+    "scores": {"Negative": 0.1932, "Neutral": 0.6877, "Positive": 0.1191},
+    "score": -0.074,
     "tokens": 19,
     "windows": 1,
     "cached": False,
@@ -95,34 +95,34 @@ ANALYSIS = {
     "sentences": [
         {
             "sentiment": "Positive",
-            "confidence": 0.8825,
-            "scores": {"Negative": 0.0402, "Neutral": 0.0773, "Positive": 0.8825},
-            "score": 0.8423,
+            "confidence": 0.8853,
+            "scores": {"Negative": 0.04, "Neutral": 0.0748, "Positive": 0.8853},
+            "score": 0.8453,
             "text": "The acting is superb.",
             "start": 0,
             "end": 21,
         },
         {
             "sentiment": "Negative",
-            "confidence": 0.8902,
-            "scores": {"Negative": 0.8902, "Neutral": 0.079, "Positive": 0.0308},
-            "score": -0.8594,
+            "confidence": 0.8791,
+            "scores": {"Negative": 0.8791, "Neutral": 0.0868, "Positive": 0.0341},
+            "score": -0.845,
             "text": "The plot is a mess.",
             "start": 22,
             "end": 41,
         },
         {
             "sentiment": "Neutral",
-            "confidence": 0.9551,
-            "scores": {"Negative": 0.0212, "Neutral": 0.9551, "Positive": 0.0237},
-            "score": 0.0026,
+            "confidence": 0.9522,
+            "scores": {"Negative": 0.023, "Neutral": 0.9522, "Positive": 0.0248},
+            "score": 0.0019,
             "text": "We saw it on Monday.",
             "start": 42,
             "end": 62,
         },
     ],
     "mixed": True,
-    "magnitude": 1.7043,
+    "magnitude": 1.6922,
 }
 BATCH_ANSWER = {
     "results": [
@@ -142,34 +142,34 @@ BATCH_ANSWER = {
 }
 BATCH_ANALYSES = {"results": [{"index": 0, **ANALYSIS}], "errors": []}
 _REASONS = {
-    "base_value": -0.024003,
-    "value": 4.593158,
+    "base_value": -0.01807,
+    "value": 4.592749,
     "unit": "words",
     "complete": True,
     "evaluations": 28,
     "words": [
-        {"text": "This", "start": 0, "end": 4, "weight": 0.052731},
-        {"text": "movie", "start": 5, "end": 10, "weight": -0.220897},
-        {"text": "was", "start": 11, "end": 14, "weight": -0.040205},
-        {"text": "amazing", "start": 15, "end": 22, "weight": 2.421091},
-        {"text": "and", "start": 23, "end": 26, "weight": 0.12827},
-        {"text": "thrilling!", "start": 27, "end": 37, "weight": 2.276171},
+        {"text": "This", "start": 0, "end": 4, "weight": 0.0325},
+        {"text": "movie", "start": 5, "end": 10, "weight": -0.238926},
+        {"text": "was", "start": 11, "end": 14, "weight": -0.009085},
+        {"text": "amazing", "start": 15, "end": 22, "weight": 2.422307},
+        {"text": "and", "start": 23, "end": 26, "weight": 0.123558},
+        {"text": "thrilling!", "start": 27, "end": 37, "weight": 2.280466},
     ],
 }
 EXPLANATION = {**PREDICTION, **_REASONS}
 EXPLAINED_ANALYSIS = {
     **ANALYSIS,
-    "base_value": -0.024003,
-    "value": -0.316872,
+    "base_value": -0.01807,
+    "value": -0.508427,
     "unit": "phrases",
     "complete": False,
     "evaluations": 20,
     "words": [
-        {"text": "The acting is superb.", "start": 0, "end": 21, "weight": 4.212237},
-        {"text": "The plot", "start": 22, "end": 30, "weight": -0.301982},
-        {"text": "is a mess.", "start": 31, "end": 41, "weight": -4.65765},
-        {"text": "We saw", "start": 42, "end": 48, "weight": -0.108804},
-        {"text": "it on Monday.", "start": 49, "end": 62, "weight": 0.56333},
+        {"text": "The acting is superb.", "start": 0, "end": 21, "weight": 4.131518},
+        {"text": "The plot", "start": 22, "end": 30, "weight": -0.336585},
+        {"text": "is a mess.", "start": 31, "end": 41, "weight": -4.700581},
+        {"text": "We saw", "start": 42, "end": 48, "weight": -0.162154},
+        {"text": "it on Monday.", "start": 49, "end": 62, "weight": 0.577446},
     ],
 }
 FEEDBACK_ANSWER = {

@@ -151,14 +151,14 @@ _ANSWER = {
             {
                 "id": "1",
                 "sentiment": "mixed",
-                "confidenceScores": {"negative": 0.9717, "neutral": 0.0189, "positive": 0.0094},
+                "confidenceScores": {"negative": 0.9678, "neutral": 0.0213, "positive": 0.0109},
                 "sentences": [
                     {
                         "sentiment": "positive",
                         "confidenceScores": {
-                            "negative": 0.0198,
-                            "neutral": 0.034,
-                            "positive": 0.9461,
+                            "negative": 0.0225,
+                            "neutral": 0.0374,
+                            "positive": 0.9401,
                         },
                         "offset": 0,
                         "length": 13,
@@ -167,9 +167,9 @@ _ANSWER = {
                     {
                         "sentiment": "negative",
                         "confidenceScores": {
-                            "negative": 0.9683,
-                            "neutral": 0.0211,
-                            "positive": 0.0106,
+                            "negative": 0.9659,
+                            "neutral": 0.0226,
+                            "positive": 0.0116,
                         },
                         "offset": 14,
                         "length": 17,
@@ -180,7 +180,7 @@ _ANSWER = {
             }
         ],
         "errors": [],
-        "modelVersion": "2c26628600d7",
+        "modelVersion": "fc6051196406",
     },
 }
 router = APIRouter(tags=["other services"], dependencies=KEY, route_class=JsonRoute)

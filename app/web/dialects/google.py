@@ -185,15 +185,15 @@ _BODY = Body(
     }
 )
 _SENTIMENT = {
-    "documentSentiment": {"magnitude": 1.884, "score": -0.9623},
+    "documentSentiment": {"magnitude": 1.872, "score": -0.9569},
     "sentences": [
         {
             "text": {"content": "Lovely rooms.", "beginOffset": 0},
-            "sentiment": {"magnitude": 0.9263, "score": 0.9263},
+            "sentiment": {"magnitude": 0.9177, "score": 0.9177},
         },
         {
             "text": {"content": "Terrible service!", "beginOffset": 14},
-            "sentiment": {"magnitude": 0.9577, "score": -0.9577},
+            "sentiment": {"magnitude": 0.9543, "score": -0.9543},
         },
     ],
 }
