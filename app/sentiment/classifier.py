@@ -122,8 +122,8 @@ class SentimentClassifier:
     def token_counts(self, texts: Sequence[Text]) -> list[int]:
         """Return the number of tokens of each text, including the two special ones.
 
-        Scoring tokenises again, which takes at most a fortieth of its time; for English, half a
-        percent.
+        Scoring tokenises again, which takes about 2 % of its time for English, and 3 % for words
+        that the vocabulary lacks.
         """
         return [len(ids) + 2 for group in _groups(texts) for ids in self.tokenise(group)]
 
