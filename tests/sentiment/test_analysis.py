@@ -74,10 +74,11 @@ def test_the_magnitude_grows_with_the_text(before, further):
 
 
 @given(LOGITS)
-def test_outcomes_add_up_to_1_and_lean_as_the_sides_do(logits):
+def test_outcomes_add_up_to_1_and_to_the_sides(logits):
     negative, neutral, positive = polarity.outcomes(logits)
     assert negative + neutral + positive == pytest.approx(1)
-    halves = positive + neutral / 2, negative + neutral / 2
-    assert (polarity.sides(logits)[1] > 0.5) == (halves[0] > halves[1]) or halves == pytest.approx(
-        (0.5, 0.5)
-    )
+    odds = (positive + neutral / 2) / (negative + neutral / 2)
+    expected = odds / (1 + odds)
+    if len(logits) == 3:
+        expected = 0.01 + 0.98 * odds**3.5 / (1 + odds**3.5)
+    assert polarity.sides(logits)[1] == pytest.approx(expected)

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from app.sentiment.polarity import POWER
 from app.sentiment.temperature import Temperature
-from training import calibration
+from training import calibration, outcomes
 from training.data import NEGATIVE, NEUTRAL, POSITIVE
 from training.evaluate import Scored
 
@@ -38,13 +37,14 @@ def test_labels_get_the_temperature_that_their_probabilities_were_drawn_at(label
 
 
 def test_sources_of_two_and_of_three_outcomes_are_judged_each_by_its_own():
-    short, long = drawn(2.0, 20, 3), drawn(0.8, 300, 3, seed=1)
-    clear = long.labels != NEUTRAL
-    reviews = Scored(long.logits[clear], long.labels[clear], long.tokens[clear])
-    # Reviews that are never Neutral get a low logit of it, and a power of their odds is taken.
-    reviews.logits[:, NEUTRAL] -= 40
+    short = drawn(2.0, 20, 3)
+    rng = np.random.default_rng(1)
+    logits = rng.normal(0, 1, (8000, 3))
+    is_positive = rng.random(8000) < 1 / (1 + np.exp(-outcomes.log_odds(logits)))
+    sides = np.where(is_positive, POSITIVE, NEGATIVE)
+    reviews = Scored(logits * 0.8, sides, np.full(8000, 300))
     alone, _ = ends([short])
-    assert ends([short, reviews]) == pytest.approx((alone, POWER * 0.8), rel=0.08)
+    assert ends([short, reviews]) == pytest.approx((alone, 0.8), rel=0.05)
 
 
 @pytest.mark.parametrize("tokens", [12, 700])
