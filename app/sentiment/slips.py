@@ -33,9 +33,13 @@ _STEM = 3
 
 
 class SlipRepair:
-    """Repairs slips in the token ids of texts, by the vocabulary of their tokenizer."""
+    """Repairs slips in the token ids of texts, by the vocabulary of their tokenizer.
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    ``english``: whether the texts are English; those of other languages stay as they are typed.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, *, english: bool = True) -> None:
+        self._english = english
         self._id = tokenizer.token_to_id
         # Every id of a text has a token.
         self._token = cast(Callable[[int], str], tokenizer.id_to_token)
@@ -44,6 +48,8 @@ class SlipRepair:
 
     def repaired(self, ids: list[int]) -> list[int]:
         """Return the ids of a text, with one id in place of those of each repaired word."""
+        if not self._english:
+            return ids
         continues = bytes(map(self._continues, ids))
         repaired: list[int] = []
         copied = 0

@@ -16,7 +16,7 @@ class BundleTokenizer:
         self._tokenizer = Tokenizer.from_file(str(bundle.file("tokenizer.json")))
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
-        self._slips = SlipRepair(self._tokenizer) if bundle.english else None
+        self._slips = SlipRepair(self._tokenizer, english=bundle.english)
         self.start_token = cast(int, self._tokenizer.token_to_id("[CLS]"))
         self.end_token = cast(int, self._tokenizer.token_to_id("[SEP]"))
 
@@ -26,5 +26,4 @@ class BundleTokenizer:
         Slips of the keyboard are repaired in English (`app.sentiment.slips`).
         """
         encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
-        ids = [encoding.ids for encoding in encodings]
-        return [self._slips.repaired(of_text) for of_text in ids] if self._slips else ids
+        return [self._slips.repaired(encoding.ids) for encoding in encodings]

@@ -37,14 +37,14 @@ class TorchEngine:
             checkpoint, config=config, local_files_only=True, dtype=torch.float32
         )
         self._model.eval().to(self._device)
-        self._slips = SlipRepair(self._tokenizer.backend_tokenizer) if bundle.english else None
+        self._slips = SlipRepair(self._tokenizer.backend_tokenizer, english=bundle.english)
         self.start_token = cast(int, self._tokenizer.cls_token_id)
         self.end_token = cast(int, self._tokenizer.sep_token_id)
 
     def tokenise(self, texts: Sequence[str]) -> list[list[int]]:
         encoded = self._tokenizer(list(texts), add_special_tokens=False, verbose=False)
         ids = cast(list[list[int]], encoded["input_ids"])
-        return [self._slips.repaired(of_text) for of_text in ids] if self._slips else ids
+        return [self._slips.repaired(of_text) for of_text in ids]
 
     def logits(self, rows: Sequence[Sequence[int]]) -> list[list[float]]:
         width = max(len(row) for row in rows)
