@@ -1,7 +1,9 @@
-"""The kernels: every way of running them gives the same logits."""
+"""The kernels: every way of running them gives the same logits, with token pruning or without."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +14,15 @@ from hypothesis import strategies as st
 
 from app.sentiment.engines.native import WEIGHTS
 
+PRUNING = {"token_percent": (100, 60, 50, 40, 30), "min_tokens": 64}
+INSTRUCTIONS = ["portable", "avx2", "avxvnni", "avx512", "best"]
+THREADS = [1, 2, 3, 5]
+
 
 @pytest.fixture(scope="module")
 def rows():
     rng = np.random.default_rng(0)
-    lengths = [1, 2, 7, 8, 9, 15, 16, 17, 63, 64, 65, 128, 200, 255, 256, 511, 512, 30, 1]
+    lengths = [1, 2, 7, 8, 9, 15, 16, 17, 63, 64, 65, 66, 128, 219, 255, 256, 511, 512, 30, 90, 1]
     return [rng.integers(0, 30_000, length).tolist() for length in lengths]
 
 
@@ -25,53 +31,72 @@ def path(bundle):
     return bundle.folder / WEIGHTS
 
 
+@pytest.fixture(scope="module", params=[{}, PRUNING], ids=["whole", "pruned"])
+def network(request, path):
+    """Opens the shipped weights, which have no token pruning, without it and with it."""
+    return partial(Network, path, **request.param)
+
+
 @pytest.fixture(scope="module")
-def expected(path, rows):
-    return np.array(Network(path, threads=1).logits(rows))
+def expected(network, rows):
+    return np.array(network(threads=1).logits(rows))
 
 
-@pytest.mark.parametrize("instructions", ["avx512", "avxvnni", "avx2", "portable"])
-def test_every_instruction_set_gives_the_same_logits_to_the_bit(path, rows, expected, instructions):
-    logits = Network(path, threads=2, instructions=instructions).logits(rows[:15])
-    np.testing.assert_array_equal(logits, expected[:15])
+@pytest.mark.parametrize("instructions", INSTRUCTIONS[:-1])
+def test_every_instruction_set_gives_the_same_logits_to_the_bit(
+    network, rows, expected, instructions
+):
+    logits = network(threads=2, instructions=instructions).logits(rows[:16])
+    np.testing.assert_array_equal(logits, expected[:16])
 
 
-@pytest.mark.parametrize("threads", [2, 3, 5])
-def test_logits_do_not_depend_on_the_threads(path, rows, expected, threads):
-    network = Network(path, threads)
+@pytest.mark.parametrize("threads", THREADS[1:])
+def test_logits_do_not_depend_on_the_threads(network, rows, expected, threads):
+    opened = network(threads)
     for _ in range(5):
-        np.testing.assert_array_equal(network.logits(rows), expected)
+        np.testing.assert_array_equal(opened.logits(rows), expected)
 
 
-def test_logits_do_not_depend_on_the_other_rows(path, rows, expected):
-    network = Network(path, threads=2)
-    alone = [network.logits([row])[0] for row in rows]
+def test_logits_do_not_depend_on_the_other_rows(network, rows, expected):
+    opened = network(threads=2)
+    alone = [opened.logits([row])[0] for row in rows]
     np.testing.assert_array_equal(alone, expected)
-    np.testing.assert_array_equal(network.logits(rows[::-1]), expected[::-1])
+    np.testing.assert_array_equal(opened.logits(rows[::-1]), expected[::-1])
+
+
+PRUNINGS = [(), (1, 50, 30, 10), (3, 100, 34, 34), (1, 1, 1, 1)]
+"""Tokens that stay at least, and percent of them after each layer but the last; or none."""
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory, write_network):
-    """Networks with dimensions that fill no tile, by instruction set and threads."""
+    """Networks with dimensions that fill no tile, by pruning, instruction set and threads."""
     path = tmp_path_factory.mktemp("small") / "network"
-    write_network(path, Shape(48, 3, 16, 80, 2, 3, 1, 48), vocabulary=50, positions=512)
+    write_network(path, Shape(48, 3, 16, 80, 4, 3, 1, 48), vocabulary=50, positions=512)
     return {
-        (instructions, threads): Network(path, threads, instructions)
-        for instructions in ("portable", "avx2", "avxvnni", "avx512", "best")
-        for threads in (1, 2, 3, 5)
+        (pruning, instructions, threads): Network(
+            path,
+            threads,
+            instructions,
+            **({"min_tokens": pruning[0], "token_percent": pruning[1:]} if pruning else {}),
+        )
+        for pruning, instructions, threads in product(PRUNINGS, INSTRUCTIONS, THREADS)
     }
 
 
 @pytest.mark.property
 @given(
-    instructions=st.sampled_from(["portable", "avx2", "avxvnni", "avx512", "best"]),
-    threads=st.sampled_from([2, 3, 5]),
+    pruning=st.sampled_from(PRUNINGS),
+    instructions=st.sampled_from(INSTRUCTIONS),
+    threads=st.sampled_from(THREADS),
     lengths=st.lists(st.integers(1, 512) | st.integers(1, 20), min_size=1, max_size=9),
 )
-def test_logits_of_any_lengths_are_those_of_each_row_alone(small, instructions, threads, lengths):
+def test_logits_of_any_lengths_are_those_of_each_row_alone(
+    small, pruning, instructions, threads, lengths
+):
     rows = [[(7 * i + length) % 50 for i in range(length)] for length in lengths]
-    alone = [small[instructions, 1].logits([row])[0] for row in rows]
-    assert small[instructions, threads].logits(rows) == alone
+    alone = [small[pruning, "portable", 1].logits([row])[0] for row in rows]
+    assert small[pruning, instructions, threads].logits(rows) == alone
 
 
 @pytest.mark.property
@@ -82,7 +107,7 @@ def test_logits_of_any_lengths_are_those_of_each_row_alone(small, instructions, 
 def test_any_rows_are_scored_or_rejected(small, rows):
     valid = all(1 <= len(row) <= 512 and all(0 <= token < 50 for token in row) for row in rows)
     try:
-        logits = small["best", 2].logits(rows)
+        logits = small[(), "best", 2].logits(rows)
     except ValueError:
         assert not valid
     else:
@@ -91,10 +116,10 @@ def test_any_rows_are_scored_or_rejected(small, rows):
         assert len(logits) == len(rows)
 
 
-def test_callers_in_several_threads_get_their_own_logits(path, rows, expected):
-    network = Network(path, threads=2)
+def test_callers_in_several_threads_get_their_own_logits(network, rows, expected):
+    opened = network(threads=2)
     with ThreadPoolExecutor(8) as callers:
-        results = callers.map(lambda i: network.logits([rows[i % len(rows)]])[0], range(200))
+        results = callers.map(lambda i: opened.logits([rows[i % len(rows)]])[0], range(200))
     for i, logits in enumerate(results):
         np.testing.assert_array_equal(logits, expected[i % len(rows)])
 
