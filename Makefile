@@ -144,7 +144,7 @@ train: $(VENV)/$(if $(findstring teacher,$(RECIPE)),teacher,train).installed ## 
 	@test -n "$(DATA)" || { echo 'DATA is missing: make train DATA="imdb-train.parquet sst2-train.parquet" TEST="imdb-test.parquet"'; exit 2; }
 	@$(BIN)/python -m training train --data $(DATA) $(TABLE) $(if $(TEST),--test $(TEST)) $(if $(OUT),--out $(OUT)) $(if $(RECIPE),--recipe $(RECIPE)) $(if $(LABELS),--labels $(LABELS)) $(ALSO_OPTIONS) $(if $(HALF),--half $(HALF)) $(addprefix --start ,$(or $(START),$(if $(findstring own-table,$(RECIPE)),model))) $(if $(EXCLUDE),--exclude $(EXCLUDE)) $(if $(FEEDBACK),--feedback $(FEEDBACK)) $(if $(TEXTS),--texts $(TEXTS)) $(if $(ID_COLUMN),--id-column "$(ID_COLUMN)")
 
-label: $(VENV)/train.installed ## Score pieces of DATA= with the teacher MODEL=folder, or with two of HALF=1 and HALF=2, into OUT= (NEUTRAL=1 scores three labels, and ALSO= and GRADED= too; ONLY=also scores these alone, ONLY=passages short passages of DATA=, ONLY=augmented new texts made of those of AUGMENT=)
+label: $(VENV)/train.installed ## Score pieces of DATA= with the teacher MODEL=folder, or with two of HALF=1 and HALF=2, into OUT= (NEUTRAL=1 scores three labels, and ALSO= and GRADED= too; ONLY=also scores these alone, ONLY=passages short passages of DATA=, ONLY=sentences single sentences, ONLY=augmented new texts made of those of AUGMENT=)
 	@test -n "$(MODEL)" -a -n "$(DATA)" || { echo 'MODEL or DATA is missing: make label MODEL=runs/teacher/checkpoint DATA="what it was trained on" TEST="texts to leave out"'; exit 2; }
 	@$(BIN)/python -m training label --model $(MODEL) --data $(DATA) $(TABLE) $(ALSO_OPTIONS) $(if $(NEUTRAL),--neutral) $(if $(ONLY),--only $(ONLY)) $(if $(EXCLUDE),--exclude $(EXCLUDE)) $(if $(TEST),--test $(TEST)) $(if $(OUT),--out $(OUT))
 
@@ -152,9 +152,9 @@ tune: $(VENV)/train.installed ## Search for a better recipe with TEXTS=2000 text
 	@test -n "$(DATA)" || { echo 'DATA is missing: make tune DATA="imdb-train.parquet" TEST="imdb-test.parquet"'; exit 2; }
 	@$(BIN)/python -m training tune --data $(DATA) $(TABLE) $(if $(TEST),--test $(TEST)) $(if $(RECIPE),--recipe $(RECIPE)) $(if $(TEXTS),--texts $(TEXTS)) $(if $(TRIALS),--trials $(TRIALS)) $(if $(OUT),--out $(OUT))
 
-mean: $(VENV)/train.installed ## Write the mean of the weights of MODEL="checkpoints" into OUT=
+mean: $(VENV)/train.installed ## Write the mean of the weights of MODEL="checkpoints" into OUT= (NEUTRAL_SHIFT=-0.3 adds this to Neutral's logit)
 	@test -n "$(MODEL)" -a -n "$(OUT)" || { echo 'MODEL or OUT is missing: make mean MODEL="runs/a/checkpoint runs/b/checkpoint" OUT=runs/mean'; exit 2; }
-	@$(BIN)/python -m training mean --model $(MODEL) --out $(OUT)
+	@$(BIN)/python -m training mean --model $(MODEL) --out $(OUT) $(addprefix --neutral-shift=,$(NEUTRAL_SHIFT))
 
 divide: $(VENV)/train.installed ## Divide the texts of DATA=file: a fifth into data/NAME-test.csv, the rest into data/NAME-train.csv
 	@test -n "$(DATA)" || { echo 'DATA is missing: make divide DATA=neutral.parquet'; exit 2; }

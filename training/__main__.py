@@ -89,7 +89,7 @@ def _label(args: argparse.Namespace) -> None:
         raise ValueError("--also and --graded need --neutral: neutral texts may be among them")
     if args.only == "also" and not whole:
         raise ValueError("--only also needs --also or --graded")
-    if args.only in ("passages", "augmented") and not args.neutral:
+    if args.only in ("passages", "sentences", "augmented") and not args.neutral:
         raise ValueError(f"--only {args.only} needs --neutral: some of these texts are neutral")
     sources = _sources(args)
     split = read_split(sources, taught)
@@ -138,7 +138,7 @@ def _train(args: argparse.Namespace) -> None:
 
 
 def _mean(args: argparse.Namespace) -> None:
-    save_mean(args.model, args.out)
+    save_mean(args.model, args.out, args.neutral_shift)
     print(f"{args.out}: the mean of {len(args.model)} checkpoints")
 
 
@@ -356,8 +356,9 @@ def _parser() -> argparse.ArgumentParser:
     option("--recipe", type=Path, default=CONFIGS / "two-phase.toml",
            help=f"{recipes} of training/configs, or your own")  # fmt: skip
     option("--labels", type=Path, nargs="*", default=[], metavar="FILE",
-           help="teachers' scores, as label wrote them: one file of all texts, or one of --data, "
-                "one of --also and --graded, one of passages and one of new texts")  # fmt: skip
+           help="teachers' scores, as label wrote them: one file of all texts, or one of --data "
+                "and one of --also and --graded; one of passages, of sentences and of new "
+                "texts")  # fmt: skip
     option("--out", type=Path, metavar="FOLDER", help="by default runs/ and the recipe's name")
     add_also(option)
     add_augment(option)
@@ -385,6 +386,8 @@ def _parser() -> argparse.ArgumentParser:
 
     option = command(_mean, "write the mean of the weights of checkpoints")
     option("--model", type=Path, nargs="+", required=True, help="folders; of the last, all else")
+    option("--neutral-shift", type=float, default=0, metavar="X",
+           help="added to Neutral's logit: below 0, fewer texts are Neutral")  # fmt: skip
     option("--out", type=Path, required=True, metavar="FOLDER")
 
     option = command(_divide, "divide labelled texts by their keys: a fifth tests, the rest trains")
@@ -402,9 +405,9 @@ def _parser() -> argparse.ArgumentParser:
     add_data(option)
     add_also(option)
     add_augment(option)
-    option("--only", choices=("also", "passages", "augmented"),
-           help="score only the texts of --also and --graded, short passages of --data, or the "
-                "new texts of --augment")  # fmt: skip
+    option("--only", choices=("also", "passages", "sentences", "augmented"),
+           help="score only the texts of --also and --graded, short passages or single sentences "
+                "of --data, or the new texts of --augment")  # fmt: skip
     option("--out", type=Path, default=LABELS, metavar="FILE", help="ends in .npz")
 
     option = command(_tune, "search for a better recipe; resumes")

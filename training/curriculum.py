@@ -28,7 +28,7 @@ _OVERLAPPING: Mapping[Scored, Sequence[Scored]] = {
 
 def scored_texts(kind: Scored, split: Split) -> Examples:
     """Return the examples that the scored `pieces` of this kind come from."""
-    if kind in ("data", "passages"):
+    if kind in ("data", "passages", "sentences"):
         return split.training
     if kind in ("also", "augmented"):
         return split.also
@@ -43,7 +43,10 @@ def pieces(kind: Scored, split: Split, sources: Sources, seed: int) -> Pieces:
     """
     if kind == "augmented":
         return _augmented(split, sources, seed)
-    cut = distil.cut(scored_texts(kind, split).texts, seed)
+    texts = scored_texts(kind, split)
+    cut = distil.cut(texts.texts, seed)
+    if kind == "sentences":
+        return distil.sentences(texts, cut)
     return cut.take(distil.passages(cut)) if kind == "passages" else cut
 
 
@@ -65,23 +68,24 @@ def soft_targets(
         learnt = scored_texts(kind, split)
         if kind in files:
             cut = pieces(kind, split, sources, recipe.seed)
-            learnt = distil.learnable(learnt, cut, files[kind], recipe.softness, recipe.label_share)
+            learnt = distil.learnable(learnt, cut, files[kind], recipe)
             print(f"{files[kind]}: {len(learnt)} scored pieces")
             if kind == "data" and "passages" in files:
                 positions = distil.passages(cut)
                 learnt = distil.with_neutral(
-                    learnt, positions, cut.take(positions), files["passages"], recipe.softness
+                    learnt, positions, cut.take(positions), files["passages"], recipe
                 )
                 print(f"{files['passages']}: {len(positions)} of them scored three ways")
         parts.append(learnt)
-    if "augmented" in files:
-        made = _augmented(split, sources, recipe.seed)
-        alike = replace(split.also, weights=np.ones(len(split.also)))
-        learnt = distil.learnable(
-            alike, made, files["augmented"], recipe.softness, recipe.label_share
-        )
-        parts.append(data.unseen(learnt, split.tested))
-        print(f"{files['augmented']}: {len(learnt)} scored new texts")
+    for kind in ("sentences", "augmented"):
+        if kind in files:
+            made = pieces(kind, split, sources, recipe.seed)
+            learnt = scored_texts(kind, split)
+            if kind == "augmented":
+                learnt = replace(learnt, weights=np.ones(len(learnt)))
+            learnt = distil.learnable(learnt, made, files[kind], recipe)
+            parts.append(data.unseen(learnt, split.tested, sources.excluded_keys()))
+            print(f"{files[kind]}: {len(learnt)} scored new texts")
     return data.join(parts)
 
 

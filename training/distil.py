@@ -21,6 +21,7 @@ from transformers import AutoModelForSequenceClassification
 
 from training import data, outcomes
 from training.data import LABELS, NEGATIVE, NEUTRAL, POSITIVE, Examples
+from training.recipe import Recipe
 from training.train import bf16_is_faster, predict
 
 WINDOW = 190
@@ -36,10 +37,15 @@ _LOG_PROBABILITIES = "log_probabilities"
 
 SHORT = 60
 """Words in a passage at most that is scored three ways too: longer ones hold an opinion."""
+SENTENCE = range(6, 41)
+"""Words in a sentence that is scored by itself: shorter ones are titles and exclamations."""
+MIN_PROBABILITY = 1e-3
+"""What a teacher gives a label at least, once its label smoothing is undone."""
 
-Scored = Literal["data", "also", "all", "passages", "augmented"]
+Scored = Literal["data", "also", "all", "passages", "sentences", "augmented"]
 """What a file has scores of: pieces of the data, of the texts learnt whole beside them, or both;
-`passages` of the data; or new texts made of those learnt whole (`training.augmentation`)."""
+`passages` or `sentences` of the data; or new texts made of those learnt whole
+(`training.augmentation`)."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,20 @@ def passages(pieces: Pieces) -> np.ndarray:
     """
     short = np.array([len(text.split()) <= SHORT for text in pieces.texts], dtype=bool)
     return np.flatnonzero(short & ~pieces.whole)
+
+
+def sentences(examples: Examples, pieces: Pieces) -> Pieces:
+    """Return the sentences of the examples that have weight, without those that are pieces too."""
+    known = set(pieces.texts)
+    source_of: dict[str, int] = {}
+    for i in np.flatnonzero(examples.weights > 0).tolist():
+        for sentence in _SENTENCE_END.split(examples.texts[i]):
+            words = sentence.split()
+            text = " ".join(words)
+            if len(words) in SENTENCE and text not in known:
+                source_of.setdefault(text, i)
+    sources = np.array(list(source_of.values()), dtype=int)
+    return Pieces(list(source_of), sources, np.zeros(len(sources), dtype=bool))
 
 
 def cut(texts: Sequence[str], seed: int) -> Pieces:
@@ -215,12 +235,10 @@ def scored_in(path: Path) -> Scored:
     return of
 
 
-def learnable(
-    examples: Examples, pieces: Pieces, path: Path, temperature: float, label_share: float
-) -> Examples:
+def learnable(examples: Examples, pieces: Pieces, path: Path, recipe: Recipe) -> Examples:
     """Return the pieces of the examples with what a student shall learn of each.
 
-    That is the teacher's probability, softened by ``temperature``; where the piece is a whole text,
+    That is the teacher's softened probability; where the piece is a whole text, the recipe's
     ``label_share`` of it is what the text was to teach without a teacher. Of log-odds, how near the
     teacher's own probability is to a half says how much of the target is Neutral's
     (`training.data`).
@@ -230,11 +248,11 @@ def learnable(
     """
     scores, neutral = _read(path, pieces)
     own = examples.targets[pieces.sources]
-    share = np.where(pieces.whole, label_share, 0.0)[:, None]
+    share = np.where(pieces.whole, recipe.label_share, 0.0)[:, None]
     if neutral:
-        softened = outcomes.probabilities(scores / temperature)
+        softened = _softened(scores, recipe)
     else:
-        softened = data.three_way(_sigmoid(scores / temperature), doubt=_sigmoid(scores))
+        softened = data.three_way(_sigmoid(scores / recipe.softness), doubt=_sigmoid(scores))
     targets = share * own + (1 - share) * softened
     sides = targets[:, POSITIVE] >= targets[:, NEGATIVE]
     return Examples(
@@ -246,7 +264,7 @@ def learnable(
 
 
 def with_neutral(
-    learnt: Examples, positions: np.ndarray, pieces: Pieces, path: Path, temperature: float
+    learnt: Examples, positions: np.ndarray, pieces: Pieces, path: Path, recipe: Recipe
 ) -> Examples:
     """Return what the student learns, three ways where teachers of three labels scored a passage.
 
@@ -259,10 +277,10 @@ def with_neutral(
     scores, neutral = _read(path, pieces)
     if not neutral:
         raise ValueError(f"{path}: scores of passages must be of three labels: see --neutral")
-    softened = outcomes.probabilities(scores / temperature)
+    softened = _softened(scores, recipe)
     own = learnt.targets[positions]
     log_odds = np.log(own[:, POSITIVE] / own[:, NEGATIVE])
-    log_odds += (scores[:, POSITIVE] - scores[:, NEGATIVE]) / temperature
+    log_odds += np.log(softened[:, POSITIVE] / softened[:, NEGATIVE])
     positive = _sigmoid(log_odds / 2)
     doubt = softened[:, NEUTRAL]
     targets = learnt.targets.copy()
@@ -270,6 +288,18 @@ def with_neutral(
         [(1 - positive) * (1 - doubt), doubt, positive * (1 - doubt)], axis=1
     )
     return replace(learnt, labels=targets.argmax(axis=1), targets=targets)
+
+
+def _softened(scores: np.ndarray, recipe: Recipe) -> np.ndarray:
+    """Return what teachers of three labels mean by their log-probabilities, (pieces, labels).
+
+    Label smoothing makes a teacher least sure where it could be surest, so it is undone before the
+    softening.
+    """
+    smoothing = recipe.teacher_smoothing
+    meant = (np.exp(scores) - smoothing / len(LABELS)) / (1 - smoothing)
+    softness = recipe.three_way_softness or recipe.softness
+    return outcomes.probabilities(np.log(np.maximum(meant, MIN_PROBABILITY)) / softness)
 
 
 def _read(path: Path, pieces: Pieces) -> tuple[np.ndarray, bool]:

@@ -62,6 +62,10 @@ class Recipe:
     gradient_clip: PositiveFloat = 1.0
     softness: PositiveFloat = 2.0
     """With a teacher: what its log-odds are divided by, to show the student what it doubts."""
+    three_way_softness: PositiveFloat | None = None
+    """With teachers of three labels: what their logits are divided by; None: ``softness``."""
+    teacher_smoothing: Share = 0.0
+    """With teachers of three labels: the label smoothing to undo that they were trained with."""
     label_share: Share = 0.5
     """With a teacher: how much of a whole text's target is its label, the rest the teacher's."""
     side_weight: NonNegativeFloat = 0.0

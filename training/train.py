@@ -32,7 +32,7 @@ from app.sentiment.engines import reference
 from app.sentiment.engines.pruned import PrunedDistilBert, prunes
 from app.sentiment.token_pruning import CONFIG_KEY
 from training import base, data, plots
-from training.data import LABELS, NEGATIVE, POSITIVE, Examples
+from training.data import LABELS, NEGATIVE, NEUTRAL, POSITIVE, Examples
 from training.recipe import FILE as RECIPE
 from training.recipe import Phase, Recipe
 
@@ -380,10 +380,23 @@ def _save(run: Run, model: PreTrainedModel, tokenizer: Tokenizer, name: str) -> 
     shutil.copy(run.folder / RECIPE, folder / RECIPE)
 
 
-def save_mean(checkpoints: Sequence[Path], out: Path) -> None:
-    """Write a checkpoint whose weights are the mean of others'; all else is the last one's."""
+def save_mean(checkpoints: Sequence[Path], out: Path, neutral_shift: float = 0) -> None:
+    """Write a checkpoint whose weights are the mean of others'; all else is the last one's.
+
+    ``neutral_shift``: what is added to Neutral's logit, so that more or fewer texts are Neutral.
+    Positive against Negative stays as it is.
+
+    Raises:
+        ValueError: Neutral's logit is to be shifted, and the network has none.
+    """
+    weights = _mean(checkpoints)
+    if neutral_shift:
+        bias = weights["classifier.bias"]
+        if len(bias) != len(LABELS):
+            raise ValueError(f"{checkpoints[-1]} has no Neutral whose logit could be shifted")
+        bias[NEUTRAL] += neutral_shift
     shutil.copytree(checkpoints[-1], out, dirs_exist_ok=True)
-    save_file(_mean(checkpoints), out / "model.safetensors", {"format": "pt"})
+    save_file(weights, out / "model.safetensors", {"format": "pt"})
 
 
 def _mean(folders: Sequence[Path]) -> dict[str, torch.Tensor]:

@@ -54,7 +54,7 @@ AUGMENTED = ("--augment", "neutral.csv=2")
 
 def test_scores_of_passages_and_new_texts_become_targets(run, teachers, monkeypatch):
     run("label", "--model", *teachers, *SETS[:2], "--out", "data.npz")
-    for only in ("passages", "augmented"):
+    for only in ("passages", "sentences", "augmented"):
         chosen = ("--neutral", "--only", only, "--out", f"{only}.npz")
         run("label", "--model", *teachers, *SETS, *AUGMENTED, *chosen)
 
@@ -63,7 +63,7 @@ def test_scores_of_passages_and_new_texts_become_targets(run, teachers, monkeypa
     split = read_split(plain, recipe)
     two_way = curriculum.soft_targets(split, plain, ["data.npz"], recipe)
     sources = replace(plain, augmented=["neutral.csv=2"])
-    files = ["data.npz", "passages.npz", "augmented.npz"]
+    files = ["data.npz", "passages.npz", "sentences.npz", "augmented.npz"]
     learnt = curriculum.soft_targets(split, sources, files, recipe)
 
     count = len(two_way)

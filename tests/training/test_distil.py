@@ -10,6 +10,8 @@ from training.data import NEGATIVE, NEUTRAL, POSITIVE, Examples
 from training.distil import Pieces, Teacher
 from training.recipe import Phase
 
+SOFT = replace(RECIPE, softness=2, label_share=0.25)
+AS_SCORED = replace(RECIPE, softness=1, label_share=0)
 REVIEW = " ".join(f"Scene {i} begins well. Then it sags! Does it end?" for i in range(60))
 
 
@@ -96,7 +98,7 @@ def test_a_target_is_the_softened_score_and_for_a_whole_text_its_label_too(tmp_p
     np.savez(tmp_path / "l.npz", log_odds=[4.0, -4.0], sha256=pieces.digest())
     labels = np.array([POSITIVE, NEGATIVE])
     examples = Examples(["it is a part", "whole"], labels, np.array([1.0, 3.0]))
-    found = distil.learnable(examples, pieces, tmp_path / "l.npz", 2, 0.25)
+    found = distil.learnable(examples, pieces, tmp_path / "l.npz", SOFT)
     soft = 1 / (1 + np.exp(-2))
     neutral = data.three_way(1 / (1 + np.exp(-np.array([4.0, -4.0]))))[:, NEUTRAL]
     sides = 1 - neutral
@@ -157,12 +159,34 @@ def test_three_scores_are_softened_and_mixed_with_a_whole_texts_label(tmp_path):
     probabilities = np.array([[0.1, 0.8, 0.1], [0.64, 0.32, 0.04]])
     np.savez(tmp_path / "l.npz", log_probabilities=np.log(probabilities), sha256=pieces.digest())
     examples = Examples(["it is a part", "whole"], np.array([POSITIVE, NEUTRAL]))
-    found = distil.learnable(examples, pieces, tmp_path / "l.npz", 2, 0.25)
+    found = distil.learnable(examples, pieces, tmp_path / "l.npz", SOFT)
     roots = np.sqrt(probabilities)
     softened = roots / roots.sum(axis=1, keepdims=True)
     expected = np.array([[0, 0.25, 0], [0, 0, 0]]) + np.array([[0.75], [1]]) * softened
     np.testing.assert_allclose(found.targets, expected)
     assert found.labels.tolist() == [NEUTRAL, NEGATIVE]
+
+
+def test_three_scores_can_be_softened_otherwise_than_two(tmp_path):
+    pieces = Pieces(["a part"], np.array([0]), np.array([False]))
+    probabilities = np.array([[0.1, 0.2, 0.7]])
+    np.savez(tmp_path / "l.npz", log_probabilities=np.log(probabilities), sha256=pieces.digest())
+    examples = Examples(["it is a part"], np.array([POSITIVE]))
+    recipe = replace(SOFT, three_way_softness=1)
+    found = distil.learnable(examples, pieces, tmp_path / "l.npz", recipe)
+    np.testing.assert_allclose(found.targets, probabilities)
+
+
+@pytest.mark.parametrize("certainty", [0.7, 0.97, 1])
+def test_the_teachers_label_smoothing_is_undone(tmp_path, certainty):
+    pieces = Pieces(["a part"], np.array([0]), np.array([False]))
+    meant = np.array([[(1 - certainty) / 2, certainty, (1 - certainty) / 2]])
+    smoothed = np.log(0.9 * meant + 0.1 / 3)
+    np.savez(tmp_path / "l.npz", log_probabilities=smoothed, sha256=pieces.digest())
+    examples = Examples(["it is a part"], np.array([POSITIVE]))
+    recipe = replace(AS_SCORED, teacher_smoothing=0.1)
+    found = distil.learnable(examples, pieces, tmp_path / "l.npz", recipe)
+    np.testing.assert_allclose(found.targets, meant, atol=2 * distil.MIN_PROBABILITY)
 
 
 def test_a_file_says_what_it_scores(tmp_path, teacher, pieces):
@@ -177,7 +201,7 @@ def test_a_file_says_what_it_scores(tmp_path, teacher, pieces):
 def test_labels_of_other_texts_are_refused(tmp_path, pieces):
     np.savez(tmp_path / "l.npz", log_odds=np.zeros(300), sha256="-")
     with pytest.raises(ValueError, match="labels other texts"):
-        distil.learnable(sentences(300, 1), pieces, tmp_path / "l.npz", 2, 0.25)
+        distil.learnable(sentences(300, 1), pieces, tmp_path / "l.npz", SOFT)
 
 
 def test_a_student_learns_what_a_teacher_knows(tmp_path, model, tokenizer, pieces):
@@ -186,7 +210,7 @@ def test_a_student_learns_what_a_teacher_knows(tmp_path, model, tokenizer, piece
     train.train(run, model, tokenizer, sentences(400, 1), sentences(64, 2))
     distil.label([Teacher(tmp_path / "checkpoint", 32)], pieces, tmp_path / "l.npz")
     noise = np.random.default_rng(0).choice([NEGATIVE, POSITIVE], 300)
-    taught = distil.learnable(Examples(pieces.texts, noise), pieces, tmp_path / "l.npz", 1, 0)
+    taught = distil.learnable(Examples(pieces.texts, noise), pieces, tmp_path / "l.npz", AS_SCORED)
     student, held_out = tiny_model(), sentences(200, 3)
     longer = replace(RECIPE, phases=[Phase(epochs=6, learning_rate=3e-3, layers=-1)])
     train.train(train.Run(tmp_path / "s", longer, "-"), student, tokenizer, taught, held_out)
@@ -206,7 +230,7 @@ def test_a_student_learns_neutral_from_a_teacher_that_sees_three_ways(tmp_path, 
     teachers = [Teacher(tmp_path / "t" / "checkpoint", 32)]
     distil.label(teachers, pieces, tmp_path / "l.npz", neutral=True)
     noise = Examples(texts, np.random.default_rng(0).choice([NEGATIVE, POSITIVE], 450))
-    taught = distil.learnable(noise, pieces, tmp_path / "l.npz", 1, 0)
+    taught = distil.learnable(noise, pieces, tmp_path / "l.npz", AS_SCORED)
     student = tiny_model()
     train.train(train.Run(tmp_path / "s", longer, "-"), student, tokenizer, taught, noise)
     tested = data.join([sentences(100, 3), plain_sentences(100, 3)])
@@ -226,6 +250,18 @@ def test_passages_are_short_and_parts_of_their_texts():
     assert all(len(text.split()) > distil.SHORT or text == "Short and whole." for text in others)
 
 
+def test_sentences_are_of_texts_with_weight_and_no_pieces_themselves():
+    texts = ["It was a very long day.", "It rains on all of them.  It is over. " * 2]
+    examples = Examples(texts, np.array([NEGATIVE, POSITIVE]), np.array([1.0, 1.0]))
+    pieces = Pieces(["It was a very long day."], np.array([0]), np.array([True]))
+    found = distil.sentences(examples, pieces)
+    assert found.texts == ["It rains on all of them."]
+    assert found.sources.tolist() == [1]
+    assert not found.whole.any()
+    unseen = replace(examples, weights=np.array([1.0, 0.0]))
+    assert not distil.sentences(unseen, pieces).texts
+
+
 def test_teachers_of_three_labels_say_how_neutral_a_passage_is(tmp_path):
     learnt = Examples(
         ["He kills her.", "It is dull."],
@@ -236,7 +272,7 @@ def test_teachers_of_three_labels_say_how_neutral_a_passage_is(tmp_path):
     probabilities = np.array([[0.05, 0.9, 0.05]])
     path = tmp_path / "p.npz"
     np.savez(path, log_probabilities=np.log(probabilities), sha256=pieces.digest())
-    found = distil.with_neutral(learnt, np.array([0]), pieces, path, temperature=1)
+    found = distil.with_neutral(learnt, np.array([0]), pieces, path, AS_SCORED)
     negative = np.sqrt(6) / (1 + np.sqrt(6))  # the mean of the log-odds of 6 to 1 and of 1 to 1
     np.testing.assert_allclose(found.targets[0], [0.1 * negative, 0.9, 0.1 * (1 - negative)])
     np.testing.assert_array_equal(found.targets[1], learnt.targets[1])
@@ -247,4 +283,4 @@ def test_passages_need_scores_of_three_labels(tmp_path):
     np.savez(tmp_path / "p.npz", log_odds=[1.0], sha256=pieces.digest())
     learnt = Examples(["a part"], np.array([NEGATIVE]))
     with pytest.raises(ValueError, match="must be of three labels"):
-        distil.with_neutral(learnt, np.array([0]), pieces, tmp_path / "p.npz", 1)
+        distil.with_neutral(learnt, np.array([0]), pieces, tmp_path / "p.npz", AS_SCORED)

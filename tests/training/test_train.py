@@ -226,6 +226,23 @@ def test_the_mean_of_checkpoints_is_the_mean_of_their_weights(tmp_path, tokenize
     assert (tmp_path / "mean" / "tokenizer.json").exists()
 
 
+def test_the_logit_of_neutral_alone_can_be_shifted(tmp_path):
+    tiny_model().save_pretrained(tmp_path / "a")
+    save_mean([tmp_path / "a"], tmp_path / "shifted", neutral_shift=-0.3)
+    before, after = (load_file(tmp_path / name / "model.safetensors") for name in ("a", "shifted"))
+    shift = after["classifier.bias"] - before.pop("classifier.bias")
+    torch.testing.assert_close(shift, torch.tensor([0, -0.3, 0]))
+    for name, values in before.items():
+        torch.testing.assert_close(values, after[name])
+
+
+def test_the_logit_of_neutral_cannot_be_shifted_where_there_is_none(tmp_path):
+    tiny_model(("Negative", "Positive")).save_pretrained(tmp_path / "a")
+    with pytest.raises(ValueError, match="has no Neutral"):
+        save_mean([tmp_path / "a"], tmp_path / "shifted", neutral_shift=-0.3)
+    assert not (tmp_path / "shifted").exists()
+
+
 def test_a_recipe_with_token_pruning_trains_and_saves_a_network_that_prunes(
     tmp_path, model, tokenizer
 ):
