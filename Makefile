@@ -260,5 +260,5 @@ check: lint .venv-sam/bin/sam ## Run lint, the template's and state machine's va
 	$(MAKE) sanitise
 	$(MAKE) test
 
-clean: ## Remove what the targets made
+clean: ## Remove environments, caches and builds (runs/ and data/ stay)
 	rm -rf .venv .venv-deepsparse .venv-peers .venv-sam .venv-stack .cache .coverage .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .aws-sam build dist native/build *.egg-info native/*.egg-info
