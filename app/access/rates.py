@@ -4,6 +4,7 @@ A limit counts requests (``100/minute``), texts (``10000texts/minute``) or token
 (``1000000tokens/hour``). ``+`` joins several: ``100/minute+10000texts/minute``.
 """
 
+import asyncio
 import logging
 import math
 import re
@@ -25,6 +26,8 @@ _TIMEOUTS: dict[str, dict[str, float]] = {
 """Timeouts of storage clients, in seconds."""
 _CALL_SECONDS = 2.0
 """Timeout of one call, including its wait for a thread."""
+_MAX_CALLS = 64
+"""Calls at the same time; others wait for one of them to end, which is no failure."""
 _PAUSE_SECONDS = 5.0
 """How long a storage is not called after it failed."""
 _LIMIT = re.compile(
@@ -78,7 +81,10 @@ class RateLimits:
         self._workers = None
         self._paused_until = 0.0
         if not storage.startswith(_MEMORY):
-            self._workers = Workers("rate-limits", threads=4, max_pending=64, seconds=_CALL_SECONDS)
+            self._workers = Workers(
+                "rate-limits", threads=4, max_pending=_MAX_CALLS, seconds=_CALL_SECONDS
+            )
+        self._calls = asyncio.Semaphore(_MAX_CALLS)
 
     async def take(
         self, limit: str, caller: str, unit: Unit, amount: int = 1
@@ -107,10 +113,16 @@ class RateLimits:
             return [(each, count(each.item)) for each in limits]
 
         limits = [each for each in _parse(limit) if each.unit == unit]
-        if not limits or time.monotonic() < self._paused_until:
+        if not limits:
             return None
         try:
-            standings = await self._workers.run(count_all) if self._workers else count_all()
+            if not self._workers:
+                standings = count_all()
+            else:
+                async with self._calls:
+                    if time.monotonic() < self._paused_until:
+                        return None
+                    standings = await self._workers.run(count_all)
         except Exception as error:  # each storage has its own exceptions
             self._paused_until = time.monotonic() + _PAUSE_SECONDS
             _logger.error(

@@ -1,5 +1,6 @@
 """Rate limits of requests, texts and tokens."""
 
+import asyncio
 import threading
 import time
 
@@ -123,6 +124,27 @@ def test_unresponsive_storage_delays_requests_only_briefly(monkeypatch, caplog):
     assert len([line for line in caplog.messages if "does not respond" in line]) == 1
     assert time.monotonic() - started < 5
     assert "does not respond; nothing is limited" in caplog.text
+
+
+class Slow(MemoryStorage):
+    """A storage in another place."""
+
+    def acquire_sliding_window_entry(self, *args, **kwargs):
+        time.sleep(0.002)
+        return super().acquire_sliding_window_entry(*args, **kwargs)
+
+
+def test_burst_of_requests_is_counted_whole(monkeypatch, caplog):
+    monkeypatch.setattr("limits.storage.storage_from_string", lambda uri, **options: Slow())
+    shared = rates.RateLimits("redis://r")
+
+    async def burst():
+        return await asyncio.gather(
+            *(shared.take("5/day", "caller", "request") for _ in range(4 * rates._MAX_CALLS))
+        )
+
+    assert sum(standing.allowed for _, standing in asyncio.run(burst())) == 5
+    assert not caplog.messages
 
 
 class Recovering(MemoryStorage):
