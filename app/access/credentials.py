@@ -27,8 +27,11 @@ def parameter(name: str) -> Place:
     """Return the place of a key that is a parameter of the query string."""
 
     def read(headers: Mapping[str, str], query: bytes) -> str:
-        values = parse_qs(query.decode("latin-1"), max_num_fields=100).get(name, [""])
-        return values[-1]
+        try:
+            fields = parse_qs(query.decode("latin-1"), max_num_fields=100)
+        except ValueError:  # there are more
+            return ""
+        return fields.get(name, [""])[-1]
 
     return Place(f"as ?{name}=", read)
 

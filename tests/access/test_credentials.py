@@ -36,6 +36,10 @@ def test_signature_without_an_access_key_id_holds_no_key(authorization):
     assert credentials.read([SIGNATURE], {"authorization": authorization}, b"") == ""
 
 
+def test_query_of_more_fields_than_any_client_sends_holds_no_key():
+    assert credentials.read([parameter("key")], {}, b"key=sk_shop" + b"&a=1" * 100) == ""
+
+
 def test_first_place_that_holds_a_key_counts():
     headers = {"x-api-key": "sk_first", "authorization": "Bearer sk_second"}
     assert credentials.read(USUAL, headers, b"") == "sk_first"
