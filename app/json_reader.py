@@ -76,12 +76,19 @@ def check(value: Any) -> None:
                 containers.append(item.values())
             elif isinstance(item, list):
                 containers.append(item)
-            elif isinstance(item, float | Decimal) and not math.isfinite(float(item)):
+            elif isinstance(item, int | float | Decimal) and not _is_finite(item):
                 raise InvalidJson(_TOO_LARGE)
         depth += bool(containers)
         if depth > MAX_DEPTH:
             raise InvalidJson(_TOO_DEEP)
         level = [inner for container in containers for inner in container]
+
+
+def _is_finite(number: int | float | Decimal) -> bool:
+    try:
+        return math.isfinite(float(number))
+    except OverflowError:  # of an integer
+        return False
 
 
 _SEPARATOR = re.compile(r'[,\[{]|"(?:[^"\\]++|\\.)*+"?', re.DOTALL)

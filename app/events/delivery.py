@@ -102,6 +102,7 @@ class Delivery:
         prepared = self._prepare(
             {index: items[index] for index in ready}, writer, groups, _scoring_deadline(context)
         )
+        first = True
         for batch in groups.rounds(ready):
             entries = {index: prepared[index] for index in batch if index in prepared}
             for index, reason in writer.send(entries).items():
@@ -109,9 +110,9 @@ class Delivery:
             for index in batch:
                 content = items[index].content
                 if isinstance(content, StoredObject):
-                    failure = self._score_object(content, context)
-                    if failure:
+                    if failure := self._score_object(content, context, first=first):
                         groups.fail(index, failure)
+                    first = False
         groups.defer_followers()
         for index, failure in sorted(failures.items()):
             _logger.error("record %s failed: %s", items[index].id, failure.reason)
@@ -147,6 +148,8 @@ class Delivery:
                 prepared[index] = writer.prepare(index, result)
             except Unstorable as error:
                 groups.fail(index, Failure(str(error)))
+            except Exception as error:  # an unexpected failure must not affect other records
+                groups.fail(index, Failure(located(error), error))
         return prepared
 
     def _results(self, records: Sequence[Record], deadline: Deadline) -> list[Result]:
@@ -186,10 +189,15 @@ class Delivery:
             for record, prediction in zip(records, predictions, strict=True)
         ]
 
-    def _score_object(self, stored: StoredObject, context: Any) -> Failure | None:
+    def _score_object(self, stored: StoredObject, context: Any, *, first: bool) -> Failure | None:
+        """``first``: whether no other object of the invocation has taken some of its time."""
         try:
             self._objects.score(stored, context)
-        except (UnreadableObject, DoesNotFit, HandOverFailed, StorageError) as error:
+        except DoesNotFit as error:
+            if first:
+                return Failure(f"{type(error).__name__}: {error}", error)
+            return Failure("was not finished in the time that other objects left", deferred=True)
+        except (UnreadableObject, HandOverFailed, StorageError) as error:
             return Failure(f"{type(error).__name__}: {error}", error)
         except Exception as error:  # an unexpected failure must not affect other records
             return Failure(located(error), error)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from typing import TYPE_CHECKING
 
@@ -37,12 +37,16 @@ def hand_over(
     stored: StoredObject,
     version: Version,
     options: ReadOptions,
-    model: str,
+    scored_by: Sequence[object],
     deadline: Deadline,
 ) -> str:
-    """Have the state machine score an object, once for each version and model.
+    """Have the state machine score an object, once for each version and what scores it.
 
-    ``machine``: its ARN, empty if there is none. Returns the ARN of the execution.
+    Returns the ARN of the execution.
+
+    Args:
+        machine: its ARN, empty if there is none.
+        scored_by: what else than the object the results depend on, as JSON values.
 
     Raises:
         DoesNotFit: there is no state machine, or it cannot read the object.
@@ -54,7 +58,7 @@ def hand_over(
     job = {"bucket": stored.bucket, "key": stored.key, **_input_format(stored, options)}
     if version.id not in (None, "null"):
         job["version_id"] = version.id
-    identity = json.dumps([*stored, *version, *astuple(options), model])
+    identity = json.dumps([*stored, *version, *astuple(options), *scored_by])
     name = hashlib.sha256(identity.encode()).hexdigest()[:32]
     execution = _start_once(machine, name, json.dumps(job), deadline)
     _logger.info("%s was handed over to %s", stored, execution)

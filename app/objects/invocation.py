@@ -68,7 +68,7 @@ class ObjectScorer:
                     stored,
                     source.version,
                     self._options,
-                    self._classifier.bundle.revision,
+                    [self._classifier.bundle.revision, settings.neutral, *text_limits(settings)],
                     deadline,
                 )
                 return {"handed_over_to": execution}

@@ -142,7 +142,7 @@ def _number(value: int | float | Decimal) -> str:
 
     DynamoDB stores 38 significant digits, and magnitudes from 1e-130 to 9.9e125.
     """
-    if not math.isfinite(value):
+    if not isinstance(value, int) and not math.isfinite(value):
         raise Unstorable("holds a number that is infinite or not a number")
     sign, digits, exponent = Decimal(str(value)).as_tuple()
     significant = "".join(map(str, digits)).lstrip("0")

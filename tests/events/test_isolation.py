@@ -116,7 +116,7 @@ JSON = st.recursive(
     | st.integers()
     | st.integers(min_value=10**36, max_value=10**40)
     | st.floats(allow_nan=False, allow_infinity=False)
-    | st.sampled_from([1e200, 1e-300, 10**125, 10**126])
+    | st.sampled_from([1e200, 1e-300, 10**125, 10**126, 10**400, -(10**400)])
     | st.text()
     | st.text(st.characters(codec=None)),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters()), inner),

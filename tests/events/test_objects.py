@@ -252,6 +252,24 @@ def test_object_that_takes_too_long_raises_without_a_state_machine(handle, aws):
         handle(event("s3"), clock)
 
 
+def test_object_behind_a_slow_one_is_not_too_long_itself(handle, aws, takes, caplog):
+    aws.put(KEY, ROWS)
+    aws.put("incoming/other.jsonl", ROWS)
+    takes(clock := Clock(RESERVE_SECONDS + 26), 1)  # for 25 characters
+    sent = messages(json.dumps(event("s3")), json.dumps(about("incoming/other.jsonl")))
+    assert failed(entry.handler(sent, clock)) == ["m1"]
+    assert "m1 failed: was not finished in the time that other objects left" in caplog.text
+
+
+def test_object_is_handed_over_again_once_its_results_may_be_neutral(aws, machine, native):
+    aws.put(KEY, ROWS)
+    entry.handler(event("s3"), Clock(RESERVE_SECONDS))
+    settings = Settings(state_machine=MACHINE, results_queue_url=aws.queue_url, neutral=True)
+    router = entry.Router(entry.app, Scorer(native, settings), entry.app.state.telemetry)
+    router.handle(event("s3"), Clock(RESERVE_SECONDS))
+    assert len(machine()) == 2
+
+
 def test_object_that_takes_too_long_raises_if_its_format_cannot_be_handed_over(aws, machine):
     for key, body in (
         ("r.txt", b"Good.\nBad.\n"),
