@@ -152,6 +152,18 @@ def http(route: str, path: str, stage: str) -> dict:
         pytest.param(http("$default", "/None", None), ("", "/None"), id="no stage"),
         pytest.param(event("function-url"), ("", "/predict"), id="function URL"),
         pytest.param(event("alb"), ("", "/predict"), id="load balancer"),
+        pytest.param(
+            event("alb") | {"path": "/v1/documents%3AanalyzeSentiment"},
+            ("", "/v1/documents:analyzeSentiment"),
+            id="encoded path",
+        ),
+        pytest.param(
+            event("rest-api")
+            | {"resource": "/models/{proxy+}", "pathParameters": {"proxy": "org/my model"}}
+            | {"requestContext": {"path": "/prod/models/org/my%20model", "stage": "prod"}},
+            ("/prod", "/models/org/my model"),
+            id="encoded path below a stage",
+        ),
     ],
 )
 def test_public_prefix_is_separated_from_the_path(sent, expected):

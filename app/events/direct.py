@@ -9,9 +9,8 @@ beside the texts, as in the API.
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
-from app.events import Event
+from app.events import Event, skipped
 from app.events.records import InvalidRecord, parse_id
-from app.events.skipped import kind_of_object
 from app.objects.formats import UnreadableObject, find_text_column
 from app.objects.invocation import ObjectScorer
 from app.objects.s3 import StoredObject
@@ -82,7 +81,8 @@ class Direct:
             raise UnreadableObject('object must be {"bucket": …, "key": …}, both strings')
         if key != key.encode("utf-8", "replace").decode():
             raise UnreadableObject("the object's key is not UTF-8")
-        if kind := kind_of_object(key):
+        if kind := skipped.kind_of_object(key):
+            skipped.log({kind: 1})
             return {"skipped": kind}
         return self._objects.score(StoredObject(bucket, key), context)
 

@@ -1,6 +1,7 @@
 """HTTP requests from a REST API, an HTTP API, a function URL or an ALB, handled by Mangum."""
 
 from typing import Any
+from urllib.parse import unquote
 
 from mangum import Mangum
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -18,7 +19,9 @@ def public_paths(event: Event) -> tuple[str, str]:
 
     The prefix is a stage, or the base path of a custom domain. A REST API includes its stage in the
     path in ``requestContext`` only; the others leave any prefix in the path. The matched route
-    separates the two parts or, if a single route matches everything, the stage.
+    separates the two parts or, if a single route matches everything, the stage. A load balancer
+    leaves the path percent-encoded, and so may a REST API, but not in ``pathParameters``. What is
+    decoded already stays as it is, because no route has a percent sign.
     """
     context = event["requestContext"]
     if "http" in context:
@@ -27,8 +30,10 @@ def public_paths(event: Event) -> tuple[str, str]:
     else:
         public_path = context.get("path") or event["path"] or "/"
         route = event.get("resource", "")
+    public_path = unquote(public_path)
     if _GREEDY in route:
-        route = route.replace(_GREEDY, (event.get("pathParameters") or {}).get("proxy", ""))
+        proxy = (event.get("pathParameters") or {}).get("proxy", "")
+        route = route.replace(_GREEDY, unquote(proxy))
     if route.startswith("/") and "{" not in route:
         path = route
     else:

@@ -84,7 +84,9 @@ def parse_id(value: object) -> str:
         InvalidRecord: it is neither a string nor an integer, is too long or empty, or has
             characters that cannot be printed.
     """
-    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+    if value == "":
+        raise InvalidRecord("has no id")
+    if isinstance(value, bool) or not isinstance(value, str | int):
         raise InvalidRecord("has an id that is neither a text nor a whole number")
     id = str(value)
     size = len(id.encode(errors="surrogatepass"))

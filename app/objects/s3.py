@@ -21,8 +21,9 @@ _REASONS = {
     "NoSuchKey": "there is no such object",
     "404": "there is no such object",
     "NoSuchBucket": "there is no such bucket",
-    "AccessDenied": "access is denied",
-    "403": "access is denied",
+    # Without permission to list the bucket, S3 does not tell which.
+    "AccessDenied": "access is denied, or there is no such object",
+    "403": "access is denied, or there is no such object",
     "InvalidObjectState": "is archived; restore it first",
 }
 
@@ -135,7 +136,7 @@ class Download(io.RawIOBase):
 
         for attempt in range(MAX_RESUMES + 1):
             if attempt:
-                time.sleep(PAUSE_SECONDS * 2**attempt)
+                time.sleep(PAUSE_SECONDS * 2 ** (attempt - 1))
                 self._on_resume()
             try:
                 if self._stream is None:

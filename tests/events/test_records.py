@@ -97,7 +97,7 @@ def test_valid_ids(id):
 @pytest.mark.parametrize(
     ("id", "reason"),
     [
-        ("", "neither a text nor a whole number"),
+        ("", "has no id"),
         (None, "neither a text nor a whole number"),
         (True, "neither a text nor a whole number"),
         (1.0, "neither a text nor a whole number"),

@@ -48,6 +48,18 @@ def test_results_of_each_source_reach_every_sink(handle, aws, name, expected):
     assert {item["id"]["S"]: item["sentiment"]["S"] for item in items} == expected
 
 
+def test_records_of_a_pipe_are_those_of_its_source(handle, aws):
+    messages = event("sqs")["Records"]
+    assert handle(messages) in (None, {"batchItemFailures": []})
+    # A pipe does not nest the fields of Kinesis.
+    [first, *others] = event("kinesis")["Records"]
+    flat = [record["kinesis"] | record for record in (first, *others)]
+    for record in flat:
+        del record["kinesis"]
+    assert handle(flat) == {"batchItemFailures": []}
+    assert len(aws.queue()) == len(messages) + len(flat)
+
+
 def test_result_has_the_prediction_and_the_metadata(handle, aws):
     handle(event("sqs"))
     result = next(result for result in aws.queue() if result["id"] == "review-17")
@@ -111,7 +123,7 @@ def test_notification_inside_a_message_is_unwrapped(handle, aws):
     assert sentiments(aws.queue()) == {"n1": "Positive"}
 
 
-@pytest.mark.parametrize("id", [[], True, "", None, 1.5])
+@pytest.mark.parametrize("id", [[], True, None, 1.5])
 def test_invalid_id_is_refused(handle, caplog, id):
     assert failed(handle(messages(json.dumps({"text": PRAISE, "id": id})))) == ["m0"]
     assert "has an id that is neither a text nor a whole number" in caplog.text
