@@ -62,7 +62,7 @@ class Scores(NamedTuple):
 
 
 class ScoringStats(NamedTuple):
-    """The predictions of one scoring call, and the time and tokens that it took."""
+    """The predictions of one scoring call or of a part of it, and the time and tokens it took."""
 
     predictions: Sequence[Prediction | Analysis]
     """Empty for the variants of a text that an explanation scores."""
@@ -70,6 +70,8 @@ class ScoringStats(NamedTuple):
     infer_seconds: float
     variant_tokens: int = 0
     """Tokens of sentences, and of the variants of a text that an explanation scores."""
+    computed_tokens: int = 0
+    """Tokens of one batch of the engine, reported as soon as it is computed."""
 
 
 class _Scored(NamedTuple):
@@ -92,7 +94,8 @@ class _Pass(NamedTuple):
 class SentimentClassifier:
     """A loaded model. Its methods may be called from several threads.
 
-    ``observer`` is called with the stats of each scoring call, in the thread of that call.
+    ``observer`` is called with the stats of each batch of the engine and of each scoring call, in
+    the thread of that call.
     """
 
     def __init__(
@@ -223,6 +226,8 @@ class SentimentClassifier:
         for bucket in windowing.buckets([len(row) for row in rows]):
             cancellation.check()
             logits.update(zip(bucket, engine.logits([rows[i] for i in bucket]), strict=True))
+            computed = sum(len(rows[i]) for i in bucket)
+            self.observer(ScoringStats((), 0.0, 0.0, computed_tokens=computed))
         in_order = iter([logits[i] for i in range(len(rows))])
         counts = [len(text_spans) for text_spans in spans]
         return Scores(

@@ -43,6 +43,8 @@ class Observation:
     variant_tokens: int = 0
     """Tokens of sentences, and of the variants that explanations scored. Not a metric, but rate
     limits count them."""
+    computed_tokens: int = 0
+    """Tokens that the engine has computed so far, also if nobody gets the result."""
     windows: int = 0
     cache_hits: int = 0
     tokenise_seconds: float = 0.0
@@ -79,6 +81,7 @@ class Observation:
             self.cache_hits += prediction.cached
             self.model = prediction.model
         self.variant_tokens += stats.variant_tokens
+        self.computed_tokens += stats.computed_tokens
         self.tokenise_seconds += stats.tokenise_seconds
         self.infer_seconds += stats.infer_seconds
 

@@ -357,8 +357,9 @@ def test_the_tokens_of_sentences_are_reported(bundle, native):
     classifier = SentimentClassifier(bundle, native._engine, observer=stats.append)
     sent = f"{GOOD} {BAD}"
     [analysis] = classifier.analyse([Text(sent)], originals=[sent])
-    assert stats[0].predictions == [analysis]
-    assert stats[0].variant_tokens == sum(classifier.token_counts([Text(GOOD), Text(BAD)]))
+    [call] = [each for each in stats if each.predictions]
+    assert call.predictions == [analysis]
+    assert call.variant_tokens == sum(classifier.token_counts([Text(GOOD), Text(BAD)]))
 
 
 def test_a_lone_surrogate_of_a_sentence_is_shown_as_a_replacement(native):

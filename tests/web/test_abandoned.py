@@ -43,6 +43,37 @@ def test_batches_of_closed_sockets_do_not_delay_the_next_request(serve):
     assert scored < 6 * 120, "most of what nobody waits for was scored"
 
 
+def test_client_that_leaves_pays_for_what_was_computed(serve):
+    app = application.create(Settings(cache_size=0, address_rate_limit="1000000tokens/hour"))
+    engine = app.state.scorer.classifier._engine
+    second, leave = threading.Event(), threading.Event()
+    passes = []
+    logits = engine.logits
+
+    def held(rows):
+        if passes:
+            second.set()
+            leave.wait(10)
+        passes.append(sum(map(len, rows)))
+        return logits(rows)
+
+    engine.logits = held
+    connect = serve(app)
+    sock = connect()
+    sock.sendall(request("/predict/batch", BATCH))
+    assert second.wait(30)
+    sock.close()
+    left = 1_000_000
+    deadline = time.monotonic() + 30
+    while left == 1_000_000 and time.monotonic() < deadline:
+        asking = connect()
+        asking.sendall(request("/model", b"", "connection: close"))
+        headers = read_all(asking).partition(b"\r\n\r\n")[0].decode().lower()
+        left = int(headers.partition("ratelimit-remaining: ")[2].splitlines()[0])
+    leave.set()
+    assert left == 1_000_000 - passes[0]
+
+
 def test_disconnect_is_not_an_error(serve, lines):
     connect = serve(cache_size=0)
     sock = connect()

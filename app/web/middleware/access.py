@@ -87,7 +87,8 @@ class Access:
             await self.app(scope, receive, send_with_headers)
         finally:
             observation = current()
-            tokens = observation.tokens + observation.variant_tokens
+            # A client that has gone before its answer pays for what was computed until then.
+            tokens = observation.tokens + observation.variant_tokens or observation.computed_tokens
             if tokens and (meter := scope.get("meter")):
                 await meter.add("token", tokens)
 
