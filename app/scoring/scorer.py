@@ -97,47 +97,6 @@ class Scorer:
             return task()
         return await self._run(self._parsing, task, sum(map(len, texts)), disconnected)
 
-    async def predict(self, texts: Sequence[Text], disconnected: Disconnected) -> list[Prediction]:
-        """Return a prediction for each text.
-
-        Raises:
-            ClientGone: the client disconnected.
-            Overloaded: ``max_pending`` requests are being scored or are waiting, or
-                ``max_pending_characters`` of text are pending.
-        """
-        return await self._run(
-            self._predictions,
-            lambda: self.classifier.predict(texts),
-            sum(map(len, texts)),
-            disconnected,
-        )
-
-    async def analyse(
-        self,
-        texts: Sequence[Text],
-        disconnected: Disconnected,
-        *,
-        originals: Sequence[str] | None = None,
-        neutral: bool = True,
-    ) -> list[Analysis]:
-        """Return an analysis of each text; see `SentimentClassifier.analyse`.
-
-        ``originals``: the same texts as they were sent, if their sentences are to be analysed.
-
-        Raises:
-            ClientGone: the client disconnected.
-            Overloaded: ``max_pending`` requests are being scored or are waiting, or
-                ``max_pending_characters`` of text are pending.
-        """
-        # Sentences are scored besides their text.
-        passes = 1 if originals is None else 2
-        return await self._run(
-            self._predictions,
-            lambda: self.classifier.analyse(texts, originals=originals, neutral=neutral),
-            passes * sum(map(len, texts)),
-            disconnected,
-        )
-
     async def answer(
         self,
         texts: Sequence[Text],
@@ -151,7 +110,8 @@ class Scorer:
 
         Raises:
             ClientGone: the client disconnected.
-            Overloaded: see `predict`.
+            Overloaded: ``max_pending`` requests are being scored or are waiting, or
+                ``max_pending_characters`` of text are pending.
         """
         # Sentences are scored besides their text.
         passes = 2 if options.sentences else 1

@@ -9,6 +9,7 @@ import pytest
 from app import deadline
 from app.deadline import Deadline
 from app.scoring import scorer as module
+from app.scoring.options import NO_OPTIONS, Options
 from app.scoring.scorer import ClientGone, OutOfTime, Overloaded, Scorer
 from app.sentiment.classifier import SentimentClassifier
 from app.sentiment.text import Text
@@ -45,7 +46,7 @@ def test_a_client_that_disconnects_ends_its_request(held):
 
     async def ask():
         with pytest.raises(ClientGone):
-            await Scorer(classifier, Settings()).predict([TEXT], at_once)
+            await Scorer(classifier, Settings()).answer([TEXT], [TEXT], NO_OPTIONS, at_once)
 
     run(ask())
 
@@ -55,10 +56,10 @@ def test_pending_requests_are_limited(held):
 
     async def ask():
         scorer = Scorer(classifier, Settings(max_pending=1))
-        first = asyncio.ensure_future(scorer.predict([TEXT], never))
+        first = asyncio.ensure_future(scorer.answer([TEXT], [TEXT], NO_OPTIONS, never))
         await asyncio.sleep(0)
         with pytest.raises(Overloaded):
-            await scorer.predict([TEXT], never)
+            await scorer.answer([TEXT], [TEXT], NO_OPTIONS, never)
         release.set()
         return await first
 
@@ -139,18 +140,19 @@ def test_on_lambda_the_calling_thread_scores(native):
     async def ask():
         scorer = Scorer(native, Settings(on_lambda=True))
         thread = await scorer.parse(threading.get_ident, ["word " * 10_000], at_once)
-        return thread, await scorer.predict([TEXT], at_once)
+        return thread, await scorer.answer([TEXT], [TEXT], NO_OPTIONS, at_once)
 
     thread, predictions = run(ask())
     assert thread == threading.get_ident()
     assert len(predictions) == 1
 
 
-def test_an_analysis_has_sentences_if_the_texts_are_given_as_they_were_sent(native):
+def test_an_analysis_has_sentences_if_they_are_asked_for(native):
     async def ask():
         scorer = Scorer(native, Settings())
-        [plain] = await scorer.analyse([TEXT], never)
-        [cut] = await scorer.analyse([TEXT], never, originals=["A fine  film."])
+        sent = ["A fine  film."]
+        [plain] = await scorer.answer([TEXT], sent, Options(neutral=True), never)
+        [cut] = await scorer.answer([TEXT], sent, Options(neutral=True, sentences=True), never)
         return plain, cut
 
     plain, cut = run(ask())
@@ -165,6 +167,8 @@ def test_an_analysis_ends_when_its_client_disconnects(native):
     async def ask():
         with pytest.raises(ClientGone):
             long = Text("A fine film. " * 5000)
-            await Scorer(native, Settings()).analyse([long], at_once, originals=[long])
+            await Scorer(native, Settings()).answer(
+                [long], [long], Options(sentences=True), at_once
+            )
 
     run(ask())

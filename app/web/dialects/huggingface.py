@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 from app.scoring.batches import InvalidBatch
 from app.web import examples
 from app.web.dialects.classes import ClassScore, labels_of, ranked
-from app.web.dialects.documents import Rejected, RequestModel, analyse
+from app.web.dialects.documents import Rejected, RequestModel, analyse_all
 from app.web.examples import success_response
 from app.web.json_body import AnyTypeJsonRoute
 from app.web.problems import Problem, Refused
@@ -64,19 +64,20 @@ async def classify(body: Annotated[ClassificationRequest, _EXAMPLES], request: R
     The answer has a list of classes for each text, also if there is only one text.
     """
     texts = body.inputs if isinstance(body.inputs, list) else [body.inputs]
+
+    def refusal(index: int, rejected: Rejected) -> Refused:
+        name = f"inputs/{index}" if isinstance(body.inputs, list) else "inputs"
+        return Refused(422, f"{name}: {rejected.reason}.")
+
     try:
-        results = await analyse(request, texts)
+        analyses = await analyse_all(request, texts, refusal)
     except InvalidBatch as error:
         raise Refused(422, f"inputs: {error}.") from None
     labels = labels_of(request)
     top_k = body.parameters.top_k if body.parameters else None
-    answer = []
-    for index, result in enumerate(results):
-        if isinstance(result, Rejected):
-            name = f"inputs/{index}" if isinstance(body.inputs, list) else "inputs"
-            raise Refused(422, f"{name}: {result.reason}.")
-        answer.append([one.model_dump() for one in ranked(result, labels)[:top_k]])
-    return JSONResponse(answer)
+    return JSONResponse(
+        [[one.model_dump() for one in ranked(each, labels)[:top_k]] for each in analyses]
+    )
 
 
 @router.post(

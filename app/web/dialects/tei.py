@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, WithJsonSchema
 from app.scoring.batches import InvalidBatch
 from app.web import examples
 from app.web.dialects.classes import ClassScore, OnlyFalse, labels_of, ranked
-from app.web.dialects.documents import Rejected, RequestModel, analyse, validated
+from app.web.dialects.documents import Rejected, RequestModel, analyse_all, validated
 from app.web.json_body import JsonRoute
 from app.web.problems import Problem, Refused
 from app.web.schemas import KEY, TEXT
@@ -63,18 +63,18 @@ async def predict(body: TeiRequest, request: Request) -> Response:
     texts are not supported. `app.web.routes.predict` passes the requests on.
     """
     single, texts = _texts(body.inputs)
+
+    def refusal(index: int, rejected: Rejected) -> Refused:
+        name = "inputs" if single else f"inputs/{index}"
+        status, code = (413, "Validation") if rejected.too_long else (400, "Empty")
+        return Refused(status, f"{name}: {rejected.reason}.", code)
+
     try:
-        results = await analyse(request, texts)
+        analyses = await analyse_all(request, texts, refusal)
     except InvalidBatch as error:
         raise Refused(413, f"inputs: {error}.", "Validation") from None
     labels = labels_of(request)
-    answer = []
-    for index, result in enumerate(results):
-        if isinstance(result, Rejected):
-            name = "inputs" if single else f"inputs/{index}"
-            status, code = (413, "Validation") if result.too_long else (400, "Empty")
-            raise Refused(status, f"{name}: {result.reason}.", code)
-        answer.append([one.model_dump() for one in ranked(result, labels)])
+    answer = [[one.model_dump() for one in ranked(each, labels)] for each in analyses]
     return JSONResponse(answer[0] if single else answer)
 
 

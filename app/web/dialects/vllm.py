@@ -12,7 +12,7 @@ from app.scoring.batches import InvalidBatch
 from app.telemetry.observation import current
 from app.web import examples
 from app.web.dialects.classes import OnlyTrue, labels_of, ranked
-from app.web.dialects.documents import Rejected, RequestModel, analyse
+from app.web.dialects.documents import Rejected, RequestModel, analyse_all
 from app.web.examples import success_response
 from app.web.json_body import JsonRoute
 from app.web.problems import Problem, Refused
@@ -111,26 +111,26 @@ async def classify(body: Annotated[ClassifyRequest, _EXAMPLES], request: Request
     Token ids and chat messages are not supported.
     """
     texts = body.input if isinstance(body.input, list) else [body.input]
+
+    def refusal(index: int, rejected: Rejected) -> Refused:
+        name = f"input/{index}" if isinstance(body.input, list) else "input"
+        return Refused(400, f"{name}: {rejected.reason}.")
+
     try:
-        results = await analyse(request, texts)
+        analyses = await analyse_all(request, texts, refusal)
     except InvalidBatch as error:
         raise Refused(400, f"input: {error}.") from None
     labels = labels_of(request)
-    data = []
-    tokens = 0
-    for index, result in enumerate(results):
-        if isinstance(result, Rejected):
-            name = f"input/{index}" if isinstance(body.input, list) else "input"
-            raise Refused(400, f"{name}: {result.reason}.")
-        tokens += result.tokens
-        data.append(
-            Classification(
-                index=index,
-                label=ranked(result, labels)[0].label,
-                probs=[result.scores[label] for label in labels],
-                num_classes=len(labels),
-            )
+    data = [
+        Classification(
+            index=index,
+            label=ranked(each, labels)[0].label,
+            probs=[each.scores[label] for label in labels],
+            num_classes=len(labels),
         )
+        for index, each in enumerate(analyses)
+    ]
+    tokens = sum(each.tokens for each in analyses)
     answer = Classifications(
         id=f"classify-{current().correlation_id}",
         created=int(time.time()),
