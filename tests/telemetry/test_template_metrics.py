@@ -82,8 +82,10 @@ def takes_time(milliseconds: float) -> bool:
 DOUBTFUL = "It is a film for a rainy day."
 PREDICT = post("/predict", {"text": "Superb."})
 BATCH = post("/predict/batch", {"texts": ["Superb.", "Wonderful.", "Awful.", DOUBTFUL, " "]})
+NEUTRAL = {"text": "The package arrived on Tuesday.", "neutral": True}
 CHANGES = {
     ("SentimentFunction", "predictions_positive"): Change(BATCH, 2),
+    ("SentimentFunction", "predictions_neutral"): Change(post("/predict", NEUTRAL), 1),
     ("SentimentFunction", "predictions_negative"): Change(BATCH, 2),
     ("SentimentFunction", "predictions_doubtful"): Change(BATCH, 1),
     ("SentimentFunction", "confidence"): Change(PREDICT, lambda mean: 0.95 < mean <= 1),
@@ -94,6 +96,7 @@ CHANGES = {
     ("SentimentFunction", "cold_starts"): Change(PREDICT, 1),
     ("SentimentFunction", "cache_hits"): Change(PREDICT, 1, before=(PREDICT,)),
     ("EventsFunction", "predictions_positive"): Change(messages("Superb.", "Awful."), 1),
+    ("EventsFunction", "predictions_neutral"): Change(NEUTRAL, 1),
     ("EventsFunction", "predictions_negative"): Change(messages("Superb.", "Awful."), 1),
     ("EventsFunction", "records_rejected"): Change(messages("Superb.", " ", "{"), 2),
     ("EventsFunction", "batches_failed"): Change(items(" "), 1),

@@ -40,14 +40,23 @@ def test_pages_of_other_origins_may_not_call_by_default():
     assert "access-control-allow-origin" not in answer.headers
 
 
-def test_pages_of_allowed_origins_may_call():
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/predict", "content-type, x-api-key, x-request-id"),
+        ("/", "authorization, content-type, x-amz-date, x-amz-target, x-amz-user-agent"),
+        ("/language/:analyze-text", "content-type, ocp-apim-subscription-key, x-ms-useragent"),
+        ("/v2/documents:analyzeSentiment", "content-type, x-goog-api-client, x-goog-api-key"),
+    ],
+)
+def test_pages_of_allowed_origins_may_call(path, headers):
     caller = client(cors_origins=("https://shop.example",))
     asked = {
         "origin": "https://shop.example",
         "access-control-request-method": "POST",
-        "access-control-request-headers": "content-type, x-api-key, x-request-id",
+        "access-control-request-headers": headers,
     }
-    assert caller.options("/predict", headers=asked).status_code == 200
+    assert caller.options(path, headers=asked).status_code == 200
     answer = caller.get("/", headers=asked)
     assert answer.headers["access-control-allow-origin"] == "https://shop.example"
 
