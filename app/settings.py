@@ -11,6 +11,8 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from app.encodings import text_codec
+
 _logger = logging.getLogger(__name__)
 
 PREFIX = "SENTIMENT_"
@@ -43,10 +45,7 @@ def _delimiter(value: object) -> object:
 
 
 def _encoding(value: str) -> str:
-    try:
-        "".encode(value)
-    except (LookupError, ValueError):
-        raise ValueError("unknown encoding; try utf-8, latin-1 or cp1252") from None
+    text_codec(value)
     return value
 
 

@@ -26,6 +26,12 @@ def test_an_invalid_value_is_named_with_the_allowed_ones():
         load({"SENTIMENT_ENGINE": "tf"})
 
 
+@pytest.mark.parametrize("encoding", ["utf-7", "idna", "base64", "klingon", "utf\0-8"])
+def test_an_encoding_that_no_text_has_is_refused(encoding):
+    with pytest.raises(SettingsError, match="is unknown: expected one such as utf-8"):
+        load({"SENTIMENT_TEXT_ENCODING": encoding})
+
+
 def test_the_engine_that_was_removed_is_refused_with_what_to_use_instead():
     with pytest.raises(SettingsError, match="=onnx: .*use 'native' or 'torch'.*`make export`"):
         load({"SENTIMENT_ENGINE": "onnx"})

@@ -3,6 +3,7 @@
 import codecs
 from typing import NamedTuple
 
+from app.encodings import text_codec
 from app.objects.formats.rows import UnreadableObject
 
 _BYTE_ORDER_MARKS = (
@@ -14,7 +15,6 @@ _BYTE_ORDER_MARKS = (
 )
 _MIN_NUL_SHARE = 0.02
 """Share of NULs from which text is UTF-16 or UTF-32; line ends and spaces alone have as many."""
-_NOT_FOR_TEXT = {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "utf-7"}
 UNDECODABLE = "\udcff"
 """Replaces bytes that are invalid in their encoding; their line is rejected because of it."""
 
@@ -56,14 +56,9 @@ def detect_encoding(head: bytes, declared: str) -> Encoding:
 
 def _codec_name(declared: str) -> str:
     try:
-        codec = codecs.lookup(declared)
-    except (LookupError, ValueError):  # ValueError: the name holds a NUL
-        codec = None
-    if codec is None or not codec._is_text_encoding or codec.name in _NOT_FOR_TEXT:
-        raise UnreadableObject(
-            "the requested encoding is unknown: expected one such as utf-8, latin-1 or cp1252"
-        )
-    return codec.name
+        return text_codec(declared)
+    except ValueError as error:
+        raise UnreadableObject(f"the requested encoding {error}") from None
 
 
 def _detect_by_nuls(head: bytes) -> str:
