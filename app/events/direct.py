@@ -135,9 +135,10 @@ class Direct:
             batch = parse_batch(
                 [texts[position] for position in positions], self._classifier, self._settings
             )
-        except InvalidBatch:
+        except InvalidBatch as error:
             if len(positions) == 1:
-                raise
+                yield positions, Batch({}, {0: str(error)}, {0})
+                return
             half = len(positions) // 2
             yield from self._batches(positions[:half], texts)
             yield from self._batches(positions[half:], texts)

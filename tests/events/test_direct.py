@@ -151,6 +151,18 @@ def test_items_beyond_the_limits_of_a_batch_are_scored_in_several(native):
     assert [row["id"] for row in answer["results"]] == [str(i) for i in range(8)]
 
 
+def test_item_beyond_the_limits_of_a_batch_alone_does_not_affect_the_others(native):
+    long = "A film of which I remember nothing at all. " * 40
+    items = [{"id": "a", "text": "Good."}, {"id": "b", "text": long}, {"id": "c", "text": "Bad."}]
+    settings = Settings(max_batch_characters=100)
+    direct = Direct(Scorer(native, settings), ObjectScorer(native, settings))
+    answer = direct.handle({"Items": items}, None)
+    assert [row["id"] for row in answer["results"]] == ["a", "c"]
+    [error] = answer["errors"]
+    assert error["id"] == "b"
+    assert "at most 100 characters" in error["problem"]["errors"][0]["detail"]
+
+
 MIXED = "The acting is superb. The plot is a mess."
 
 
