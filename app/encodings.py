@@ -16,5 +16,7 @@ def text_codec(name: str) -> str:
     except (LookupError, ValueError):  # ValueError: the name holds a NUL
         codec = None
     if codec is None or not codec._is_text_encoding or codec.name in _NOT_FOR_TEXT:
-        raise ValueError("is unknown: expected one such as utf-8, latin-1 or cp1252")
+        raise ValueError(
+            "is unknown or not for text: expected one such as utf-8, latin-1 or cp1252"
+        )
     return codec.name

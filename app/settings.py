@@ -45,7 +45,10 @@ def _delimiter(value: object) -> object:
 
 
 def _encoding(value: str) -> str:
-    text_codec(value)
+    try:
+        text_codec(value)
+    except ValueError as error:
+        raise ValueError(f"the encoding {error}") from None
     return value
 
 

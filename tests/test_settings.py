@@ -28,7 +28,7 @@ def test_an_invalid_value_is_named_with_the_allowed_ones():
 
 @pytest.mark.parametrize("encoding", ["utf-7", "idna", "base64", "klingon", "utf\0-8"])
 def test_an_encoding_that_no_text_has_is_refused(encoding):
-    with pytest.raises(SettingsError, match="is unknown: expected one such as utf-8"):
+    with pytest.raises(SettingsError, match="the encoding is unknown or not for text"):
         load({"SENTIMENT_TEXT_ENCODING": encoding})
 
 

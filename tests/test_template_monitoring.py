@@ -135,12 +135,12 @@ def test_expressions_use_only_metrics_of_the_same_alarm(
 
 
 def test_shares_of_all_texts_count_neutral_ones(alarms: dict[str, dict[str, Any]]) -> None:
-    for name in ("RejectedRecordsAlarm", "DoubtfulShareAlarm"):
+    for name, sums in (("RejectedRecordsAlarm", 1), ("DoubtfulShareAlarm", 2)):
         share, *metrics = alarms[name]["Metrics"]
         counted = {m["Id"]: m["MetricStat"]["Metric"]["MetricName"] for m in metrics}
         assert counted["neutral"] == "predictions_neutral"
         # It is reported only where a text was Neutral.
-        assert "FILL(neutral, 0)" in share["Expression"]
+        assert share["Expression"].count("FILL(neutral, 0)") == sums
 
 
 def test_positive_share_is_compared_with_previous_weeks(

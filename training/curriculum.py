@@ -84,8 +84,9 @@ def soft_targets(
             if kind == "augmented":
                 learnt = replace(learnt, weights=np.ones(len(learnt)))
             learnt = distil.learnable(learnt, made, files[kind], recipe)
-            parts.append(data.unseen(learnt, split.tested, sources.excluded_keys()))
-            print(f"{files[kind]}: {len(learnt)} scored new texts")
+            learnt = data.unseen(learnt, split.tested, sources.excluded_keys())
+            parts.append(learnt)
+            print(f"{files[kind]}: {(learnt.weights > 0).sum()} scored texts")
     return data.join(parts)
 
 

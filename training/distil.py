@@ -296,10 +296,10 @@ def _softened(scores: np.ndarray, recipe: Recipe) -> np.ndarray:
     Label smoothing makes a teacher least sure where it could be surest, so it is undone before the
     softening.
     """
-    smoothing = recipe.teacher_smoothing
-    meant = (np.exp(scores) - smoothing / len(LABELS)) / (1 - smoothing)
-    softness = recipe.three_way_softness or recipe.softness
-    return outcomes.probabilities(np.log(np.maximum(meant, MIN_PROBABILITY)) / softness)
+    if smoothing := recipe.teacher_smoothing:
+        meant = (np.exp(scores) - smoothing / len(LABELS)) / (1 - smoothing)
+        scores = np.log(np.maximum(meant, MIN_PROBABILITY))
+    return outcomes.probabilities(scores / (recipe.three_way_softness or recipe.softness))
 
 
 def _read(path: Path, pieces: Pieces) -> tuple[np.ndarray, bool]:

@@ -64,8 +64,8 @@ class Recipe:
     """With a teacher: what its log-odds are divided by, to show the student what it doubts."""
     three_way_softness: PositiveFloat | None = None
     """With teachers of three labels: what their logits are divided by; None: ``softness``."""
-    teacher_smoothing: Share = 0.0
-    """With teachers of three labels: the label smoothing to undo that they were trained with."""
+    teacher_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """With teachers of three labels: the label smoothing of their training, which is undone."""
     label_share: Share = 0.5
     """With a teacher: how much of a whole text's target is its label, the rest the teacher's."""
     side_weight: NonNegativeFloat = 0.0

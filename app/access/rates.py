@@ -24,10 +24,12 @@ _TIMEOUTS: dict[str, dict[str, float]] = {
     "memcached": {"timeout": 1, "connect_timeout": 1},
 }
 """Timeouts of storage clients, in seconds."""
+_MAX_CALLS = 4
+"""Maximum concurrent calls; further ones wait."""
 _CALL_SECONDS = 2.0
-"""Timeout of one call, including its wait for a thread."""
-_MAX_CALLS = 64
-"""Calls at the same time; others wait for one of them to end, which is no failure."""
+"""Timeout of one call."""
+_WAIT_SECONDS = 10.0
+"""Timeout of a call and of its wait for others, after which the storage is too slow."""
 _PAUSE_SECONDS = 5.0
 """How long a storage is not called after it failed."""
 _LIMIT = re.compile(
@@ -82,7 +84,10 @@ class RateLimits:
         self._paused_until = 0.0
         if not storage.startswith(_MEMORY):
             self._workers = Workers(
-                "rate-limits", threads=4, max_pending=_MAX_CALLS, seconds=_CALL_SECONDS
+                "rate-limits",
+                threads=_MAX_CALLS,
+                max_pending=_MAX_CALLS,
+                seconds=_CALL_SECONDS,
             )
         self._calls = asyncio.Semaphore(_MAX_CALLS)
 
@@ -113,16 +118,16 @@ class RateLimits:
             return [(each, count(each.item)) for each in limits]
 
         limits = [each for each in _parse(limit) if each.unit == unit]
-        if not limits:
+        if not limits or self._paused:
             return None
         try:
-            if not self._workers:
-                standings = count_all()
-            else:
-                async with self._calls:
-                    if time.monotonic() < self._paused_until:
+            if self._workers:
+                async with asyncio.timeout(_WAIT_SECONDS), self._calls:
+                    if self._paused:  # by a call that this one waited for
                         return None
                     standings = await self._workers.run(count_all)
+            else:
+                standings = count_all()
         except Exception as error:  # each storage has its own exceptions
             self._paused_until = time.monotonic() + _PAUSE_SECONDS
             _logger.error(
@@ -131,6 +136,10 @@ class RateLimits:
             )
             return None
         return min(standings, key=lambda each: (each[1].allowed, each[1].remaining / each[1].limit))
+
+    @property
+    def _paused(self) -> bool:
+        return time.monotonic() < self._paused_until
 
     def _take(self, item: Any, caller: str, amount: int) -> Standing:
         allowed = self._limiter.hit(item, caller, cost=amount)

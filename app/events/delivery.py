@@ -27,6 +27,8 @@ RESERVE_SECONDS = 3.0
 """Time at the end of an invocation for its answer and its log lines."""
 SINKS_SHARE = 0.25
 """Share of an invocation's time that is reserved for the sinks."""
+OTHERS_SHARE = 0.1
+"""Share of an invocation's time after which an object has not had enough of it to be too long."""
 PASS_CHARACTERS = 100_000
 """Characters scored in one pass: seconds of work, after which the time left is checked."""
 SINK_SECONDS = 60.0
@@ -58,7 +60,7 @@ class Failure:
 
     reason: str
     cause: Exception | None = None
-    """The exception that scoring an object raised."""
+    """The exception that scoring an object or preparing a result raised."""
     deferred: bool = False
     """Whether it is valid, but follows a failure or was not reached in time."""
 
@@ -102,7 +104,7 @@ class Delivery:
         prepared = self._prepare(
             {index: items[index] for index in ready}, writer, groups, _scoring_deadline(context)
         )
-        first = True
+        whole = _left(context)
         for batch in groups.rounds(ready):
             entries = {index: prepared[index] for index in batch if index in prepared}
             for index, reason in writer.send(entries).items():
@@ -110,9 +112,9 @@ class Delivery:
             for index in batch:
                 content = items[index].content
                 if isinstance(content, StoredObject):
-                    if failure := self._score_object(content, context, first=first):
+                    delayed = _left(context) < (1 - OTHERS_SHARE) * whole
+                    if failure := self._score_object(content, context, delayed=delayed):
                         groups.fail(index, failure)
-                    first = False
         groups.defer_followers()
         for index, failure in sorted(failures.items()):
             _logger.error("record %s failed: %s", items[index].id, failure.reason)
@@ -189,14 +191,15 @@ class Delivery:
             for record, prediction in zip(records, predictions, strict=True)
         ]
 
-    def _score_object(self, stored: StoredObject, context: Any, *, first: bool) -> Failure | None:
-        """``first``: whether no other object of the invocation has taken some of its time."""
+    def _score_object(self, stored: StoredObject, context: Any, *, delayed: bool) -> Failure | None:
+        """``delayed``: whether other objects took much of the invocation's time before."""
         try:
             self._objects.score(stored, context)
         except DoesNotFit as error:
-            if first:
-                return Failure(f"{type(error).__name__}: {error}", error)
-            return Failure("was not finished in the time that other objects left", deferred=True)
+            if delayed:
+                reason = "was not finished in the time that other objects left"
+                return Failure(reason, deferred=True)
+            return Failure(f"{type(error).__name__}: {error}", error)
         except (UnreadableObject, HandOverFailed, StorageError) as error:
             return Failure(f"{type(error).__name__}: {error}", error)
         except Exception as error:  # an unexpected failure must not affect other records
@@ -271,11 +274,14 @@ def _passes(records: Sequence[Record]) -> Iterator[list[Record]]:
         yield part
 
 
+def _left(context: Any) -> float:
+    """Return the seconds that are left of the invocation."""
+    return float("inf") if context is None else Deadline.of_invocation(context).left
+
+
 def _scoring_deadline(context: Any) -> Deadline:
     """Return when scoring must end, so that time is left for the sinks."""
-    if context is None:
-        return Deadline(float("inf"))
-    return Deadline(Deadline.of_invocation(context).left * (1 - SINKS_SHARE))
+    return Deadline(_left(context) * (1 - SINKS_SHARE))
 
 
 def _sinks_deadline(context: Any) -> Deadline:

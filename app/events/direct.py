@@ -137,7 +137,7 @@ class Direct:
             )
         except InvalidBatch as error:
             if len(positions) == 1:
-                yield positions, Batch({}, {0: str(error)}, {0})
+                yield positions, Batch({}, {0: f"does not fit into a batch: {error}"}, {0})
                 return
             half = len(positions) // 2
             yield from self._batches(positions[:half], texts)

@@ -153,15 +153,10 @@ def _message(notification: Payload) -> list[Any]:
     return [notification["Message"]]
 
 
-def kinesis_fields(record: Payload) -> Payload:
-    """Return the fields of a Kinesis record, which EventBridge Pipes do not nest."""
-    fields: Payload = record.get("kinesis", record)
-    return fields
-
-
 def _data(record: Payload) -> list[Any]:
     try:
-        return [base64.b64decode(kinesis_fields(record)["data"], validate=True)]
+        # EventBridge Pipes do not nest the fields of a Kinesis record.
+        return [base64.b64decode(record.get("kinesis", record)["data"], validate=True)]
     except binascii.Error:
         raise InvalidRecord("has data that are not base64") from None
 

@@ -20,20 +20,17 @@ def public_paths(event: Event) -> tuple[str, str]:
     The prefix is a stage, or the base path of a custom domain. A REST API includes its stage in the
     path in ``requestContext`` only; the others leave any prefix in the path. The matched route
     separates the two parts or, if a single route matches everything, the stage. A load balancer
-    leaves the path percent-encoded, and so may a REST API, but not in ``pathParameters``. What is
-    decoded already stays as it is, because no route has a percent sign.
+    leaves the path percent-encoded, and a REST API that in ``requestContext``.
     """
     context = event["requestContext"]
     if "http" in context:
         public_path = context["http"]["path"]
         route = event.get("routeKey", "").partition(" ")[2]
     else:
-        public_path = context.get("path") or event["path"] or "/"
+        public_path = unquote(context.get("path") or event["path"] or "/")
         route = event.get("resource", "")
-    public_path = unquote(public_path)
     if _GREEDY in route:
-        proxy = (event.get("pathParameters") or {}).get("proxy", "")
-        route = route.replace(_GREEDY, unquote(proxy))
+        route = route.replace(_GREEDY, (event.get("pathParameters") or {}).get("proxy", ""))
     if route.startswith("/") and "{" not in route:
         path = route
     else:

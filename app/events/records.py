@@ -85,7 +85,7 @@ def parse_id(value: object) -> str:
             characters that cannot be printed.
     """
     if value == "":
-        raise InvalidRecord("has no id")
+        raise InvalidRecord("has no id, or an empty one")
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise InvalidRecord("has an id that is neither a text nor a whole number")
     id = str(value)

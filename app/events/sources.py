@@ -10,7 +10,7 @@ from app import sinks
 from app.events import Event, Source, skipped
 from app.events.delivery import Delivery, FailedRecords, Failure, Item
 from app.events.direct import Direct
-from app.events.envelopes import Skipped, contents, kinesis_fields
+from app.events.envelopes import Skipped, contents
 from app.events.records import ParseText
 from app.objects.invocation import ObjectScorer
 from app.scoring.configuration import text_limits
@@ -129,7 +129,7 @@ def record_sources(delivery: Delivery, parse_text: ParseText) -> list[RecordSour
             shape="records of aws:kinesis",
             matches=_has_records_of("aws:kinesis"),
             retries="first",
-            id=lambda record: kinesis_fields(record)["sequenceNumber"],
+            id=lambda record: record["kinesis"]["sequenceNumber"],
             text_id=lambda record: record["eventID"],
             group=lambda record: "shard",
         ),

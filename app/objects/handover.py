@@ -46,7 +46,7 @@ def hand_over(
 
     Args:
         machine: its ARN, empty if there is none.
-        scored_by: what else than the object the results depend on, as JSON values.
+        scored_by: everything else that the results depend on, as JSON values.
 
     Raises:
         DoesNotFit: there is no state machine, or it cannot read the object.

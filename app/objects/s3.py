@@ -17,13 +17,13 @@ MAX_RESUMES = 3
 PAUSE_SECONDS = 0.2
 """Pause before the first resume; it doubles for each further one."""
 
+_DENIED = "access is denied"
 _REASONS = {
     "NoSuchKey": "there is no such object",
     "404": "there is no such object",
     "NoSuchBucket": "there is no such bucket",
-    # Without permission to list the bucket, S3 does not tell which.
-    "AccessDenied": "access is denied, or there is no such object",
-    "403": "access is denied, or there is no such object",
+    "AccessDenied": _DENIED,
+    "403": _DENIED,
     "InvalidObjectState": "is archived; restore it first",
 }
 
@@ -66,7 +66,11 @@ def _call(stored: StoredObject, operation: str, **arguments: Any) -> Any:
         code = str(error.response["Error"].get("Code", ""))
         if code in ("PreconditionFailed", "412"):
             raise ObjectChanged(f"{stored}: was overwritten while it was read") from None
-        raise StorageError(f"{stored}: {_REASONS.get(code, f'S3 answered {code}')}") from None
+        reason = _REASONS.get(code, f"S3 answered {code}")
+        if reason == _DENIED and operation in ("get_object", "head_object"):
+            # Without permission to list the bucket, S3 does not tell which.
+            reason += ", or there is no such object"
+        raise StorageError(f"{stored}: {reason}") from None
     except BotoCoreError as error:
         raise StorageError(f"{stored}: S3 failed with {type(error).__name__}") from None
 

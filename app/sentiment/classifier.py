@@ -65,7 +65,7 @@ class ScoringStats(NamedTuple):
     """The predictions of one scoring call or of a part of it, and the time and tokens it took."""
 
     predictions: Sequence[Prediction | Analysis]
-    """Empty for the variants of a text that an explanation scores."""
+    """Empty for a batch of the engine, and for the variants that an explanation scores."""
     tokenise_seconds: float
     infer_seconds: float
     variant_tokens: int = 0

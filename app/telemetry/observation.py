@@ -69,7 +69,7 @@ class Observation:
         return self.positive + self.negative + self.neutral
 
     def add(self, stats: ScoringStats) -> None:
-        """Add the predictions, tokens and seconds of one scoring call."""
+        """Add the predictions, tokens and seconds of one scoring call, or of a part of it."""
         for prediction in stats.predictions:
             self.positive += prediction.sentiment == "Positive"
             self.negative += prediction.sentiment == "Negative"

@@ -94,7 +94,7 @@ def create(settings: Settings) -> FastAPI:
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "HEAD", "POST"],
-            allow_headers=["*"],  # each dialect's clients send others
+            allow_headers=["*"],  # each dialect's clients send headers of their own
             expose_headers=[problems.ID_HEADER, "RateLimit-Remaining", "RateLimit-Reset"],
         )
     app.add_middleware(SecurityHeaders)

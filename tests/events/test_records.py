@@ -97,7 +97,7 @@ def test_valid_ids(id):
 @pytest.mark.parametrize(
     ("id", "reason"),
     [
-        ("", "has no id"),
+        ("", "has no id, or an empty one"),
         (None, "neither a text nor a whole number"),
         (True, "neither a text nor a whole number"),
         (1.0, "neither a text nor a whole number"),

@@ -58,6 +58,10 @@ def test_records_of_a_pipe_are_those_of_its_source(handle, aws):
         del record["kinesis"]
     assert handle(flat) == {"batchItemFailures": []}
     assert len(aws.queue()) == len(messages) + len(flat)
+    # It knows records by another id than Lambda does, so a failure is one of the whole batch.
+    flat[0]["data"] = "not base64"
+    with pytest.raises(FailedRecords):
+        handle(flat)
 
 
 def test_result_has_the_prediction_and_the_metadata(handle, aws):

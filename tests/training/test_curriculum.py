@@ -15,7 +15,7 @@ from tests.training.conftest import (
     tiny_tokenizer,
 )
 from training import __main__ as commands
-from training import augmentation, curriculum, data, distil
+from training import augmentation, curriculum, data, distil, outcomes
 from training.split import Sources, read_split
 
 PHASE = "[[phases]]\nepochs = 1\nlearning_rate = 1e-3\nlayers = -1\n"
@@ -39,7 +39,11 @@ def run(tmp_path, monkeypatch):
 def teachers(tmp_path, run):
     """Two teachers, each trained on half of reviews of several sentences and of neutral ones."""
     reviews = sentences(300, 1)
-    long = [f"{text}. {text.upper()}! {' '.join(['and'] * 60)}" for text in reviews.texts]
+    # The last sentences have no words in common, so that no text is a near duplicate of another.
+    long = [
+        f"{text}. {text.upper()}! {' '.join(f'{i}x{j}' for j in range(60))}"
+        for i, text in enumerate(reviews.texts)
+    ]
     data.write(data.Examples(long, reviews.labels), tmp_path / "train.csv")
     data.write(plain_sentences(150, 1), tmp_path / "neutral.csv")
     (tmp_path / "tiny.toml").write_text(f"held_out = 50\nlength = 32\n{PHASE}")
@@ -78,6 +82,13 @@ def test_scores_of_passages_and_new_texts_become_targets(run, teachers, monkeypa
     others = [i for i in range(count) if i not in passages]
     np.testing.assert_array_equal(learnt.targets[others], two_way.targets[others])
     made = learnt.texts[count:]
+    alone = curriculum.pieces("sentences", split, sources, recipe.seed)
+    assert len(alone.texts) > 100
+    assert made[: len(alone.texts)] == alone.texts
+    with np.load("sentences.npz") as file:
+        softened = outcomes.probabilities(file["log_probabilities"] / recipe.softness)
+    taught = learnt.targets[count : count + len(alone.texts)]
+    np.testing.assert_allclose(taught, softened, atol=1e-3)
     assert len(made) > 100
     assert not set(made) & {*split.also.texts, *split.training.texts}
     assert (learnt.targets[count:].max(axis=1) < 1).all()

@@ -76,10 +76,15 @@ class Access:
             document = problem(refusal.status_code, refusal.detail)
             return await respond(scope, document, refusal.headers)(scope, receive, send)
 
+        client_has_gone = False
+
         async def send_with_headers(message: Message) -> None:
-            if standing and message["type"] == "http.response.start":
+            nonlocal client_has_gone
+            if message["type"] == "http.response.start":
+                client_has_gone = message["status"] == 499
                 headers = MutableHeaders(scope=message)
-                if "RateLimit-Limit" not in headers:  # a 429 has those of the limit that it names
+                # A 429 has those of the limit that it names.
+                if standing and "RateLimit-Limit" not in headers:
                     headers.update(rate_limit_headers.headers(standing))
             await send(message)
 
@@ -88,7 +93,10 @@ class Access:
         finally:
             observation = current()
             # A client that has gone before its answer pays for what was computed until then.
-            tokens = observation.tokens + observation.variant_tokens or observation.computed_tokens
+            if client_has_gone:
+                tokens = observation.computed_tokens
+            else:
+                tokens = observation.tokens + observation.variant_tokens
             if tokens and (meter := scope.get("meter")):
                 await meter.add("token", tokens)
 
