@@ -73,7 +73,7 @@ FEEDBACK = Body(
     }
 )
 
-_MODEL = "fc6051196406"
+_MODEL = "f7379185277e"
 PREDICTION = {
     "sentiment": "Positive",
     "confidence": 0.99,
@@ -85,9 +85,9 @@ PREDICTION = {
 }
 ANALYSIS = {
     "sentiment": "Neutral",
-    "confidence": 0.6877,
-    "scores": {"Negative": 0.1932, "Neutral": 0.6877, "Positive": 0.1191},
-    "score": -0.074,
+    "confidence": 0.7027,
+    "scores": {"Negative": 0.2095, "Neutral": 0.7027, "Positive": 0.0878},
+    "score": -0.1217,
     "tokens": 19,
     "windows": 1,
     "cached": False,
@@ -95,34 +95,34 @@ ANALYSIS = {
     "sentences": [
         {
             "sentiment": "Positive",
-            "confidence": 0.8853,
-            "scores": {"Negative": 0.04, "Neutral": 0.0748, "Positive": 0.8853},
-            "score": 0.8453,
+            "confidence": 0.9233,
+            "scores": {"Negative": 0.0341, "Neutral": 0.0425, "Positive": 0.9233},
+            "score": 0.8892,
             "text": "The acting is superb.",
             "start": 0,
             "end": 21,
         },
         {
             "sentiment": "Negative",
-            "confidence": 0.8791,
-            "scores": {"Negative": 0.8791, "Neutral": 0.0868, "Positive": 0.0341},
-            "score": -0.845,
+            "confidence": 0.8985,
+            "scores": {"Negative": 0.8985, "Neutral": 0.0657, "Positive": 0.0358},
+            "score": -0.8627,
             "text": "The plot is a mess.",
             "start": 22,
             "end": 41,
         },
         {
             "sentiment": "Neutral",
-            "confidence": 0.9522,
-            "scores": {"Negative": 0.023, "Neutral": 0.9522, "Positive": 0.0248},
-            "score": 0.0019,
+            "confidence": 0.8939,
+            "scores": {"Negative": 0.052, "Neutral": 0.8939, "Positive": 0.0541},
+            "score": 0.0021,
             "text": "We saw it on Monday.",
             "start": 42,
             "end": 62,
         },
     ],
     "mixed": True,
-    "magnitude": 1.6922,
+    "magnitude": 1.754,
 }
 BATCH_ANSWER = {
     "results": [
@@ -142,34 +142,34 @@ BATCH_ANSWER = {
 }
 BATCH_ANALYSES = {"results": [{"index": 0, **ANALYSIS}], "errors": []}
 _REASONS = {
-    "base_value": -0.01807,
-    "value": 4.592749,
+    "base_value": -0.04781,
+    "value": 4.594478,
     "unit": "words",
     "complete": True,
     "evaluations": 28,
     "words": [
-        {"text": "This", "start": 0, "end": 4, "weight": 0.0325},
-        {"text": "movie", "start": 5, "end": 10, "weight": -0.238926},
-        {"text": "was", "start": 11, "end": 14, "weight": -0.009085},
-        {"text": "amazing", "start": 15, "end": 22, "weight": 2.422307},
-        {"text": "and", "start": 23, "end": 26, "weight": 0.123558},
-        {"text": "thrilling!", "start": 27, "end": 37, "weight": 2.280466},
+        {"text": "This", "start": 0, "end": 4, "weight": -0.331619},
+        {"text": "movie", "start": 5, "end": 10, "weight": -0.145871},
+        {"text": "was", "start": 11, "end": 14, "weight": 0.05781},
+        {"text": "amazing", "start": 15, "end": 22, "weight": 2.531144},
+        {"text": "and", "start": 23, "end": 26, "weight": 0.173631},
+        {"text": "thrilling!", "start": 27, "end": 37, "weight": 2.357194},
     ],
 }
 EXPLANATION = {**PREDICTION, **_REASONS}
 EXPLAINED_ANALYSIS = {
     **ANALYSIS,
-    "base_value": -0.01807,
-    "value": -0.508427,
+    "base_value": -0.04781,
+    "value": -0.836631,
     "unit": "phrases",
     "complete": False,
     "evaluations": 20,
     "words": [
-        {"text": "The acting is superb.", "start": 0, "end": 21, "weight": 4.131518},
-        {"text": "The plot", "start": 22, "end": 30, "weight": -0.336585},
-        {"text": "is a mess.", "start": 31, "end": 41, "weight": -4.700581},
-        {"text": "We saw", "start": 42, "end": 48, "weight": -0.162154},
-        {"text": "it on Monday.", "start": 49, "end": 62, "weight": 0.577446},
+        {"text": "The acting is superb.", "start": 0, "end": 21, "weight": 3.891901},
+        {"text": "The plot", "start": 22, "end": 30, "weight": -0.31503},
+        {"text": "is a mess.", "start": 31, "end": 41, "weight": -4.968527},
+        {"text": "We saw", "start": 42, "end": 48, "weight": 0.027137},
+        {"text": "it on Monday.", "start": 49, "end": 62, "weight": 0.575699},
     ],
 }
 FEEDBACK_ANSWER = {

@@ -151,14 +151,14 @@ _ANSWER = {
             {
                 "id": "1",
                 "sentiment": "mixed",
-                "confidenceScores": {"negative": 0.9678, "neutral": 0.0213, "positive": 0.0109},
+                "confidenceScores": {"negative": 0.9369, "neutral": 0.0357, "positive": 0.0274},
                 "sentences": [
                     {
                         "sentiment": "positive",
                         "confidenceScores": {
-                            "negative": 0.0225,
-                            "neutral": 0.0374,
-                            "positive": 0.9401,
+                            "negative": 0.0303,
+                            "neutral": 0.0384,
+                            "positive": 0.9313,
                         },
                         "offset": 0,
                         "length": 13,
@@ -167,9 +167,9 @@ _ANSWER = {
                     {
                         "sentiment": "negative",
                         "confidenceScores": {
-                            "negative": 0.9659,
-                            "neutral": 0.0226,
-                            "positive": 0.0116,
+                            "negative": 0.9371,
+                            "neutral": 0.036,
+                            "positive": 0.027,
                         },
                         "offset": 14,
                         "length": 17,
@@ -180,7 +180,7 @@ _ANSWER = {
             }
         ],
         "errors": [],
-        "modelVersion": "fc6051196406",
+        "modelVersion": "f7379185277e",
     },
 }
 router = APIRouter(tags=["other services"], dependencies=KEY, route_class=JsonRoute)

@@ -185,15 +185,15 @@ _BODY = Body(
     }
 )
 _SENTIMENT = {
-    "documentSentiment": {"magnitude": 1.872, "score": -0.9569},
+    "documentSentiment": {"magnitude": 1.8112, "score": -0.9095},
     "sentences": [
         {
             "text": {"content": "Lovely rooms.", "beginOffset": 0},
-            "sentiment": {"magnitude": 0.9177, "score": 0.9177},
+            "sentiment": {"magnitude": 0.9011, "score": 0.9011},
         },
         {
             "text": {"content": "Terrible service!", "beginOffset": 14},
-            "sentiment": {"magnitude": 0.9543, "score": -0.9543},
+            "sentiment": {"magnitude": 0.9101, "score": -0.9101},
         },
     ],
 }

@@ -46,7 +46,13 @@ router = APIRouter(tags=["other services"], dependencies=KEY, route_class=AnyTyp
 _EXAMPLES = Body(
     openapi_examples={"classes": {"summary": "One text", "value": {"inputs": examples.PRAISE}}}
 )
-_ANSWER = [[{"label": "Positive", "score": 0.99}, {"label": "Negative", "score": 0.01}]]
+_ANSWER = [
+    [
+        {"label": "Positive", "score": 0.9571},
+        {"label": "Neutral", "score": 0.0221},
+        {"label": "Negative", "score": 0.0208},
+    ]
+]
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     status: {"model": HuggingFaceError} for status in (400, 401, 403, 408, 413, 422, 429, 500, 503)
 }

@@ -87,7 +87,14 @@ _ANSWER = {
     "object": "list",
     "created": 1795943848,
     "model": "sentiment-distilbert-l6-h384",
-    "data": [{"index": 0, "label": "Positive", "probs": [0.01, 0.99], "num_classes": 2}],
+    "data": [
+        {
+            "index": 0,
+            "label": "Positive",
+            "probs": [0.0208, 0.0221, 0.9571],
+            "num_classes": 3,
+        }
+    ],
     "usage": {
         "prompt_tokens": 9,
         "total_tokens": 9,
