@@ -28,7 +28,7 @@ RESERVE_SECONDS = 3.0
 SINKS_SHARE = 0.25
 """Share of an invocation's time that is reserved for the sinks."""
 OTHERS_SHARE = 0.1
-"""Share of an invocation's time after which an object has not had enough of it to be too long."""
+"""An object that begins after this share of the invocation is not refused as too long for one."""
 PASS_CHARACTERS = 100_000
 """Characters scored in one pass: seconds of work, after which the time left is checked."""
 SINK_SECONDS = 60.0
