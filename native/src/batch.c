@@ -102,7 +102,7 @@ static size_t task_rows_of(const batch *b, size_t rows) {
     const size_t at_once = b->threads * b->kernels->max_task_rows;
     const size_t tasks = b->threads * ((rows + at_once - 1) / at_once);
     const size_t even = (rows + tasks - 1) / tasks;
-    const size_t task_rows = (even + ROW_MULTIPLE - 1) / ROW_MULTIPLE * ROW_MULTIPLE;
+    const size_t task_rows = (even + TASK_MULTIPLE - 1) / TASK_MULTIPLE * TASK_MULTIPLE;
     assert(rows && task_rows <= MAX_TASK_ROWS);
     return task_rows;
 }
@@ -131,7 +131,7 @@ static void set_layouts(batch *b) {
         out->offsets[b->sequences] = (int32_t)out->rows;
         out->hidden = is_pruning(b, i) ? b->hidden[in->hidden == b->hidden[0]] : in->hidden;
         // The last layer's and the head's work on a [CLS] row is divided as finely as it can be.
-        out->task_rows = i + 1 == n->layers ? ROW_MULTIPLE : task_rows_of(b, out->rows);
+        out->task_rows = i + 1 == n->layers ? TASK_MULTIPLE : task_rows_of(b, out->rows);
         assert(out->rows && out->rows <= in->rows);
         b->is_short &= i + 1 == n->layers || !is_pruning(b, i);
     }

@@ -10,7 +10,7 @@
 
 enum {
     // A batch up to this many rows is short: its threads share the output features of each step.
-    MAX_SHORT_ROWS = 16,
+    MAX_SHORT_ROWS = 48,
     SHORT_PANELS = 6,  // a task of a short batch takes a multiple of these
     MAX_STAGES = 9 * MAX_LAYERS + 16,  // those of a short batch: all of its steps
 };
@@ -27,7 +27,7 @@ typedef struct {
 // Rows of all sequences, one sequence after the other, without padding.
 typedef struct {
     size_t rows;
-    size_t task_rows;  // of each task of a batch that is not short
+    size_t task_rows;  // of each task that is not a part of a gemm
     int32_t *offsets;  // (sequences + 1,) where each sequence begins, and the end
     float *hidden;     // (PADDED_ROWS, dim)
 } layout;

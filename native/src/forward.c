@@ -348,7 +348,7 @@ static void share_steps(slice s, step first, step last, size_t *stage) {
     batch *b = s.batch;
     for (step step = first; step <= last; step++, (*stage)++) {
         range all = {0, s.rows};
-        size_t size = ROW_MULTIPLE;
+        size_t size = layout_of(&s)->task_rows;
         const bool is_gemm = weights_of(s.layer, step);
         if (is_gemm) {
             all = panels_of(&s, step);

@@ -13,6 +13,9 @@ enum {
     // The widest instruction set's float32 lanes. Scratch memory has room for them.
     MAX_LANES = 16,
     MAX_TASK_ROWS = 128,  // rows of one task, and of the buffers that a gemm reads and writes
+    // Tasks begin at multiples of this, because `quantise_kv` does. The fewer rows, the more evenly
+    // the threads share those of short texts.
+    TASK_MULTIPLE = 4,
     // A gemm computes whole tiles: it may write rows up to the next multiple of this.
     ROW_MULTIPLE = 8,
     // Rows of the buffers that attention reads. It computes keys in blocks of up to MAX_LANES.
