@@ -4,9 +4,11 @@ In the upper layers, most tokens of a long text no longer matter to the verdict.
 prunes ranks its tokens by the attention that they receive, computes outputs for the first ones
 only, and the layers above see no others (PoWER-BERT, arXiv:2001.08950). Evenly spaced tokens are a
 large enough sample of those that pay attention. The counts depend on the window's length alone, so
-a text's logits do not depend on its batch.
+a text's logits do not depend on its batch; they grow with it, so that no window keeps fewer tokens
+than a shorter one.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,9 +29,10 @@ class TokenPruning:
     """
 
     minimum: int
-    """No layer prunes below this; shorter windows keep all their tokens."""
+    """Windows up to so many tokens keep all of them."""
     percent: list[int]
-    """Of the window's tokens, rounded up: one number for each layer but the last."""
+    """What is kept of a window's tokens beyond the minimum, rounded up: one number for each layer
+    but the last."""
 
     def __post_init__(self) -> None:
         if type(self.minimum) is not int or self.minimum < 1:
@@ -47,7 +50,8 @@ class TokenPruning:
     def counts(self, tokens: int) -> list[int]:
         """Return the number of tokens of a window that each layer but the last outputs."""
         least = min(tokens, self.minimum)
-        return [max(least, -(-tokens * percent // 100)) for percent in self.percent]
+        beyond = tokens - least
+        return [least + math.ceil(beyond * percent / 100) for percent in self.percent]
 
 
 def sampled(tokens: int) -> list[int]:

@@ -72,9 +72,9 @@ class Network:
     ``instructions``: the best instruction set to use: ``avx512``, ``avxvnni`` or ``avx2`` on
     x86-64, ``i8mm`` or ``dotprod`` on arm64, or ``portable``. The default is the environment
     variable ``DISTILBERT_INT8_INSTRUCTIONS``, else the best one that the processor has, up to AMX.
-    ``token_percent``: the percentage of a row's tokens that each layer but the last outputs,
-    rounded up; none is larger than the one before it. The default is 100 for each.
-    ``min_tokens``: no layer outputs fewer of a row's tokens than this.
+    ``min_tokens``: rows up to so many tokens keep all of them in every layer.
+    ``token_percent``: the percentage of a row's tokens beyond those that each layer but the last
+    outputs, rounded up; none is larger than the one before it. The default is 100 for each.
 
     Raises:
         OSError: the file cannot be read.

@@ -110,9 +110,8 @@ static size_t task_rows_of(const batch *b, size_t rows) {
 // The number of a sequence's tokens that a layer outputs.
 static size_t output_tokens(const network *n, size_t layer, size_t tokens) {
     if (layer + 1 == n->layers) return 1;
-    const size_t share = (tokens * n->token_percent[layer] + 99) / 100;
     const size_t least = tokens < n->min_tokens ? tokens : n->min_tokens;
-    return max(share, least);
+    return least + ((tokens - least) * n->token_percent[layer] + 99) / 100;
 }
 
 // Sets the layouts of the layers, given the offsets of the sequences' tokens.

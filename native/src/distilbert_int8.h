@@ -31,9 +31,9 @@ typedef struct model model;
 // instruction set to use: "portable", "avx2", "avxvnni", "avx512", "dotprod",
 // "i8mm" or "best".
 //
-// token_pruning: the number of tokens below which no layer prunes a sequence, then for each layer
-// but the last the percentage of the sequence's tokens that it outputs, from 1 to 100 and never
-// more than the layer before it. NULL: all layers but the last output all tokens.
+// token_pruning: up to how many tokens no layer prunes a sequence, then for each layer but the last
+// the percentage of the tokens beyond those that it outputs, from 1 to 100 and never more than the
+// layer before it. NULL: all layers but the last output all tokens.
 //
 // On success `*result` is the model. `*invalid_tensor` is an invalid tensor's index, or `count`.
 typedef struct {

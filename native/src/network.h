@@ -63,7 +63,7 @@ typedef struct {
     encoder_layer *layer;  // (layers,)
     classification_head head;
     int32_t *shift_sums;  // those of all layers, or NULL
-    // Of a sequence's tokens, the layers but the last output so many percent, rounded up, and not
-    // fewer than the minimum. No percentage exceeds the one before it.
+    // Each layer but the last outputs the minimum of a sequence's tokens and so many percent of those
+    // beyond, rounded up. No percentage exceeds the one before it.
     size_t min_tokens, token_percent[MAX_LAYERS];
 } network;

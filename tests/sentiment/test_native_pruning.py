@@ -24,7 +24,7 @@ def path(bundle):
 @pytest.fixture(scope="module")
 def rows():
     rng = np.random.default_rng(0)
-    lengths = [1, 2, 16, 63, 64, 65, 66, 107, 219, 512]
+    lengths = [1, 2, 16, 63, 64, 66, 67, 107, 219, 512]
     return [rng.integers(0, 30_000, length).tolist() for length in lengths]
 
 

@@ -3,10 +3,10 @@ import pytest
 from app.sentiment.token_pruning import TokenPruning, parse, sampled
 
 
-def test_counts_are_shares_of_the_window_rounded_up_and_never_below_the_minimum():
+def test_counts_are_the_minimum_and_shares_of_the_tokens_beyond_it_rounded_up():
     pruning = TokenPruning(64, [100, 60, 50, 29, 10])
-    assert pruning.counts(219) == [219, 132, 110, 64, 64]
-    assert pruning.counts(384) == [384, 231, 192, 112, 64]
+    assert pruning.counts(219) == [219, 157, 142, 109, 80]
+    assert pruning.counts(384) == [384, 256, 224, 157, 96]
 
 
 @pytest.mark.parametrize("tokens", [2, 16, 63, 64])
@@ -19,6 +19,12 @@ def test_no_layer_outputs_more_tokens_than_the_one_before():
     for tokens in range(1, 513):
         counts = [tokens, *pruning.counts(tokens)]
         assert counts == sorted(counts, reverse=True)
+
+
+def test_a_longer_window_keeps_no_fewer_tokens():
+    counts = [TokenPruning(64, [90, 60, 33, 7, 1]).counts(tokens) for tokens in range(1, 513)]
+    for layer in zip(*counts, strict=True):
+        assert list(layer) == sorted(layer)
 
 
 @pytest.mark.parametrize("tokens", [1, 31, 32, 33, 64, 219, 512])
