@@ -326,23 +326,6 @@ static void share_rows(slice s, const layout *l, size_t task_rows, task_fn *run_
     barrier(b, (*stage)++, tasks);
 }
 
-// The first stage embeds the tokens and computes the first layer's queries, keys and values. Each
-// following stage computes the rest of a layer, then the next layer's queries, keys and values, and
-// the last one the logits. A layer that prunes has a stage more, which selects its rows.
-static void forward_by_rows(batch *b, scratch *own) {
-    const network *n = b->network;
-    slice s = at_layer((slice){.batch = b, .shared = own, .own = own}, 0);
-    size_t stage = 0;
-    share_rows(s, &b->layout[0], b->layout[0].task_rows, embed_rows, &stage);
-    for (size_t i = 0; i < n->layers; i++) {
-        s = at_layer(s, i);
-        if (is_pruning(b, i) && !is_last_layer(&s))
-            share_rows(s, &b->layout[n->layers], 1, select_tokens, &stage);
-        s.is_selected = is_pruning(b, i);
-        share_rows(s, &b->layout[i + 1], b->layout[i + 1].task_rows, run_layer, &stage);
-    }
-}
-
 // Runs steps of a short batch. Each is a stage, whose tasks are some rows or some panels.
 static void share_steps(slice s, step first, step last, size_t *stage) {
     batch *b = s.batch;
@@ -368,6 +351,36 @@ static void share_steps(slice s, step first, step last, size_t *stage) {
     }
 }
 
+// The last layer and the head, whose few rows leave most threads idle unless they share the weights.
+static void share_last_layer(slice s, size_t *stage) {
+    batch *b = s.batch;
+    s = at_layer(s, b->network->layers - 1);
+    s.is_selected = true, s.rows = b->sequences, s.shared = b->scratch;
+    s.hidden = layout_of(&s)->hidden;
+    share_steps(s, INPUT, CLASSIFY, stage);
+}
+
+// The first stage embeds the tokens and computes the first layer's queries, keys and values. Each
+// following stage computes the rest of a layer, then the next layer's queries, keys and values, and
+// the last one the logits. A layer that prunes has a stage more, which selects its rows.
+static void forward_by_rows(batch *b, scratch *own) {
+    const network *n = b->network;
+    slice s = at_layer((slice){.batch = b, .shared = own, .own = own}, 0);
+    size_t stage = 0;
+    share_rows(s, &b->layout[0], b->layout[0].task_rows, embed_rows, &stage);
+    for (size_t i = 0; i < n->layers; i++) {
+        s = at_layer(s, i);
+        if (is_last_layer(&s) && b->threads > 1 && b->sequences <= ROW_MULTIPLE) {
+            share_last_layer(s, &stage);
+            break;
+        }
+        if (is_pruning(b, i) && !is_last_layer(&s))
+            share_rows(s, &b->layout[n->layers], 1, select_tokens, &stage);
+        s.is_selected = is_pruning(b, i);
+        share_rows(s, &b->layout[i + 1], b->layout[i + 1].task_rows, run_layer, &stage);
+    }
+}
+
 static void forward_by_outputs(batch *b, scratch *own) {
     const size_t last = b->network->layers - 1;
     size_t stage = 0;
@@ -375,10 +388,8 @@ static void forward_by_outputs(batch *b, scratch *own) {
     s.hidden = b->layout[0].hidden;
     share_steps(at_layer(s, 0), INPUT, INPUT, &stage);
     for (size_t i = 0; i < last; i++) share_steps(at_layer(s, i), QKV_GEMM, FFN_NORM, &stage);
-    s = at_layer(s, last);
-    share_steps(s, QKV_GEMM, QUANTISE_QKV, &stage);
-    s.is_selected = true, s.rows = b->sequences, s.hidden = b->layout[last + 1].hidden;
-    share_steps(s, INPUT, CLASSIFY, &stage);
+    share_steps(at_layer(s, last), QKV_GEMM, QUANTISE_QKV, &stage);
+    share_last_layer(s, &stage);
 }
 
 void forward(batch *b) {
