@@ -80,6 +80,9 @@ class Recipe:
     token_keep: TokenPruning | None = None
     """How many tokens of a window each layer keeps, in training and in the weights' configuration;
     None: as many as in the checkpoint that the model goes on from, otherwise all."""
+    imitation: bool = False
+    """Whether a network with token pruning learns, instead of the targets, what the checkpoint that
+    it goes on from computes without pruning (`training.imitation`)."""
     pruned_share: Share = 1.0
     """With token pruning: the share of the batches that prune. With less than 1, the weights learn
     to compute both with pruning and without."""

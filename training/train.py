@@ -33,6 +33,7 @@ from app.sentiment.engines.pruned import PrunedDistilBert, prunes
 from app.sentiment.token_pruning import CONFIG_KEY
 from training import base, data, plots
 from training.data import LABELS, NEGATIVE, NEUTRAL, POSITIVE, Examples
+from training.imitation import imitate, teacher_of
 from training.recipe import FILE as RECIPE
 from training.recipe import Phase, Recipe
 
@@ -323,6 +324,8 @@ def train(
         # A sixth faster there than torch's fused attention, whose backward pass is slow in bf16.
         model.set_attn_implementation("eager")
     model.to(device)
+    # Before a checkpoint is loaded: the teacher is what the run began with.
+    teacher = teacher_of(model) if recipe.imitation else None
     torch.manual_seed(recipe.seed)
     for number, phase in enumerate(recipe.phases[first_phase:], first_phase):
         groups = parameter_groups(model, phase, recipe.weight_decay)
@@ -346,7 +349,7 @@ def train(
         for step, batch in islice(enumerate(chain.from_iterable(epochs), 1), done, None):
             ids, mask = (part.to(device) for part in data.pad([rows[i] for i in batch]))
             wanted = torch.from_numpy(targets[batch]).float().to(device)
-            loss, accuracy = _learn(model, optimizer, recipe, ids, mask, wanted, bf16)
+            loss, accuracy = _learn(model, teacher, optimizer, recipe, ids, mask, wanted, bf16)
             scheduler.step()
             progress.advance(step, loss, accuracy)
             epoch_ends = step in ends
@@ -407,6 +410,7 @@ def _mean(folders: Sequence[Path]) -> dict[str, torch.Tensor]:
 
 def _learn(
     model: PreTrainedModel,
+    teacher: PrunedDistilBert | None,
     optimizer: torch.optim.Optimizer,
     recipe: Recipe,
     ids: torch.Tensor,
@@ -414,21 +418,28 @@ def _learn(
     targets: torch.Tensor,
     bf16: bool,
 ) -> tuple[float, float]:
-    """Take one optimiser step towards these probabilities of the labels, (rows, labels).
+    """Take one optimiser step towards these probabilities of the labels, (rows, labels), or
+    towards the teacher's.
 
     Return the batch's loss and accuracy before it.
     """
     _train_what_moves(model)
     with torch.autocast(ids.device.type, torch.bfloat16, enabled=bf16):
-        logits = model(input_ids=ids, attention_mask=mask).logits
-    loss = F.cross_entropy(logits.float(), targets)
-    if recipe.side_weight:
-        loss = loss + recipe.side_weight * _side_loss(logits.float(), targets)
+        if teacher:
+            loss, logits, targets = imitate(model, teacher, ids, mask.bool())
+        else:
+            logits = model(input_ids=ids, attention_mask=mask).logits
+            loss = _loss(logits.float(), targets, recipe.side_weight)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.gradient_clip)
     optimizer.step()
     return loss.item(), (logits.argmax(1) == targets.argmax(1)).float().mean().item()
+
+
+def _loss(logits: torch.Tensor, targets: torch.Tensor, side_weight: float) -> torch.Tensor:
+    loss = F.cross_entropy(logits, targets)
+    return loss + side_weight * _side_loss(logits, targets) if side_weight else loss
 
 
 def _side_loss(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

@@ -1,11 +1,13 @@
+from itertools import pairwise
+
 import pytest
 import torch
 from transformers import DistilBertConfig, DistilBertForSequenceClassification
 
 from app.sentiment.engines.pruned import PrunedDistilBert
-from app.sentiment.token_pruning import CONFIG_KEY, sampled
+from app.sentiment.token_pruning import CONFIG_KEY, TokenPruning, sampled
 
-LENGTHS = (5, 12, 13, 20, 33, 40)
+LENGTHS = (5, 12, 14, 20, 33, 40)
 KEEP = {"minimum": 12, "percent": [100, 50, 30]}
 
 
@@ -92,14 +94,24 @@ def test_the_tokens_that_receive_most_attention_are_output(plain):
     received[0] = torch.inf  # [CLS] is always output
     expected = sorted(received.argsort(descending=True)[:20].tolist())
 
-    seen = []
-    model = pruned(plain, {"minimum": 1, "percent": [50, 50, 50]})
-    model.distilbert.transformer.layer[1].attention.k_lin.register_forward_pre_hook(
-        lambda _, inputs: seen.append(inputs[0])
-    )
-    model(input_ids=ids, attention_mask=mask)
+    model = pruned(plain, {"minimum": 2, "percent": [47, 47, 47]})
+    first_outputs = model.layers(ids, mask.bool())[0]
+    assert first_outputs.positions.tolist() == [expected]
     outputs = plain.distilbert.transformer.layer[0](embedded[None])
-    torch.testing.assert_close(seen[0], outputs[:, expected])
+    torch.testing.assert_close(first_outputs.hidden, outputs[:, expected])
+
+
+def test_each_layer_outputs_some_of_the_tokens_that_it_reads(plain):
+    ids, mask = batch(LENGTHS)
+    outputs = pruned(plain).layers(ids, mask.bool())
+    counts = [TokenPruning(**KEEP).counts(length) for length in LENGTHS]
+    assert [each.mask.sum(dim=1).tolist() for each in outputs[:-1]] == list(
+        map(list, zip(*counts, strict=True))
+    )
+    for row in range(len(LENGTHS)):
+        kept = [set(each.positions[row][each.mask[row]].tolist()) for each in outputs]
+        assert all(above <= below for below, above in pairwise(kept))
+        assert kept[-1] == {0}
 
 
 def test_kept_tokens_have_gradients(plain):

@@ -3,7 +3,7 @@
 The reference engine and the training compute the same network.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from transformers import DistilBertConfig, DistilBertForSequenceClassification, PreTrainedConfig
@@ -15,6 +15,17 @@ from app.sentiment.token_pruning import CONFIG_KEY, parse, sampled
 def prunes(config: PreTrainedConfig) -> bool:
     """Return whether a checkpoint of this configuration is a `PrunedDistilBert`."""
     return getattr(config, CONFIG_KEY, None) is not None
+
+
+class Outputs(NamedTuple):
+    """What a layer outputs of the tokens that it keeps."""
+
+    hidden: torch.Tensor
+    """(rows, kept, dim)"""
+    positions: torch.Tensor
+    """(rows, kept) of the window; ascending."""
+    mask: torch.Tensor
+    """(rows, kept) False for padding."""
 
 
 class PrunedDistilBert(DistilBertForSequenceClassification):  # type: ignore[misc]  # it is Any
@@ -30,7 +41,7 @@ class PrunedDistilBert(DistilBertForSequenceClassification):  # type: ignore[mis
 
     def __init__(self, config: DistilBertConfig) -> None:
         super().__init__(config)
-        self._pruning = parse(config.to_dict())
+        self.pruning = parse(config.to_dict())
         self.pruned_share = 1.0
         """The share of the passes in training mode that prune, at random; all others do."""
 
@@ -42,33 +53,44 @@ class PrunedDistilBert(DistilBertForSequenceClassification):  # type: ignore[mis
         A row's tokens come first; its padding, where the mask is 0, last.
         """
         mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
-        mask = mask.bool()
+        return SequenceClassifierOutput(logits=self.classify(self.layers(input_ids, mask.bool())))
+
+    def layers(self, input_ids: torch.Tensor, mask: torch.Tensor) -> list[Outputs]:
+        """Return the outputs of each layer. The last one outputs [CLS] alone."""
         counts = self._counts(mask.sum(dim=1))
-        hidden = self.distilbert.embeddings(input_ids)
+        positions = torch.arange(input_ids.shape[1], device=mask.device).expand_as(input_ids)
+        outputs = Outputs(self.distilbert.embeddings(input_ids), positions, mask)
         *layers, last = self.distilbert.transformer.layer
-        for layer, outputs in zip(layers, counts, strict=True):
-            hidden, mask = _pruned(layer, hidden, mask, outputs)
-        keys_and_values = _keys_and_values(last.attention, hidden)
-        cls = _outputs(last, hidden[:, :1], *keys_and_values, mask)[:, 0]
+        every = [
+            outputs := _pruned(layer, outputs, count)
+            for layer, count in zip(layers, counts, strict=True)
+        ]
+        keys_and_values = _keys_and_values(last.attention, outputs.hidden)
+        cls = _outputs(last, outputs.hidden[:, :1], *keys_and_values, outputs.mask)
+        return [*every, Outputs(cls, positions[:, :1], mask[:, :1])]
+
+    def classify(self, outputs: list[Outputs]) -> torch.Tensor:
+        """Return the logits, (rows, labels), of the layers' outputs."""
+        cls = outputs[-1].hidden[:, 0]
         pooled = self.dropout(torch.relu(self.pre_classifier(cls)))
-        return SequenceClassifierOutput(logits=self.classifier(pooled))
+        logits: torch.Tensor = self.classifier(pooled)
+        return logits
 
     def _counts(self, lengths: torch.Tensor) -> list[torch.Tensor]:
         """Return how many tokens of each row each layer but the last outputs, (rows,) each."""
         skips = self.training and torch.rand(()).item() >= self.pruned_share
-        if self._pruning is None or skips:
+        if self.pruning is None or skips:
             return [lengths] * (self.config.n_layers - 1)
-        counts = [self._pruning.counts(length) for length in lengths.tolist()]
+        counts = [self.pruning.counts(length) for length in lengths.tolist()]
         return list(torch.tensor(counts, device=lengths.device).T)
 
 
-def _pruned(
-    layer: Any, hidden: torch.Tensor, mask: torch.Tensor, counts: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return a layer's outputs for the tokens that it keeps, in their order, and their mask."""
+def _pruned(layer: Any, inputs: Outputs, counts: torch.Tensor) -> Outputs:
+    """Return a layer's outputs of the tokens that it keeps, so many of each row, in their order."""
+    hidden, positions, mask = inputs
     keys, values = _keys_and_values(layer.attention, hidden)
     if bool((counts == mask.sum(dim=1)).all()):
-        return _outputs(layer, hidden, keys, values, mask), mask
+        return Outputs(_outputs(layer, hidden, keys, values, mask), positions, mask)
     with torch.no_grad():
         scores = _attention_received(layer.attention, hidden, keys, mask)
         # [CLS] is the first token. A stable order prefers the earlier of equal tokens.
@@ -76,9 +98,10 @@ def _pruned(
         order = scores.argsort(dim=1, descending=True, stable=True)
         ranks = order.argsort(dim=1)
         keep = ranks < counts[:, None]
-        positions = (~keep).int().argsort(dim=1, stable=True)[:, : int(counts.max())]
-    inputs = hidden.gather(1, positions[:, :, None].expand(-1, -1, hidden.shape[2]))
-    return _outputs(layer, inputs, keys, values, mask), keep.gather(1, positions)
+        kept = (~keep).int().argsort(dim=1, stable=True)[:, : int(counts.max())]
+    queries = hidden.gather(1, kept[:, :, None].expand(-1, -1, hidden.shape[2]))
+    outputs = _outputs(layer, queries, keys, values, mask)
+    return Outputs(outputs, positions.gather(1, kept), keep.gather(1, kept))
 
 
 def _attention_received(
