@@ -132,7 +132,6 @@ static void set_layouts(batch *b) {
         // The last layer's and the head's work on a [CLS] row is divided as finely as it can be.
         out->task_rows = i + 1 == n->layers ? TASK_MULTIPLE : task_rows_of(b, out->rows);
         assert(out->rows && out->rows <= in->rows);
-        b->is_short &= i + 1 == n->layers || !is_pruning(b, i);
     }
 }
 
@@ -149,7 +148,6 @@ void batch_fill(batch *b, const int32_t *ids, const int32_t *lengths, size_t seq
     }
     b->offsets[b->sequences] = (int32_t)b->rows;
     b->ids = ids, b->logits = logits, b->threads = threads;
-    b->is_short = threads > 1 && b->rows <= MAX_SHORT_ROWS && b->sequences <= ROW_MULTIPLE;
     set_layouts(b);
     // No other thread has the batch yet.
     memset(&b->joined, 0, sizeof b->joined);

@@ -9,10 +9,12 @@
 #include "network.h"
 
 enum {
-    // A batch up to this many rows is short: its threads share the output features of each step.
+    // The threads share the output features of each step where a layer has no more rows than this.
     MAX_SHORT_ROWS = 48,
-    SHORT_PANELS = 6,  // a task of a short batch takes a multiple of these
-    MAX_STAGES = 9 * MAX_LAYERS + 16,  // those of a short batch: all of its steps
+    SHORT_PANELS = 6,  // a task takes a multiple of these there
+    // All steps of each layer, the next one's queries, keys and values, and selecting its rows; then
+    // embedding and classifying.
+    MAX_STAGES = 13 * MAX_LAYERS + 2,
 };
 
 // What one thread needs for itself.
@@ -38,7 +40,6 @@ typedef struct {
     const int32_t *ids;               // (rows,) of all sequences, without padding
     float *logits;                    // (sequences, labels)
     size_t rows, sequences, threads;
-    bool is_short;
     // (layers + 1,) the rows that each layer reads, and those that the head reads: [CLS] rows. A
     // layer that outputs all its rows overwrites them; one that prunes has other memory for them.
     layout *layout;

@@ -1,9 +1,9 @@
 // The forward pass: a sequence of steps, and how threads share their work.
 //
-// The threads of a long batch share its rows: a task takes its rows from their queries, keys and
-// values through a layer and on to the next one's. Only attention looks at other rows, so that one
-// barrier per layer is enough. A short batch spends its time reading the weights, and its threads
-// share those: they go through the steps together, each with a part of the output features.
+// The threads share a layer's rows: a task takes its rows from their queries, keys and values through
+// the layer and on to the next one's. Only attention looks at other rows, so that one barrier per
+// layer is enough. A few rows spend their time reading the weights, and the threads share those: they
+// go through the steps together, each with a part of the output features.
 //
 // A layer may output fewer rows than it reads. It computes keys and values of all rows, and
 // everything else of the selected ones, which are copied together first. The head reads only the
@@ -24,6 +24,7 @@ typedef struct {
     size_t start, rows;     // which rows of the layer's output or input
     float *hidden;          // (rows, dim) the layer's input, later its output
     scratch *shared, *own;  // what the steps hand on, and what this thread has for itself
+    size_t *stage;          // where all threads are that go through the steps together, or NULL
 } slice;
 
 // The steps in order. A gemm is computed by output features, all else by rows.
@@ -215,16 +216,6 @@ static void run_gemm(const slice *s, step step, range panels) {
     s->batch->kernels->gemm(w, gemm_input(s->shared, w, 0), s->rows, panels, out);
 }
 
-// Runs the steps from one to another for all rows and output features.
-static void run_steps(slice s, step first, step last) {
-    for (step step = first; step <= last; step++) {
-        if (weights_of(s.layer, step))
-            run_gemm(&s, step, panels_of(&s, step));
-        else
-            run_rows(&s, step, (range){0, s.rows});
-    }
-}
-
 // Takes the next task of a stage; returns false if there is none left.
 static bool start_task(batch *b, size_t stage, size_t tasks, size_t *task) {
     assert(stage < MAX_STAGES);
@@ -253,6 +244,41 @@ static void barrier(batch *b, size_t stage, size_t tasks) {
     }
 }
 
+// Shares a step among all threads, as a stage whose tasks are some rows or some panels.
+static void share_step(const slice *s, step step) {
+    batch *b = s->batch;
+    range all = {0, s->rows};
+    size_t size = layout_of(s)->task_rows;
+    const bool is_gemm = weights_of(s->layer, step);
+    if (is_gemm) {
+        all = panels_of(s, step);
+        const size_t at_once = 2 * b->threads * SHORT_PANELS;
+        size = (all.end - all.begin + at_once - 1) / at_once * SHORT_PANELS;
+    }
+    const size_t tasks = (all.end - all.begin + size - 1) / size;
+    for (size_t task; start_task(b, *s->stage, tasks, &task); finish_task(b, *s->stage)) {
+        range part = {all.begin + task * size, all.begin + (task + 1) * size};
+        if (part.end > all.end) part.end = all.end;
+        if (is_gemm)
+            run_gemm(s, step, part);
+        else
+            run_rows(s, step, part);
+    }
+    barrier(b, (*s->stage)++, tasks);
+}
+
+// Runs the steps from one to another for all rows of the slice.
+static void run_steps(slice s, step first, step last) {
+    for (step step = first; step <= last; step++) {
+        if (s.stage)
+            share_step(&s, step);
+        else if (weights_of(s.layer, step))
+            run_gemm(&s, step, panels_of(&s, step));
+        else
+            run_rows(&s, step, (range){0, s.rows});
+    }
+}
+
 // Selects the `count` rows with the largest scores, of equal ones the first; they stay in their
 // order. Scores are not negative.
 static void select_rows(const int32_t *scores, range rows, size_t count, int32_t *selected) {
@@ -274,7 +300,7 @@ static void select_rows(const int32_t *scores, range rows, size_t count, int32_t
     }
 }
 
-// The task of each stage of a long batch, for some rows of a layout.
+// What is done with some rows of a layout.
 typedef void task_fn(slice s);
 
 static void embed_rows(slice s) { run_steps(s, INPUT, QUANTISE_QKV); }
@@ -326,83 +352,35 @@ static void share_rows(slice s, const layout *l, size_t task_rows, task_fn *run_
     barrier(b, (*stage)++, tasks);
 }
 
-// Runs steps of a short batch. Each is a stage, whose tasks are some rows or some panels.
-static void share_steps(slice s, step first, step last, size_t *stage) {
-    batch *b = s.batch;
-    for (step step = first; step <= last; step++, (*stage)++) {
-        range all = {0, s.rows};
-        size_t size = layout_of(&s)->task_rows;
-        const bool is_gemm = weights_of(s.layer, step);
-        if (is_gemm) {
-            all = panels_of(&s, step);
-            const size_t at_once = 2 * b->threads * SHORT_PANELS;
-            size = (all.end - all.begin + at_once - 1) / at_once * SHORT_PANELS;
-        }
-        const size_t tasks = (all.end - all.begin + size - 1) / size;
-        for (size_t task; start_task(b, *stage, tasks, &task); finish_task(b, *stage)) {
-            range part = {all.begin + task * size, all.begin + (task + 1) * size};
-            if (part.end > all.end) part.end = all.end;
-            if (is_gemm)
-                run_gemm(&s, step, part);
-            else
-                run_rows(&s, step, part);
-        }
-        barrier(b, *stage, tasks);
+// Runs a task for all rows of a layout. Where they are few, the threads go through its steps together.
+static void share_layout(slice s, const layout *l, task_fn *run_task, size_t *stage) {
+    if (s.batch->threads == 1 || l->rows > MAX_SHORT_ROWS) {
+        share_rows(s, l, l->task_rows, run_task, stage);
+        return;
     }
-}
-
-// The last layer and the head, whose few rows leave most threads idle unless they share the weights.
-static void share_last_layer(slice s, size_t *stage) {
-    batch *b = s.batch;
-    s = at_layer(s, b->network->layers - 1);
-    s.is_selected = true, s.rows = b->sequences, s.shared = b->scratch;
-    s.hidden = layout_of(&s)->hidden;
-    share_steps(s, INPUT, CLASSIFY, stage);
-}
-
-// The first stage embeds the tokens and computes the first layer's queries, keys and values. Each
-// following stage computes the rest of a layer, then the next layer's queries, keys and values, and
-// the last one the logits. A layer that prunes has a stage more, which selects its rows.
-static void forward_by_rows(batch *b, scratch *own) {
-    const network *n = b->network;
-    slice s = at_layer((slice){.batch = b, .shared = own, .own = own}, 0);
-    size_t stage = 0;
-    share_rows(s, &b->layout[0], b->layout[0].task_rows, embed_rows, &stage);
-    for (size_t i = 0; i < n->layers; i++) {
-        s = at_layer(s, i);
-        if (is_last_layer(&s) && b->threads > 1 && b->sequences <= ROW_MULTIPLE) {
-            share_last_layer(s, &stage);
-            break;
-        }
-        if (is_pruning(b, i) && !is_last_layer(&s))
-            share_rows(s, &b->layout[n->layers], 1, select_tokens, &stage);
-        s.is_selected = is_pruning(b, i);
-        share_rows(s, &b->layout[i + 1], b->layout[i + 1].task_rows, run_layer, &stage);
-    }
-}
-
-static void forward_by_outputs(batch *b, scratch *own) {
-    const size_t last = b->network->layers - 1;
-    size_t stage = 0;
-    slice s = {.batch = b, .rows = b->rows, .shared = b->scratch, .own = own};
-    s.hidden = b->layout[0].hidden;
-    share_steps(at_layer(s, 0), INPUT, INPUT, &stage);
-    for (size_t i = 0; i < last; i++) share_steps(at_layer(s, i), QKV_GEMM, FFN_NORM, &stage);
-    share_steps(at_layer(s, last), QKV_GEMM, QUANTISE_QKV, &stage);
-    share_last_layer(s, &stage);
+    s.stage = stage, s.shared = s.batch->scratch;
+    s.start = 0, s.rows = l->rows, s.hidden = l->hidden;
+    run_task(s);
 }
 
 void forward(batch *b) {
     assert(b && b->network && b->kernels && b->ids && b->logits);
     assert(b->sequences && b->sequences <= b->rows && b->rows <= MAX_ROWS);
-    assert(b->layout[0].rows == b->rows && b->layout[b->network->layers].rows == b->sequences);
-    assert(!b->is_short || (b->rows <= MAX_SHORT_ROWS && b->sequences <= ROW_MULTIPLE));
+    const size_t layers = b->network->layers;
+    assert(b->layout[0].rows == b->rows && b->layout[layers].rows == b->sequences);
     const size_t thread = atomic_fetch_add(&b->joined, 1);
     assert(thread < b->threads && thread < b->scratches);
+    scratch *own = &b->scratch[thread];
+    slice s = at_layer((slice){.batch = b, .shared = own, .own = own}, 0);
+    size_t stage = 0;
     if (b->kernels->thread_begin) b->kernels->thread_begin();
-    if (b->is_short)
-        forward_by_outputs(b, &b->scratch[thread]);
-    else
-        forward_by_rows(b, &b->scratch[thread]);
+    share_layout(s, &b->layout[0], embed_rows, &stage);
+    for (size_t i = 0; i < layers; i++) {
+        s = at_layer(s, i);
+        if (is_pruning(b, i) && !is_last_layer(&s))
+            share_rows(s, &b->layout[layers], 1, select_tokens, &stage);
+        s.is_selected = is_pruning(b, i);
+        share_layout(s, &b->layout[i + 1], run_layer, &stage);
+    }
     if (b->kernels->thread_end) b->kernels->thread_end();
 }
