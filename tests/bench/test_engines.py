@@ -78,11 +78,11 @@ def test_floor_of_more_tokens_takes_longer(isa):
 def test_floor_has_the_rows_that_a_pruning_network_computes(monkeypatch):
     bundle = floor.load_bundle(floor.ROOT / "model")
     layers = json.loads(bundle.file("config.json").read_text())["n_layers"]
-    pruning = TokenPruning(64, [100] + [50] * (layers - 2))
+    pruning = TokenPruning(100, [100] + [50] * (layers - 2))
     monkeypatch.setattr(floor, "load_bundle", lambda folder: replace(bundle, token_pruning=pruning))
     rows = [rows for rows, _, _ in floor.shapes(200)]
     # Keys and values of a layer's input, then four products of what it keeps.
-    assert rows == [200] * 5 + [200] + [100] * 4 + ([100] * 5) * (layers - 3) + [100]
+    assert rows == [200] * 5 + [200] + [150] * 4 + ([150] * 5) * (layers - 3) + [150]
 
 
 def test_process_that_ends_says_why():
