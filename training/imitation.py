@@ -48,9 +48,9 @@ def imitate(
     """Compare the two on token ids and their mask, both (rows, tokens)."""
     with torch.no_grad():
         wanted = teacher.layers(ids, mask)
-        targets = teacher.classify(wanted).float().softmax(dim=1)
+        targets = teacher.classify(wanted[-1]).float().softmax(dim=1)
     outputs = student.layers(ids, mask)
-    logits = student.classify(outputs).float()
+    logits = student.classify(outputs[-1]).float()
     loss = LOGITS_WEIGHT * F.kl_div(logits.log_softmax(dim=1), targets, reduction="batchmean")
     for ours, theirs in zip(outputs, wanted, strict=True):
         positions = ours.positions[:, :, None].expand_as(ours.hidden)

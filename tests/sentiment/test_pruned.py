@@ -94,11 +94,15 @@ def test_the_tokens_that_receive_most_attention_are_output(plain):
     received[0] = torch.inf  # [CLS] is always output
     expected = sorted(received.argsort(descending=True)[:20].tolist())
 
+    seen = []
     model = pruned(plain, {"minimum": 2, "percent": [47, 47, 47]})
-    first_outputs = model.layers(ids, mask.bool())[0]
-    assert first_outputs.positions.tolist() == [expected]
+    model.distilbert.transformer.layer[1].attention.k_lin.register_forward_pre_hook(
+        lambda _, inputs: seen.append(inputs[0])
+    )
+    model(input_ids=ids, attention_mask=mask)
     outputs = plain.distilbert.transformer.layer[0](embedded[None])
-    torch.testing.assert_close(first_outputs.hidden, outputs[:, expected])
+    torch.testing.assert_close(seen[0], outputs[:, expected])
+    assert model.layers(ids, mask.bool())[0].positions.tolist() == [expected]
 
 
 def test_each_layer_outputs_some_of_the_tokens_that_it_reads(plain):

@@ -53,26 +53,26 @@ class PrunedDistilBert(DistilBertForSequenceClassification):  # type: ignore[mis
         A row's tokens come first; its padding, where the mask is 0, last.
         """
         mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
-        return SequenceClassifierOutput(logits=self.classify(self.layers(input_ids, mask.bool())))
+        last = self.layers(input_ids, mask.bool())[-1]
+        return SequenceClassifierOutput(logits=self.classify(last))
 
     def layers(self, input_ids: torch.Tensor, mask: torch.Tensor) -> list[Outputs]:
         """Return the outputs of each layer. The last one outputs [CLS] alone."""
         counts = self._counts(mask.sum(dim=1))
         positions = torch.arange(input_ids.shape[1], device=mask.device).expand_as(input_ids)
-        outputs = Outputs(self.distilbert.embeddings(input_ids), positions, mask)
+        inputs = Outputs(self.distilbert.embeddings(input_ids), positions, mask)
         *layers, last = self.distilbert.transformer.layer
-        every = [
-            outputs := _pruned(layer, outputs, count)
-            for layer, count in zip(layers, counts, strict=True)
-        ]
-        keys_and_values = _keys_and_values(last.attention, outputs.hidden)
-        cls = _outputs(last, outputs.hidden[:, :1], *keys_and_values, outputs.mask)
-        return [*every, Outputs(cls, positions[:, :1], mask[:, :1])]
+        outputs = []
+        for layer, count in zip(layers, counts, strict=True):
+            inputs = _pruned(layer, inputs, count)
+            outputs.append(inputs)
+        keys_and_values = _keys_and_values(last.attention, inputs.hidden)
+        cls = _outputs(last, inputs.hidden[:, :1], *keys_and_values, inputs.mask)
+        return [*outputs, Outputs(cls, positions[:, :1], mask[:, :1])]
 
-    def classify(self, outputs: list[Outputs]) -> torch.Tensor:
-        """Return the logits, (rows, labels), of the layers' outputs."""
-        cls = outputs[-1].hidden[:, 0]
-        pooled = self.dropout(torch.relu(self.pre_classifier(cls)))
+    def classify(self, last: Outputs) -> torch.Tensor:
+        """Return the logits, (rows, labels), of what the last layer outputs."""
+        pooled = self.dropout(torch.relu(self.pre_classifier(last.hidden[:, 0])))
         logits: torch.Tensor = self.classifier(pooled)
         return logits
 
